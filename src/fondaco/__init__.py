@@ -1,0 +1,1 @@
+"""Fondaco: a trading house that people run themselves."""

@@ -1,0 +1,470 @@
+"""Every record of the exchange, once: commands in, events out, queries between.
+
+A record is a run of little-endian int64 words. The first five are the head, the same for all:
+
+    word 0  kind | version << 16 | length << 32      length in bytes, head included
+    word 1  seq        of the command; an event carries the seq of the command that made it
+    word 2  time_us    since the Unix epoch, UTC; stamped by the sequencer, never going back
+    word 3  account    on whose behalf (an event: whose it is); 0 = the house
+    word 4  key        number of the API key that asked; 0 = the house or a signed-in person
+
+A client sends seq = 0 and time_us = 0; the sequencer stamps both. Records of cold kinds (marked
+"body") have a msgpack map after the head, padded with zero bytes to a whole word; its length in
+bytes is word 5. Records never hold names of people, addresses, secrets or free text.
+
+Units: prices are whole ticks, quantities whole lots of the instrument; amounts are int64 in
+units of the asset (10**-decimals). Times are microseconds.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+__all__ = [
+    "Cause",
+    "Command",
+    "Event",
+    "Execution",
+    "HEAD",
+    "InstrumentStatus",
+    "OrderStatus",
+    "OrderType",
+    "Query",
+    "Reason",
+    "SelfTrade",
+    "Side",
+    "TimeInForce",
+    "pack",
+    "pack_body",
+    "unpack_body",
+]
+
+VERSION: Final = 1
+WORD: Final = 8
+HEAD_WORDS: Final = 5
+HEAD_BYTES: Final = HEAD_WORDS * WORD
+RECORD_BYTES_MAX: Final = 1 << 16  # a definition with every filter is under 1 KiB
+
+HEAD = struct.Struct("<5q")
+
+# Account numbers of the house itself; members' accounts begin at ACCOUNT_FIRST.
+ACCOUNT_WORLD: Final = 1
+ACCOUNT_FEES: Final = 2
+ACCOUNT_ROUNDING: Final = 3
+ACCOUNT_INVENTORY: Final = 4
+ACCOUNT_FIRST: Final = 16
+
+ASSET_TOTAL_MAX: Final = 1 << 62  # largest total of one asset in a house, in units
+DECIMALS_MAX: Final = 8
+
+
+class Command(IntEnum):
+    """Kinds of command. A wish; the journal holds these."""
+
+    NEW_ORDER = 1
+    CANCEL_ORDER = 2
+    REDUCE_ORDER = 3
+    CANCEL_ALL = 4
+    ADVANCE = 16  # head only: the clock has passed the core's deadline
+    ROLL = 17  # 5 day, 6 month: midnight of the house's time zone (number of days, of months)
+    DEPOSIT = 32
+    WITHDRAW = 33
+    TRANSFER = 34
+    DEFINE_ASSET = 64  # body
+    DEFINE_INSTRUMENT = 65  # body; again with the same number: fees, filters, limits, status
+    OPEN_ACCOUNT = 66  # body
+    GRANT_KEY = 67
+    REVOKE_KEY = 68
+    CONFIGURE_ACCOUNT = 69  # body
+    TOMBSTONE = 96  # 5 seq of the command that replay passes over, 6 reason
+
+
+class Event(IntEnum):
+    """Kinds of event. A fact; each carries the whole public state after it."""
+
+    ORDER = 256
+    FILL = 257
+    CANCEL = 258
+    TRADE = 259
+    LEVEL = 260
+    BALANCE = 261
+    POSTING = 262
+    REFUSED = 263
+    ASSET = 264  # body
+    INSTRUMENT = 265  # body
+    ACCOUNT = 266  # body
+    KEY = 267
+    SKIPPED = 268  # 5 seq that a tombstone passed over
+
+
+class Query(IntEnum):
+    """Kinds of question about now. Not journaled; answered with event records."""
+
+    DEPTH = 512  # 5 instrument, 6 levels a side -> BOOK then LEVEL..., best first, bids then asks
+    BALANCES = 513  # account in the head -> BALANCE...
+    OPEN_ORDERS = 514  # account in the head, 5 instrument or 0 -> ORDER...
+    ORDER = 515  # account in the head, 5 instrument, 6 order_id or 0, 7-10 client order id
+    DEFINITIONS = 516  # -> ASSET..., INSTRUMENT..., ACCOUNT..., KEY...
+    TOTALS = 517  # -> TOTAL for each asset
+    BOOK_ANSWER = 518  # 5 instrument, 6 book_seq, 7 last trade price in ticks or 0, 8 last trade_id
+    TOTAL_ANSWER = 519  # 5 asset, 6 members, 7 fees, 8 rounding, 9 inventory, 10 world (each signed)
+
+
+class Side(IntEnum):
+    BUY = 1
+    SELL = 2
+
+
+class OrderType(IntEnum):
+    LIMIT = 1
+    MARKET = 2
+    LIMIT_MAKER = 3
+    STOP_LOSS = 4
+    STOP_LOSS_LIMIT = 5
+    TAKE_PROFIT = 6
+    TAKE_PROFIT_LIMIT = 7
+
+
+class TimeInForce(IntEnum):
+    GTC = 1
+    IOC = 2
+    FOK = 3
+
+
+class SelfTrade(IntEnum):
+    """Self-trade prevention, between orders of one member. 0 in a command = NONE."""
+
+    NONE = 1
+    EXPIRE_TAKER = 2
+    EXPIRE_MAKER = 3
+    EXPIRE_BOTH = 4
+    DECREMENT = 5
+
+
+class OrderStatus(IntEnum):
+    NEW = 1
+    PARTIALLY_FILLED = 2
+    FILLED = 3
+    CANCELED = 4
+    EXPIRED = 5
+    REJECTED = 6
+    EXPIRED_IN_MATCH = 7
+
+
+class Execution(IntEnum):
+    """Why an order event was made."""
+
+    NEW = 1
+    CANCELED = 2
+    REPLACED = 3
+    REJECTED = 4
+    TRADE = 5
+    EXPIRED = 6
+    TRADE_PREVENTION = 7
+    REDUCED = 8
+
+
+class InstrumentStatus(IntEnum):
+    TRADING = 1
+    HALT = 2
+    BREAK = 3
+    END_OF_DAY = 4
+
+
+class Scope(IntEnum):
+    """Bits of a key's scopes."""
+
+    READ = 1
+    TRADE = 2
+    WITHDRAW = 4
+
+
+class Cause(IntEnum):
+    """Why a balance or a posting changed."""
+
+    ORDER = 1
+    TRADE = 2
+    DEPOSIT = 3
+    WITHDRAWAL = 4
+    TRANSFER = 5
+    OPENING = 6
+
+
+class AccountKind(IntEnum):
+    HOUSE = 1
+    SPOT = 2
+    SUB = 3
+    ROBOT = 4
+
+
+class Reason(IntEnum):
+    """Why a command was refused: one name a cause. Nothing has moved when one is given."""
+
+    UNKNOWN_COMMAND = 1  # kind, version or length
+    UNKNOWN_ACCOUNT = 2
+    UNKNOWN_INSTRUMENT = 3
+    UNKNOWN_ASSET = 4
+    UNKNOWN_ORDER = 5
+    UNKNOWN_KEY = 6  # never granted, or revoked
+    KEY_SCOPE = 7  # the key lacks the scope, or is another account's
+    INVALID_SIDE = 8
+    INVALID_TYPE = 9
+    INVALID_TIME_IN_FORCE = 10
+    INVALID_SELF_TRADE = 11
+    INVALID_PRICE = 12
+    INVALID_QUANTITY = 13
+    INVALID_QUOTE_QUANTITY = 14
+    INVALID_STOP_PRICE = 15
+    PRICE_OUT_OF_RANGE = 16  # detail: low, high in ticks
+    QUANTITY_OUT_OF_RANGE = 17  # detail: low, high in lots
+    NOTIONAL_TOO_SMALL = 18  # detail: notional, least, in quote units
+    NOTIONAL_TOO_LARGE = 19
+    INSUFFICIENT_BALANCE = 20  # detail: asset, needed, free
+    WOULD_MATCH = 21  # LIMIT_MAKER
+    WOULD_TRIGGER = 22  # stop price already reached
+    NO_LIQUIDITY = 23  # MARKET against an empty side
+    DUPLICATE_ORDER = 24  # detail: the seq of the first
+    MARKET_CLOSED = 25  # detail: status
+    TOO_MANY_ORDERS = 26  # open orders of the account on the instrument; detail: limit
+    NOT_REDUCED = 27  # the new quantity isn't below the remaining one
+    DUPLICATE_ENTRY = 28  # a money command's row id was used; detail: its seq
+    ENTRY_CONFLICT = 29  # ... with another amount, asset or account
+    INVALID_AMOUNT = 30
+    TOTAL_TOO_LARGE = 31  # the asset's total in the house would pass ASSET_TOTAL_MAX
+    INVALID_DEFINITION = 32
+    DEFINITION_CONFLICT = 33  # tick, lot, decimals, base, quote, market never change
+    CAPACITY = 34  # a stated limit of the core is reached
+    FROZEN = 35  # the account may not trade
+    NOT_SUPPORTED = 36
+    ACCOUNT_EXISTS = 37
+    INVALID_BODY = 38
+    CLIENT_ORDER_ID_OPEN = 39  # in use by an open order with other parameters; detail: its seq
+
+
+# Layouts: words after the head, by name. The compiled core has the same as C structs.
+LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
+    Command.NEW_ORDER: (
+        "instrument",
+        "side",
+        "order_type",
+        "time_in_force",  # 0 for MARKET
+        "self_trade",
+        "price_ticks",  # 0 for MARKET
+        "quantity_lots",  # 0 if quote_quantity is given
+        "quote_quantity",  # quote units; MARKET only
+        "stop_price_ticks",
+        "client_order_id_0",  # four words: see client_order_id_words(); all 0 = none
+        "client_order_id_1",
+        "client_order_id_2",
+        "client_order_id_3",
+    ),
+    Command.CANCEL_ORDER: (
+        "instrument",
+        "order_id",  # 0: by client order id
+        "client_order_id_0",
+        "client_order_id_1",
+        "client_order_id_2",
+        "client_order_id_3",
+        "cancel_id_0",  # the cancel's own client id, given back in the CANCEL event
+        "cancel_id_1",
+        "cancel_id_2",
+        "cancel_id_3",
+    ),
+    Command.REDUCE_ORDER: ("instrument", "order_id", "remaining_lots"),
+    Command.CANCEL_ALL: ("instrument",),  # 0: all instruments
+    Command.ADVANCE: (),
+    Command.ROLL: ("day", "month"),
+    Command.DEPOSIT: ("asset", "amount", "entry"),  # entry: the row's id, never reused
+    Command.WITHDRAW: ("asset", "amount", "entry"),
+    Command.TRANSFER: ("asset", "amount", "entry", "to_account"),
+    Command.GRANT_KEY: ("key_number", "scopes"),  # account in the head
+    Command.REVOKE_KEY: ("key_number",),
+    Command.TOMBSTONE: ("skipped_seq", "reason"),
+    Event.ORDER: (
+        "instrument",
+        "order_id",  # the seq of its NEW_ORDER command
+        "execution",
+        "status",
+        "side",
+        "order_type",
+        "time_in_force",
+        "self_trade",
+        "price_ticks",
+        "stop_price_ticks",
+        "quantity_lots",
+        "filled_lots",
+        "filled_quote",  # quote units
+        "quote_quantity",
+        "created_us",
+        "client_order_id_0",
+        "client_order_id_1",
+        "client_order_id_2",
+        "client_order_id_3",
+    ),
+    Event.REFUSED: ("command", "reason", "detail_0", "detail_1", "detail_2"),
+    Event.TRADE: (
+        "instrument",
+        "trade_id",  # 1, 2, 3 ... of the instrument
+        "price_ticks",
+        "quantity_lots",
+        "quote_amount",  # price x quantity in quote units, exact
+        "taker_side",
+        "buy_order_id",
+        "sell_order_id",
+        "buyer_account",
+        "seller_account",
+        "buyer_fee",
+        "seller_fee",
+        "buyer_fee_asset",
+        "seller_fee_asset",
+    ),
+    Event.LEVEL: (
+        "instrument",
+        "side",
+        "price_ticks",
+        "quantity_lots",  # open lots at this price after the change; 0 = the level is gone
+        "book_seq",  # update number of the instrument's book, 1, 2, 3 ...
+    ),
+    Event.BALANCE: ("asset", "free", "held", "change", "cause"),  # change of free + held
+    Event.POSTING: ("debit_account", "credit_account", "asset", "amount", "cause", "entry"),
+    Event.KEY: ("key_number", "scopes"),  # scopes 0 = revoked
+    Event.SKIPPED: ("skipped_seq",),
+    Query.DEPTH: ("instrument", "limit"),
+    Query.BALANCES: (),
+    Query.OPEN_ORDERS: ("instrument",),
+    Query.ORDER: (
+        "instrument",
+        "order_id",
+        "client_order_id_0",
+        "client_order_id_1",
+        "client_order_id_2",
+        "client_order_id_3",
+    ),
+    Query.DEFINITIONS: (),
+    Query.TOTALS: (),
+    Query.BOOK_ANSWER: ("instrument", "book_seq", "last_price_ticks", "last_trade_id"),
+    Query.TOTAL_ANSWER: ("asset", "members", "fees", "rounding", "inventory", "world"),
+}
+# FILL is an ORDER with the execution behind it; CANCEL one with the cancel's client id.
+LAYOUTS[Event.FILL] = (
+    *LAYOUTS[Event.ORDER],
+    "last_price_ticks",
+    "last_lots",
+    "last_quote",
+    "fee",
+    "fee_asset",
+    "trade_id",
+    "is_maker",
+    "other_order_id",
+)
+LAYOUTS[Event.CANCEL] = (
+    *LAYOUTS[Event.ORDER],
+    "cancel_id_0",
+    "cancel_id_1",
+    "cancel_id_2",
+    "cancel_id_3",
+)
+
+
+class AssetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of DEFINE_ASSET and ASSET."""
+
+    number: int
+    code: str
+    decimals: int
+
+
+class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of DEFINE_INSTRUMENT and INSTRUMENT. Rates in millionths, limits 0 = none.
+
+    One lot at one tick is worth quote_per_lot_tick quote units, one lot is base_per_lot base
+    units; both are whole numbers, so no trade rounds.
+    """
+
+    number: int
+    symbol: str
+    base: int  # asset number
+    quote: int
+    market: int = 1  # 1 book, 2 dealer, 3 agency
+    tick_size: str  # decimal text, as declared: for people and the wire
+    lot_size: str
+    base_per_lot: int
+    quote_per_lot_tick: int
+    maker_fee_ppm: int = 0
+    taker_fee_ppm: int = 0
+    fee_in_quote: bool = False
+    min_notional: int = 0  # quote units
+    max_notional: int = 0
+    price_ticks_min: int = 1
+    price_ticks_max: int = 0  # 0: the core's own bound
+    quantity_lots_min: int = 1
+    quantity_lots_max: int = 0
+    max_open_orders: int = 200  # an account
+    status: int = 1
+
+
+class AccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of OPEN_ACCOUNT, CONFIGURE_ACCOUNT and ACCOUNT. The account's number is in the head."""
+
+    member: int  # 0 = the house; orders of one member don't trade with each other (SelfTrade)
+    kind: int = 2  # AccountKind
+    frozen: bool = False
+    opening: list[tuple[int, int]] = []  # (asset, amount); OPEN_ACCOUNT only
+
+
+_SINGLE: Final = {kind: struct.Struct(f"<{HEAD_WORDS + len(names)}q") for kind, names in LAYOUTS.items()}
+_FIELDS: Final = {kind: ("seq", "time_us", "account", "key", *names) for kind, names in LAYOUTS.items()}
+
+
+def pack(kind: int, *, seq: int = 0, time_us: int = 0, account: int = 0, key: int = 0, **words: int) -> bytes:
+    """Return one record of fixed layout; words not given are 0, an unknown name is an error.
+
+    For tests and cold paths; hot ones keep a struct of their own.
+    """
+    names = LAYOUTS[kind]
+    values = [words.pop(name, 0) for name in names]
+    if words:
+        msg = f"{kind!r} has no word {', '.join(sorted(words))}; it has {', '.join(names) or 'none'}"
+        raise TypeError(msg)
+    layout = _SINGLE[kind]
+    return layout.pack(kind | VERSION << 16 | layout.size << 32, seq, time_us, account, key, *values)
+
+
+def pack_body(kind: int, body: msgspec.Struct, *, seq: int = 0, time_us: int = 0, account: int = 0, key: int = 0) -> bytes:
+    """Return one record with a msgpack body."""
+    encoded = msgspec.msgpack.encode(body)
+    padding = -len(encoded) % WORD
+    length = HEAD_BYTES + WORD + len(encoded) + padding
+    head = struct.pack("<6q", kind | VERSION << 16 | length << 32, seq, time_us, account, key, len(encoded))
+    return head + encoded + bytes(padding)
+
+
+def unpack_body(record: bytes | memoryview) -> bytes:
+    """Return the msgpack bytes of a record with a body."""
+    (length,) = struct.unpack_from("<q", record, HEAD_BYTES)
+    start = HEAD_BYTES + WORD
+    return bytes(record[start : start + length])
+
+
+def unpack(record: bytes | memoryview, offset: int = 0) -> dict[str, int]:
+    """Return the words of one record of fixed layout by name, with "kind"; for tests and tools."""
+    (word,) = struct.unpack_from("<q", record, offset)
+    kind = word & 0xFFFF
+    _, *values = _SINGLE[kind].unpack_from(record, offset)
+    return {"kind": kind, **dict(zip(_FIELDS[kind], values, strict=True))}
+
+
+def split(records: bytes) -> list[bytes]:
+    """Return the single records of a run of them."""
+    found = []
+    offset = 0
+    while offset < len(records):
+        (word,) = struct.unpack_from("<q", records, offset)
+        length = word >> 32
+        found.append(records[offset : offset + length])
+        offset += length
+    return found
