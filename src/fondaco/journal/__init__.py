@@ -1,0 +1,1 @@
+"""The journal: order and durability. Commands are stamped, synced, then applied, then answered."""
