@@ -1,0 +1,126 @@
+# The workshop. `make setup run test services check bench prove web lock build clean`.
+# Every target that needs the virtual environment makes it first; a second call is instant.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+# uv installs from the locks only, never fetches a Python, and reads nobody's own settings.
+UV := UV_PYTHON_DOWNLOADS=never UV_NO_CONFIG=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
+
+# Arguments for pytest: make test ARGS="tests/core -k ladder"; FAST=1 leaves the slow ones out.
+ARGS ?=
+PYTEST := $(BIN)/python -m pytest $(if $(FAST),-m "not slow")
+
+.PHONY: help setup run test services check lint types layers docs-check web-check bench prove \
+	web lock build clean core-build FORCE
+
+help:
+	@echo "make setup     build everything into .venv (.venv/bin/fondaco)"
+	@echo "make run       the demo house with a live market on http://127.0.0.1:8000"
+	@echo "make test      every test that this machine can run (ARGS=..., FAST=1)"
+	@echo "make services  install PostgreSQL, Redis, mosquitto, HAProxy, Chromium and FUSE with apt"
+	@echo "make check     what CI checks before the tests: lint, types, layers, docs, web build"
+	@echo "make bench     measure, into bench/results.md"
+	@echo "make prove     the long proofs (SCALE=small|full)"
+	@echo "make web       rebuild the terminal into the package (needs Node)"
+	@echo "make lock      pin the dependencies anew · make build  a wheel in dist/ · make clean"
+
+# The core's room says how the core is built and proved, the web's how the page is.
+-include build.mk
+-include web.mk
+-include prove.mk
+
+# ---- setup
+
+setup: $(STAMPS)/install
+
+$(BIN)/python:
+	@tools/preflight $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/uv: requirements/uv.txt | $(BIN)/python
+	@mkdir -p $(STAMPS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(STAMPS)/dependencies: requirements/dev.txt requirements/build.txt $(STAMPS)/uv
+	$(UV) pip install --quiet --require-hashes -r requirements/dev.txt -r requirements/build.txt
+	@touch $@
+
+CORE_SOURCES := $(wildcard setup.py src/fondaco/core/*.py src/fondaco/core/*.pxd)
+
+$(STAMPS)/core: $(CORE_SOURCES) $(STAMPS)/dependencies
+	@tools/preflight $(PYTHON)
+	$(CORE_BUILD)
+	@touch $@
+
+$(STAMPS)/install: pyproject.toml $(STAMPS)/core
+	$(UV) pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# ---- run, test
+
+run: setup
+	$(BIN)/fondaco demo --data var/demo $(ARGS)
+
+# The core's tests run on both builds; the whole suite runs on the compiled one, last.
+test: setup
+	@echo "== the core's tests on the pure build"
+	FONDACO_PURE=1 $(PYTEST) tests/core -q -p no:cacheprovider
+	@echo "== all tests on the compiled build"
+	$(PYTEST) $(ARGS)
+
+services:
+	@tools/services
+
+# ---- check
+
+check: lint types layers docs-check web-check
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+layers: setup
+	$(BIN)/lint-imports
+
+docs-check: setup
+	$(PYTEST) -q tests/unit/test_house_rules.py tests/docs
+
+web-check:
+	@if [ -f web/package.json ]; then tools/web_check; else echo "no web sources"; fi
+
+# ---- measure, prove, build
+
+bench: setup
+	$(BIN)/python bench/collect.py $(ARGS)
+
+SCALE ?= small
+prove: setup
+	$(BIN)/python tools/prove.py --scale $(SCALE) $(ARGS)
+
+lock: $(STAMPS)/uv
+	cd requirements && for name in uv build; do \
+		UV_NO_CONFIG=1 ../$(BIN)/uv pip compile --quiet --generate-hashes --upgrade \
+			--custom-compile-command "make lock" --output-file $$name.txt $$name.in; done
+	$(UV) pip compile --quiet --generate-hashes --upgrade --custom-compile-command "make lock" \
+		--output-file requirements/base.txt pyproject.toml
+	$(UV) pip compile --quiet --generate-hashes --upgrade --custom-compile-command "make lock" \
+		--all-extras --output-file requirements/dev.txt pyproject.toml
+
+build: setup
+	$(UV) build --wheel --no-build-isolation --out-dir dist
+
+clean:
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src/fondaco/core -name '*.so' -delete
+	rm -rf $(VENV)

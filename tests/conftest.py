@@ -1,0 +1,115 @@
+"""What every test run says and asserts about itself.
+
+Promises: the run names the build of the core that it tests and stops if that is not the one asked
+for; a test that wants a server, a tool or the recorded data names it and is skipped with the
+command that brings it; the end of the run lists what was skipped for want of something. With
+CI=true a missing server or tool is a failure, never a skip.
+
+It does not start servers: the fixtures beside the tests do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = Path(os.environ.get("FONDACO_SHARED_DATA") or ROOT.parent / "shared" / "data")
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+PURE = os.environ.get("FONDACO_PURE", "") not in {"", "0"}
+
+_missing: Counter[str] = Counter()
+
+
+def _program(*names: str) -> Callable[[], bool]:
+    return lambda: any(shutil.which(name) for name in names)
+
+
+def _has_postgresql() -> bool:
+    return bool(shutil.which("pg_ctl")) or any(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+
+
+def _has_fuse() -> bool:
+    libraries = [*Path("/usr/lib").glob("*/libfuse*.so*"), *Path("/lib").glob("*/libfuse*.so*")]
+    return Path("/dev/fuse").exists() and bool(libraries)
+
+
+# What a test may ask for by @pytest.mark.needs("redis", ...), and whether this machine has it.
+SERVERS: dict[str, Callable[[], bool]] = {
+    "chromium": _program("chromium", "chromium-browser", "google-chrome"),
+    "fuse": _has_fuse,
+    "gcc": _program("gcc"),
+    "haproxy": lambda: bool(shutil.which("haproxy")) or Path("/usr/sbin/haproxy").exists(),
+    "mosquitto": lambda: bool(shutil.which("mosquitto")) or Path("/usr/sbin/mosquitto").exists(),
+    "node": _program("node"),
+    "postgresql": _has_postgresql,
+    "redis": _program("redis-server"),
+}
+
+
+def core_build() -> str:
+    """Return "compiled" or "pure": which build of the core `import fondaco.core` gives."""
+    from fondaco import core
+
+    if not hasattr(core, "COMPILED"):  # until the core is there
+        return "pure" if PURE else "compiled"
+    return "compiled" if core.COMPILED else "pure"
+
+
+def pytest_report_header() -> list[str]:
+    """Print which core is tested and where the recorded data is looked for."""
+    shared = SHARED_DATA if SHARED_DATA.is_dir() else f"{SHARED_DATA} (absent)"
+    return [f"fondaco core: {core_build()}", f"recorded data: {shared}"]
+
+
+def pytest_sessionstart() -> None:
+    """Stop a run that would test another build than the one it says."""
+    expected = "pure" if PURE else "compiled"
+    if core_build() != expected:
+        pytest.exit(
+            f"the {expected} core was asked for, the {core_build()} one imported: run `make setup`",
+            returncode=3,
+        )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or in CI fail, a test whose servers this machine has not."""
+    for marker in item.iter_markers("needs"):
+        for name in marker.args:
+            if name not in SERVERS:
+                pytest.fail(f"unknown need {name!r}; known: {', '.join(sorted(SERVERS))}")
+            if SERVERS[name]():
+                continue
+            _missing[name] += 1
+            if IN_CI:
+                pytest.fail(f"needs {name}, and CI never skips: `make services` installs it")
+            pytest.skip(f"needs {name}: `make services` installs it")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name once, at the end, what was not tested for want of something."""
+    if not _missing:
+        return
+    terminalreporter.section("not tested on this machine")
+    for name, count in sorted(_missing.items()):
+        terminalreporter.line(f"{count} test(s) for want of {name}")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recorded market data; FONDACO_SHARED_DATA names another."""
+    if not SHARED_DATA.is_dir():
+        _missing["recorded data (FONDACO_SHARED_DATA)"] += 1
+        pytest.skip(f"recorded data not found at {SHARED_DATA}: set FONDACO_SHARED_DATA")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The root of the source tree."""
+    return ROOT
