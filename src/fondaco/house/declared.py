@@ -1,0 +1,154 @@
+"""What a house file may say, table by table, as frozen structs.
+
+Promises: every key of the contract has its field and its default here, and no other key passes.
+Amounts, rates, prices and sizes are decimal text, exactly as written. It does not check values
+against each other (house.checks) nor read files (house.file).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = [
+    "ApiKeyEntry",
+    "AssetEntry",
+    "BrokerageAccountEntry",
+    "FeedEntry",
+    "House",
+    "HouseSettings",
+    "InstrumentEntry",
+    "MemberEntry",
+    "RobotEntry",
+    "StrategyEntry",
+    "TokenEntry",
+    "VenueEntry",
+]
+
+Role = Literal["member", "moderator", "admin"]
+KeyScope = Literal["read", "trade", "withdraw"]
+TokenScope = Literal["read", "trade", "withdraw", "signals"]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+class HouseSettings(Entry):
+    name: str
+    base_url: str = "http://127.0.0.1:8000"
+    time_zone: str = "UTC"
+    cash: str = "USD"
+    open_api: bool = False
+    payments: Literal["sandbox", "stripe"] = "sandbox"
+    rate_limits: bool = True
+    staff_mfa: bool = True
+    edges: int = 1
+    address_limit_1m: int = 6000
+    clock: Literal["system", "test"] = "system"
+
+
+class AssetEntry(Entry):
+    code: str
+    decimals: int = 8
+
+
+class InstrumentEntry(Entry):
+    symbol: str
+    base: str
+    quote: str
+    market: Literal["book", "dealer", "agency"]
+    tick_size: str
+    lot_size: str
+    min_notional: str = "0"
+    maker_fee: str = "0"
+    taker_fee: str = "0"
+    max_open_orders: int = 200
+    status: Literal["TRADING", "HALT", "BREAK", "END_OF_DAY"] = "TRADING"
+    name: str = ""
+    stock_id: str = ""
+    venue: str = ""
+    reference_price: str = ""
+
+
+class VenueEntry(Entry):
+    name: str
+    kind: Literal["simulated", "ccxt"] = "simulated"
+    exchange: str = ""
+    latency_s: float = 0
+    min_notional: str = "0"
+    slippage: str = "0"
+    pool_timeout_s: float = 3600
+    pool_timeout: Literal["refund", "flush"] = "refund"
+    script: tuple[str, ...] = ()
+
+
+class FeedEntry(Entry):
+    kind: Literal["mqtt", "signals"]
+    url: str
+    topic: str
+
+
+class ApiKeyEntry(Entry):
+    key: str
+    secret: str = ""
+    public_key: str = ""
+    scopes: tuple[KeyScope, ...] = ("read", "trade")
+    order_limit_10s: int = 100
+    order_limit_1d: int = 200_000
+    weight_limit_1m: int = 6000
+
+
+class TokenEntry(Entry):
+    token: str
+    scopes: tuple[TokenScope, ...] = ("read",)
+
+
+class RobotEntry(Entry):
+    id: str
+    kind: Literal["signal", "rule"] = "signal"
+    rule: str = ""
+    active: bool = True
+    config: dict[str, Any] = {}
+    allotment: dict[str, str] = {}
+    locked: bool = False
+    locked_until: dt.datetime | None = None
+
+
+class BrokerageAccountEntry(Entry):
+    name: str
+
+
+class StrategyEntry(Entry):
+    name: str
+    brokerage_account: str = ""
+    symbol: str = ""
+    access_token: str = ""
+
+
+class MemberEntry(Entry):
+    username: str
+    email: str
+    password: str = ""
+    roles: tuple[Role, ...] = ("member",)
+    membership_until: dt.date | None = None
+    invite_code: str = ""
+    balances: dict[str, str] = {}
+    api_keys: tuple[ApiKeyEntry, ...] = ()
+    tokens: tuple[TokenEntry, ...] = ()
+    robots: tuple[RobotEntry, ...] = ()
+    brokerage_accounts: tuple[BrokerageAccountEntry, ...] = ()
+    strategies: tuple[StrategyEntry, ...] = ()
+
+
+class House(Entry):
+    """A whole house file. `assets` here are the declared ones; house.assets() adds the named."""
+
+    house: HouseSettings
+    assets: tuple[AssetEntry, ...] = ()
+    instruments: tuple[InstrumentEntry, ...] = ()
+    venues: tuple[VenueEntry, ...] = ()
+    feeds: tuple[FeedEntry, ...] = ()
+    members: tuple[MemberEntry, ...] = ()
