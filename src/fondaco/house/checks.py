@@ -127,14 +127,10 @@ def _check_venues(venues: Sequence[VenueEntry]) -> None:
     for number, venue in enumerate(venues):
         path: Path = ("venues", number)
         if venue.kind == "ccxt" and not venue.exchange:
-            raise HouseFault(
-                path, f'venue "{venue.name}" is of kind ccxt and lacks exchange = "…"'
-            )
+            raise HouseFault(path, f'venue "{venue.name}" is of kind ccxt and lacks exchange = "…"')
         for name in ("latency_s", "pool_timeout_s"):
             if not 0 <= getattr(venue, name) < float("inf"):
-                raise HouseFault(
-                    (*path, name), f'{name} of venue "{venue.name}" must be 0 or more'
-                )
+                raise HouseFault((*path, name), f'{name} of venue "{venue.name}" must be 0 or more')
         for name in ("min_notional", "slippage"):
             markets.decimal(getattr(venue, name), (*path, name))
     _unique(("venues",), "name", [venue.name for venue in venues])
@@ -222,8 +218,11 @@ def _check_totals(house: House, decimals: dict[str, int]) -> None:
         if total <= ASSET_TOTAL_MAX:
             continue
         would_do = next(
-            (less for less in range(places, -1, -1) if total // 10 ** (places - less)
-             <= ASSET_TOTAL_MAX),
+            (
+                less
+                for less in range(places, -1, -1)
+                if total // 10 ** (places - less) <= ASSET_TOTAL_MAX
+            ),
             None,
         )
         advice = "give less" if would_do is None else f"declare {code} with decimals = {would_do}"

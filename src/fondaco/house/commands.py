@@ -68,9 +68,7 @@ def commands(house: House, definitions: Definitions | bytes) -> list[bytes]:
     ]
 
 
-def _asset_commands(
-    house: House, definitions: Definitions, numbers: dict[str, int]
-) -> list[bytes]:
+def _asset_commands(house: House, definitions: Definitions, numbers: dict[str, int]) -> list[bytes]:
     """Return DEFINE_ASSET for each new asset; `numbers` gets its number."""
     made = []
     declared = {asset.code: place for place, asset in enumerate(house.assets)}
@@ -78,9 +76,7 @@ def _asset_commands(
         existing = definitions.assets.get(asset.code)
         if existing is None:
             numbers[asset.code] = max(numbers.values(), default=0) + 1
-            body = AssetBody(
-                number=numbers[asset.code], code=asset.code, decimals=asset.decimals
-            )
+            body = AssetBody(number=numbers[asset.code], code=asset.code, decimals=asset.decimals)
             made.append(pack_body(Command.DEFINE_ASSET, body))
         elif existing.decimals != asset.decimals and asset.code in declared:
             raise HouseFault(

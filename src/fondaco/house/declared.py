@@ -32,11 +32,7 @@ KeyScope = Literal["read", "trade", "withdraw"]
 TokenScope = Literal["read", "trade", "withdraw", "signals"]
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One table of the file."""
-
-
-class HouseSettings(Entry):
+class HouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     base_url: str = "http://127.0.0.1:8000"
     time_zone: str = "UTC"
@@ -50,12 +46,12 @@ class HouseSettings(Entry):
     clock: Literal["system", "test"] = "system"
 
 
-class AssetEntry(Entry):
+class AssetEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: str
     decimals: int = 8
 
 
-class InstrumentEntry(Entry):
+class InstrumentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     symbol: str
     base: str
     quote: str
@@ -73,7 +69,7 @@ class InstrumentEntry(Entry):
     reference_price: str = ""
 
 
-class VenueEntry(Entry):
+class VenueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     kind: Literal["simulated", "ccxt"] = "simulated"
     exchange: str = ""
@@ -85,13 +81,13 @@ class VenueEntry(Entry):
     script: tuple[str, ...] = ()
 
 
-class FeedEntry(Entry):
+class FeedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Literal["mqtt", "signals"]
     url: str
     topic: str
 
 
-class ApiKeyEntry(Entry):
+class ApiKeyEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: str
     secret: str = ""
     public_key: str = ""
@@ -101,12 +97,12 @@ class ApiKeyEntry(Entry):
     weight_limit_1m: int = 6000
 
 
-class TokenEntry(Entry):
+class TokenEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     token: str
     scopes: tuple[TokenScope, ...] = ("read",)
 
 
-class RobotEntry(Entry):
+class RobotEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str
     kind: Literal["signal", "rule"] = "signal"
     rule: str = ""
@@ -117,18 +113,18 @@ class RobotEntry(Entry):
     locked_until: dt.datetime | None = None
 
 
-class BrokerageAccountEntry(Entry):
+class BrokerageAccountEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
 
 
-class StrategyEntry(Entry):
+class StrategyEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     brokerage_account: str = ""
     symbol: str = ""
     access_token: str = ""
 
 
-class MemberEntry(Entry):
+class MemberEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     username: str
     email: str
     password: str = ""
@@ -143,7 +139,7 @@ class MemberEntry(Entry):
     strategies: tuple[StrategyEntry, ...] = ()
 
 
-class House(Entry):
+class House(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole house file. `assets` here are the declared ones; house.assets() adds the named."""
 
     house: HouseSettings

@@ -24,7 +24,15 @@ __all__ = ["House", "HouseFileError", "load", "loads", "located"]
 FILE_BYTES_MAX: Final = 16 << 20  # 10,000 members with keys and robots are about 5 MB
 
 _TEXTS: Final = frozenset(
-    {"tick_size", "lot_size", "min_notional", "maker_fee", "taker_fee", "reference_price", "slippage"}
+    {
+        "tick_size",
+        "lot_size",
+        "min_notional",
+        "maker_fee",
+        "taker_fee",
+        "reference_price",
+        "slippage",
+    }
 )
 _AMOUNTS: Final = frozenset({"balances", "allotment"})
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
@@ -43,7 +51,9 @@ def load(path: Path | str, *, host: str = "127.0.0.1") -> House:
         raw = path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise HouseFileError(str(path), 0, f"cannot be read: {reason}; give --house FILE") from error
+        raise HouseFileError(
+            str(path), 0, f"cannot be read: {reason}; give --house FILE"
+        ) from error
     if len(raw) > FILE_BYTES_MAX:
         raise HouseFileError(str(path), 0, f"has {len(raw)} bytes; the most is {FILE_BYTES_MAX}")
     try:

@@ -20,7 +20,7 @@ Path = Sequence[str | int]
 
 
 def line_of(text: str, path: Path) -> int:
-    """Return the line of `path`, as ("instruments", 1, "tick_size"); 1 if nothing of it is found."""
+    """Return the line of `path`, as ("instruments", 1, "tick_size"); 1 if none is found."""
     best_depth = 0
     best_line = 1
     for line, found in _places(text):

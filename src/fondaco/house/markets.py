@@ -80,9 +80,7 @@ def check_instrument(
                 (*path, name), f'asset code "{code}" must be 1 to 12 capitals or digits'
             )
     if entry.base == entry.quote:
-        raise HouseFault(
-            (*path, "quote"), f"{entry.symbol} has {entry.base} as base and as quote"
-        )
+        raise HouseFault((*path, "quote"), f"{entry.symbol} has {entry.base} as base and as quote")
     if not 0 <= entry.max_open_orders <= OPEN_ORDERS_MAX:
         raise HouseFault(
             (*path, "max_open_orders"),
