@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,23 @@ def core_build() -> str:
     if not hasattr(core, "COMPILED"):  # until the core is there
         return "pure" if PURE else "compiled"
     return "compiled" if core.COMPILED else "pure"
+
+
+def pytest_configure() -> None:
+    """Give Django the settings of the office, with a secret and a folder for this run alone."""
+    os.environ.setdefault("FONDACO_SECRET_KEY", "a key for tests only, longer than 32 bytes")
+    os.environ.setdefault("FONDACO_DATA", tempfile.mkdtemp(prefix="fondaco-tests-"))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fondaco.office.settings")
+    from django.conf import settings
+
+    assert settings.DATABASES  # read now, so that pytest-django finds Django configured
+
+
+def pytest_unconfigure() -> None:
+    """Remove the folder of this run if it is ours."""
+    folder = Path(os.environ["FONDACO_DATA"])
+    if folder.name.startswith("fondaco-tests-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_report_header() -> list[str]:

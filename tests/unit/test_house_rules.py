@@ -80,8 +80,8 @@ def forbidden_names(path: Path, text: str) -> Iterator[str]:
         yield f"the file name {path.stem} says nothing"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ClassDef):
-            words = {word.lower() for word in re.findall(r"[A-Z][a-z]*", node.name)}
-            if words & FORBIDDEN_NAMES:
+            words = re.findall(r"[A-Z][a-z]*", node.name)
+            if words and words[-1].lower() in FORBIDDEN_NAMES:
                 yield f"class {node.name} at line {node.lineno}"
 
 
@@ -103,8 +103,17 @@ def blanket_handlers(path: Path, text: str) -> Iterator[str]:
 
 def row_copies(path: Path, text: str) -> Iterator[str]:
     """In core no bare local is bound to rows[i]: compiled, that is a copy of the row."""
-    for node in ast.walk(ast.parse(text)):
+    tree = ast.parse(text)
+    overlays = [  # the functions that are the overlay
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name.endswith("_at")
+    ]
+    exempt = {id(leaf) for overlay in overlays for leaf in ast.walk(overlay)}
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        if id(node) in exempt:
             continue
         value = node.value
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
