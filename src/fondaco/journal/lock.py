@@ -1,0 +1,73 @@
+"""The lock on a data directory: one process writes a house, or none does.
+
+flock on DATA/lock: the kernel lets go of it when the process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from types import TracebackType
+from typing import Final, Self
+
+from fondaco.journal.faults import DataInUse
+
+__all__ = ["DataLock", "lock_data"]
+
+LOCK: Final = "lock"
+
+
+class DataLock:
+    """A held lock; release() or leave the `with` to let go."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Take over an open, locked descriptor."""
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let go; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def lock_data(data_dir: str | os.PathLike[str]) -> DataLock:
+    """Lock the directory, making it if absent; DataInUse if another process holds it."""
+    directory = os.fspath(data_dir)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    descriptor = os.open(os.path.join(directory, LOCK), flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise DataInUse(
+            f"the data directory {directory} is in use by a running house; stop that one first"
+        ) from None
+    return DataLock(descriptor)
+
+
+def is_locked(data_dir: str | os.PathLike[str]) -> bool:
+    """Return True if a running house holds the directory; writes nothing."""
+    try:
+        descriptor = os.open(os.path.join(os.fspath(data_dir), LOCK), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
