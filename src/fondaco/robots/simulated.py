@@ -1,0 +1,197 @@
+"""The demo's traders: market makers, noise and momentum, who make a market that lives.
+
+They are ordinary clients: each has an API key of its own, signs its requests and hears of its
+orders over the public API, so that a newcomer's order meets a real book. `run()` trades until it
+is told to stop; `write_history()` leaves days of trades for a first start, so that the chart has
+a past.
+
+Promises: one seed, one course of decisions (what others do changes what follows); old orders are
+cancelled at start and after every broken connection; inventories come back to where they began,
+so that the traders go on for years on the balances of BALANCES; nothing is left running when
+run() returns. No statistic of a real market is claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import aiohttp
+import structlog
+
+from fondaco.house.file import House
+from fondaco.robots.house_client import ApiKey, HouseClient, Refused, pause
+from fondaco.robots.simulated_maker import MarketMaker
+from fondaco.robots.simulated_price import FairPrice, anchor_of
+from fondaco.robots.simulated_takers import MomentumTrader, NoiseTrader
+
+__all__ = ["BALANCE_QUOTE", "ROLES", "balances", "run", "write_history"]
+
+# Each is a member of the demo house with one API key of scopes read and trade; the house file
+# frees these keys of order limits (order_limit_10s = 0, order_limit_1d = 0).
+ROLES: Final = ("maker", "noise", "momentum")
+BALANCE_QUOTE: Final = 200_000_000  # of the quote asset, and as much of each base at its anchor
+HISTORY_DAYS: Final = 7
+HISTORY_PAUSE_S: Final = (8.0, 40.0)  # between two trades: the last day, and before it
+HISTORY_VALUE: Final = 5.3  # logarithm of a trade's usual size in quote
+BACK_OFF_S_MAX: Final = 15.0
+STOP_S_MAX: Final = 1.0  # for requests under way when the traders are told to stop
+
+_log = structlog.get_logger(__name__)
+_BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+def balances(house: House) -> dict[str, str]:
+    """Return what each trader of a house begins with, as the house file writes it."""
+    found: dict[str, float] = {}
+    for instrument in house.instruments:
+        if instrument.market != "book":
+            continue
+        found.setdefault(instrument.quote, BALANCE_QUOTE)
+        worth = anchor_of(instrument.symbol)
+        found[instrument.base] = max(found.get(instrument.base, 0), BALANCE_QUOTE // worth)
+    return {asset: f"{amount:.0f}" for asset, amount in found.items()}
+
+
+async def run(base_url: str, keys: Mapping[str, ApiKey], seed: int, stop: asyncio.Event) -> None:
+    """Trade on every order-driven instrument of a house until stop is set.
+
+    `keys` has one API key for each of ROLES. A house that is down, busy or restarting is waited
+    for; a refusal that says these keys can't trade at all ends the run with Refused.
+    """
+    missing = [role for role in ROLES if role not in keys]
+    if missing:
+        raise KeyError(f"no API key for {', '.join(missing)}; run() wants {', '.join(ROLES)}")
+    async with asyncio.TaskGroup() as group:
+        for role in ROLES:
+            group.create_task(_keep_trading(role, base_url, keys[role], seed, stop))
+
+
+async def _keep_trading(
+    role: str, base_url: str, api_key: ApiKey, seed: int, stop: asyncio.Event
+) -> None:
+    """One trader, from connection to connection."""
+    failures = 0
+    for turn in range(1 << 30):
+        if stop.is_set():
+            return
+        began = time.monotonic()
+        wait_s = 0.0
+        try:
+            async with HouseClient(base_url, api_key) as client:
+                await _until(stop, _trade(role, client, Random(f"{seed}/{role}/{turn}"), stop))
+        except* Refused as group:
+            refusals = [error for error in _leaves(group) if isinstance(error, Refused)]
+            if any(refusal.status == HTTPStatus.UNAUTHORIZED for refusal in refusals):
+                raise
+            wait_s = max(refusal.retry_after_s for refusal in refusals)
+            await _log.awarning("demo trader refused", role=role, error=str(refusals[0]))
+        except* _BROKEN as group:
+            first = next(_leaves(group))
+            await _log.awarning("demo trader reconnects", role=role, error=repr(first))
+        failures = 1 if time.monotonic() - began > BACK_OFF_S_MAX else failures + 1
+        await pause(stop, max(wait_s, min(BACK_OFF_S_MAX, 0.2 * 2**failures)))
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+async def _until(stop: asyncio.Event, trading: Coroutine[None, None, None]) -> None:
+    """Run a trader's session; one that doesn't end by itself soon after stop is cancelled."""
+    session = asyncio.ensure_future(trading)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({session, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not session.done():
+            await asyncio.wait({session}, timeout=STOP_S_MAX)
+        if session.done():
+            session.result()
+    finally:
+        stopping.cancel()
+        session.cancel()
+        await asyncio.wait({session})
+
+
+async def _trade(role: str, client: HouseClient, chance: Random, stop: asyncio.Event) -> None:
+    markets = await client.markets()
+    for market in markets:
+        await client.cancel_all(market)
+    if role == "maker":
+        await MarketMaker(client, markets, chance).trade(stop)
+    elif role == "noise":
+        await NoiseTrader(client, markets, chance).trade(stop)
+    else:
+        await MomentumTrader(client, markets, chance).trade(stop)
+
+
+def write_history(
+    data_dir: Path, house: House, seed: int, *, now_ms: int | None = None
+) -> list[tuple[str, Path]]:
+    """Write seeded trades of the last days into data_dir/imports; returns (symbol, file) pairs.
+
+    One file an order-driven instrument, rows `ts_ms,price,qty,buyer_is_maker`, oldest first, as
+    `fondaco import` takes them. A file that is there already is left alone and not returned.
+    """
+    folder = data_dir / "imports"
+    folder.mkdir(parents=True, exist_ok=True)
+    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    written = []
+    for instrument in house.instruments:
+        if instrument.market != "book":
+            continue
+        path = folder / f"{instrument.symbol}-demo.csv"
+        if path.exists():
+            continue
+        partial = path.with_suffix(".partial")
+        with partial.open("w", encoding="ascii", newline="") as file:
+            file.write("ts_ms,price,qty,buyer_is_maker\n")
+            file.writelines(
+                _history_rows(
+                    Random(f"{seed}/history/{instrument.symbol}"),
+                    instrument.symbol,
+                    float(instrument.tick_size),
+                    float(instrument.lot_size),
+                    now_ms,
+                )
+            )
+        partial.rename(path)
+        written.append((instrument.symbol, path))
+    return written
+
+
+def _history_rows(
+    chance: Random, symbol: str, tick: float, lot: float, now_ms: int
+) -> Iterator[str]:
+    anchor = anchor_of(symbol)
+    fair = FairPrice(chance, anchor=anchor, price=anchor * (1 + chance.gauss(0, 0.01)))
+    price_digits, quantity_digits = _digits(tick), _digits(lot)
+    at_ms = now_ms - HISTORY_DAYS * 86_400_000
+    last_day_ms = now_ms - 86_400_000
+    while True:
+        gap_s = chance.expovariate(1 / HISTORY_PAUSE_S[at_ms < last_day_ms])
+        at_ms += max(1, int(gap_s * 1000))
+        if at_ms >= now_ms:
+            return
+        seller = chance.random() < 0.5
+        price = fair.step(gap_s) * (1 - 2e-5 if seller else 1 + 2e-5)
+        ticks = max(1, round(price / tick))
+        lots = max(1, round(chance.lognormvariate(HISTORY_VALUE, 1.0) / price / lot))
+        yield (
+            f"{at_ms},{ticks * tick:.{price_digits}f},{lots * lot:.{quantity_digits}f},"
+            f"{'true' if seller else 'false'}\n"
+        )
+
+
+def _digits(step: float) -> int:
+    text = f"{step:.12f}".rstrip("0")
+    return len(text) - text.index(".") - 1

@@ -1,0 +1,60 @@
+"""A plausible price: a seeded random walk with clustered volatility that stays near its anchor.
+
+Promises: the same seed and steps give the same prices. The walk can run for years: it reverts to
+the anchor over days, staying within about five per cent of it most of the time. It is made for
+demonstrations; no statistic of a real market is claimed.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Final
+
+__all__ = ["ANCHORS", "FairPrice", "anchor_of"]
+
+# Where a walk begins and comes back to; others start from the instrument's last trade or at 100.
+ANCHORS: Final = {
+    "BTCUSDT": 64_000.0,
+    "ETHUSDT": 3_100.0,
+    "SOLUSDT": 145.0,
+    "BNBUSDT": 580.0,
+    "ETHBTC": 0.0484,
+}
+_SIGMA: Final = 5e-5  # of the logarithm, in one second of calm: about 28 % a year
+_REVERSION_S: Final = 10 * 86_400.0  # how long the anchor takes to pull the price back
+_CALM_S: Final = 1_200.0  # how long a burst of volatility lasts
+_BURST_S: Final = 2_400.0  # mean time between bursts
+_BURST: Final = 1.0  # a burst multiplies volatility by e
+
+
+def anchor_of(symbol: str) -> float:
+    """Return the price around which an instrument's walk stays when nothing better is known."""
+    return ANCHORS.get(symbol, 100.0)
+
+
+class FairPrice:
+    """What the simulated traders think an instrument is worth, second by second."""
+
+    def __init__(self, chance: Random, *, anchor: float, price: float) -> None:
+        """Start at a price; the walk comes back to the anchor."""
+        self._chance = chance
+        self._home = math.log(anchor)
+        self._log = math.log(price)
+        self._heat = 0.0  # logarithm of volatility against calm
+
+    @property
+    def value(self) -> float:
+        return math.exp(self._log)
+
+    def step(self, seconds: float) -> float:
+        """Move on by some seconds and return the price."""
+        chance = self._chance
+        self._heat += -self._heat * min(1.0, seconds / _CALM_S)
+        self._heat += 0.5 * math.sqrt(2 * seconds / _CALM_S) * chance.gauss(0, 1)
+        if chance.random() < seconds / _BURST_S:
+            self._heat += _BURST
+        spread = _SIGMA * math.exp(min(self._heat, 2.5)) * math.sqrt(seconds)
+        self._log += (self._home - self._log) * min(1.0, seconds / _REVERSION_S)
+        self._log += spread * chance.gauss(0, 1)
+        return self.value
