@@ -1,0 +1,1 @@
+"""Identity: members, their accounts, their API keys and who is signed in."""

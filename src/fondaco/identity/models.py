@@ -1,0 +1,111 @@
+"""Who is who: a member, the accounts that hold their funds, the keys that act for an account.
+
+Promises: a row of Account or ApiKey is written before the core hears of its number, so that an
+account or key that the core knows and these tables don't means a lost database, never a race.
+Numbers are never used twice. Balances are not here: they are the core's.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models.functions import Lower
+
+from fondaco.core import records
+
+__all__ = ["Account", "ApiKey", "Member", "Role", "RoleGrant"]
+
+
+class Role(models.TextChoices):
+    MEMBER = "member"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+
+
+class Member(AbstractUser):
+    """A person of the house. The primary key is the member's number in the core."""
+
+    first_name = None  # type: ignore[assignment]  # a house needs no civil names
+    last_name = None  # type: ignore[assignment]
+    email = models.EmailField()
+    membership_until = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="member_username_once"),
+            models.UniqueConstraint(Lower("email"), name="member_email_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class RoleGrant(models.Model):
+    """One role that a member has."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="role_grants")
+    role = models.CharField(max_length=16, choices=Role)
+    granted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("member", "role", name="role_once")]
+
+    def __str__(self) -> str:
+        return f"{self.member}: {self.role}"
+
+
+class Account(models.Model):
+    """An account of the core's ledger; the primary key is its number there."""
+
+    number = models.BigIntegerField(primary_key=True)
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="accounts")
+    kind = models.SmallIntegerField(
+        choices=[(kind.value, kind.name.lower()) for kind in records.AccountKind],
+        default=records.AccountKind.SPOT.value,
+    )
+    name = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    opened_at = models.DateTimeField(null=True, editable=False)  # the core has acknowledged it
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("member", "name", name="account_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(number__gte=records.ACCOUNT_FIRST), name="account_not_the_house"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.name})"
+
+
+class ApiKey(models.Model):
+    """A key that acts for an account; the primary key is its number in the core.
+
+    Either `secret` (HMAC-SHA256; sealed by identity.seal) or `public_key` (Ed25519, PEM) is set.
+    Limits of 0 mean none.
+    """
+
+    number = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="api_keys")
+    key = models.CharField(max_length=128, unique=True)
+    secret = models.BinaryField(default=b"", blank=True, editable=False)
+    public_key = models.TextField(default="", blank=True)
+    label = models.CharField(max_length=64, default="", blank=True)
+    scopes = models.SmallIntegerField()  # bits of records.Scope
+    order_limit_10s = models.PositiveIntegerField(default=100)
+    order_limit_1d = models.PositiveIntegerField(default=200_000)
+    weight_limit_1m = models.PositiveIntegerField(default=6000)
+    created_at = models.DateTimeField(auto_now_add=True)
+    granted_at = models.DateTimeField(null=True, editable=False)  # the core has acknowledged it
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(secret=b"") ^ models.Q(public_key=""), name="api_key_one_proof"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.key[:8]}…)"

@@ -1,0 +1,305 @@
+"""Every write of identity: members, accounts, API keys, and the members of a house file.
+
+Promises: a row is durable before the core hears of its number, and marked when the core has
+acknowledged it, so that a crash between the two is finished by calling again. Opening balances
+are part of the command that opens the account: they can't be given twice. An existing password,
+balance or key is never changed by a house file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from fondaco.core import records
+from fondaco.core.money import parse_units
+from fondaco.house import commands as house_commands
+from fondaco.house.declared import ApiKeyEntry, House, MemberEntry
+from fondaco.identity import core_door, seal
+from fondaco.identity.core_door import CommandRefused, Core
+from fondaco.identity.models import Account, ApiKey, Member, Role, RoleGrant
+
+__all__ = [
+    "IdentityConflict",
+    "KeyLimits",
+    "apply_house",
+    "create_admin",
+    "create_member",
+    "grant_key",
+    "open_account",
+    "revoke_key",
+    "set_roles",
+]
+
+SPOT_NAME: Final = "spot"  # the account that every member with funds begins with
+KEY_BYTES: Final = 32  # of chance in a key's text and in its secret
+STAFF: Final = frozenset({Role.MODERATOR, Role.ADMIN})
+
+
+class IdentityConflict(Exception):
+    """What was asked doesn't fit what is there: one sentence that says what to do."""
+
+
+class KeyLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests that a key may make; 0 = no limit."""
+
+    order_limit_10s: int = 100
+    order_limit_1d: int = 200_000
+    weight_limit_1m: int = 6000
+
+
+# ---- members
+
+
+@transaction.atomic
+def create_member(
+    *,
+    username: str,
+    email: str,
+    password: str,
+    roles: Iterable[str] = (Role.MEMBER,),
+    membership_until: dt.date | None = None,
+) -> Member:
+    """Create a member; an empty password means that none lets them in.
+
+    Raises IdentityConflict if the name or address is taken or unfit. Whether the password is a
+    good one is asked where a person types it, not here.
+    """
+    if not username or "@" in username:
+        raise IdentityConflict(f"user name {username!r} is empty or holds an @; choose another")
+    if Member.objects.filter(username__iexact=username).exists():
+        raise IdentityConflict(f"user name {username} is taken; choose another")
+    if Member.objects.filter(email__iexact=email).exists():
+        raise IdentityConflict(f"e-mail address {email} is taken; choose another")
+    member = Member(username=username, email=email, membership_until=membership_until)
+    member.set_password(password or None)
+    member.save()
+    set_roles(member, roles)
+    return member
+
+
+def create_admin(*, username: str, email: str, password: str) -> Member:
+    """Create a member who is an admin; raises IdentityConflict."""
+    if not password:
+        raise IdentityConflict("an admin needs a password; give one")
+    return create_member(
+        username=username, email=email, password=password, roles=(Role.MEMBER, Role.ADMIN)
+    )
+
+
+@transaction.atomic
+def set_roles(member: Member, roles: Iterable[str]) -> None:
+    """Give a member these roles and no others; raises IdentityConflict for the last admin."""
+    wanted = {Role(role) for role in roles}
+    others = RoleGrant.objects.filter(role=Role.ADMIN).exclude(member=member)
+    had_admin = member.role_grants.filter(role=Role.ADMIN).exists()
+    if had_admin and Role.ADMIN not in wanted and not others.exists():
+        raise IdentityConflict(f"{member} is the last admin; make another one first")
+    member.role_grants.exclude(role__in=wanted).delete()
+    for role in sorted(wanted):
+        RoleGrant.objects.get_or_create(member=member, role=role)
+    member.is_staff = bool(wanted & STAFF)
+    member.is_superuser = Role.ADMIN in wanted
+    member.save(update_fields=["is_staff", "is_superuser"])
+
+
+# ---- accounts
+
+
+def open_account(
+    core: Core,
+    *,
+    member: Member,
+    name: str = SPOT_NAME,
+    kind: records.AccountKind = records.AccountKind.SPOT,
+    opening: Sequence[tuple[int, int]] = (),
+) -> Account:
+    """Open the member's account of that name in the core, unless it is open.
+
+    `opening` holds (asset number, amount in units), posted from the world in the same command.
+    Raises CommandRefused and what the client raises; calling again goes on where it stopped.
+    """
+    with transaction.atomic():
+        account = Account.objects.filter(member=member, name=name).first()
+        if account is None:
+            last = Account.objects.aggregate(last=Max("number"))["last"]
+            number = records.ACCOUNT_FIRST if last is None else last + 1
+            account = Account.objects.create(number=number, member=member, kind=kind, name=name)
+    if account.opened_at is None:
+        body = records.AccountBody(member=member.pk, kind=account.kind, opening=list(opening))
+        command = records.pack_body(records.Command.OPEN_ACCOUNT, body, account=account.number)
+        try:
+            core_door.submit(core, command)
+        except CommandRefused as refusal:
+            # Opened by an earlier call whose answer was lost: apply_house checks whose it is.
+            if refusal.reason is not records.Reason.ACCOUNT_EXISTS:
+                raise
+        account.opened_at = timezone.now()
+        account.save(update_fields=["opened_at"])
+    return account
+
+
+# ---- keys
+
+
+def grant_key(
+    core: Core,
+    *,
+    account: Account,
+    scopes: int,
+    key: str = "",
+    secret: str = "",
+    public_key: str = "",
+    label: str = "",
+    limits: KeyLimits | None = None,
+) -> tuple[ApiKey, str]:
+    """Grant an API key by a journaled command; return it and its secret, to be shown once.
+
+    Without `key` its text is made by chance; without `public_key` an HMAC secret is, too. Raises
+    IdentityConflict if the text is in use, CommandRefused, and what the client raises.
+    """
+    limits = limits or KeyLimits()
+    text = key or secrets.token_urlsafe(KEY_BYTES)
+    if not secret and not public_key:
+        secret = secrets.token_urlsafe(KEY_BYTES)
+    with transaction.atomic():
+        if ApiKey.objects.filter(key=text).exists():
+            raise IdentityConflict(f"API key {text[:8]}… is in use; choose another")
+        row = ApiKey.objects.create(
+            account=account,
+            key=text,
+            secret=seal.seal_secret(secret, bound_to=text) if secret else b"",
+            public_key=public_key,
+            label=label,
+            scopes=scopes,
+            order_limit_10s=limits.order_limit_10s,
+            order_limit_1d=limits.order_limit_1d,
+            weight_limit_1m=limits.weight_limit_1m,
+        )
+    _acknowledge_key(core, row)
+    return row, secret
+
+
+def revoke_key(core: Core, *, key_number: int) -> None:
+    """Revoke a key by a journaled command: no command of it comes after. Revoked stays revoked."""
+    row = ApiKey.objects.get(pk=key_number)
+    if row.revoked_at is not None:
+        return
+    command = records.pack(
+        records.Command.REVOKE_KEY, account=row.account_id, key_number=row.number
+    )
+    try:
+        core_door.submit(core, command)
+    except CommandRefused as refusal:
+        if refusal.reason is not records.Reason.UNKNOWN_KEY:  # revoked, the answer was lost
+            raise
+    row.revoked_at = timezone.now()
+    row.save(update_fields=["revoked_at"])
+
+
+def _acknowledge_key(core: Core, row: ApiKey) -> None:
+    command = records.pack(
+        records.Command.GRANT_KEY,
+        account=row.account_id,
+        key_number=row.number,
+        scopes=row.scopes,
+    )
+    core_door.submit(core, command)
+    row.granted_at = timezone.now()
+    row.save(update_fields=["granted_at"])
+
+
+# ---- the house file
+
+
+def apply_house(house: House, core: Core) -> None:
+    """Make what the house file declares and is missing: definitions, members, accounts, keys.
+
+    Idempotent: a second call sends no command. Raises HouseFault (an existing definition would
+    change), IdentityConflict, CommandRefused, and what the client raises.
+    """
+    answer = core.query(records.pack(records.Query.DEFINITIONS))
+    for command in house_commands.commands(house, bytes(answer.records)):
+        core_door.submit(core, command)
+    known = _check_against_core(core)
+    for entry in house.members:
+        _apply_member(entry, core, known)
+
+
+def _check_against_core(core: Core) -> dict[str, tuple[int, int]]:
+    """Return the core's assets, code -> (number, decimals), and refuse a foreign database."""
+    assets: dict[str, tuple[int, int]] = {}
+    members = dict(Account.objects.values_list("number", "member_id"))
+    keys = set(ApiKey.objects.values_list("number", flat=True))
+    for kind, record in core_door.definitions(core):
+        if kind == records.Event.ASSET:
+            asset = msgspec.msgpack.decode(records.unpack_body(record), type=records.AssetBody)
+            assets[asset.code] = (asset.number, asset.decimals)
+        elif kind == records.Event.ACCOUNT:
+            number = records.HEAD.unpack_from(record)[3]
+            body = msgspec.msgpack.decode(records.unpack_body(record), type=records.AccountBody)
+            if number >= records.ACCOUNT_FIRST and members.get(number) != body.member:
+                raise IdentityConflict(
+                    f"account {number} belongs to member {body.member} in the journal and to "
+                    f"{members.get(number, 'nobody')} in the office's database: put back the "
+                    "database that belongs to this data directory"
+                )
+        elif kind == records.Event.KEY:
+            number = records.unpack(record)["key_number"]
+            if number not in keys:
+                raise IdentityConflict(
+                    f"API key {number} of the journal is missing in the office's database: put "
+                    "back the database that belongs to this data directory"
+                )
+    return assets
+
+
+def _apply_member(entry: MemberEntry, core: Core, assets: Mapping[str, tuple[int, int]]) -> None:
+    member = Member.objects.filter(username__iexact=entry.username).first()
+    if member is None:
+        member = create_member(
+            username=entry.username,
+            email=entry.email,
+            password=entry.password,
+            roles=entry.roles,
+            membership_until=entry.membership_until,
+        )
+    opening = []
+    for code, amount in entry.balances.items():
+        number, decimals = assets[code]
+        opening.append((number, parse_units(amount, decimals)))
+    account = open_account(core, member=member, opening=[pair for pair in opening if pair[1]])
+    for key_entry in entry.api_keys:
+        _apply_key(key_entry, account, core)
+
+
+def _apply_key(entry: ApiKeyEntry, account: Account, core: Core) -> None:
+    row = ApiKey.objects.filter(key=entry.key).first()
+    if row is None:
+        grant_key(
+            core,
+            account=account,
+            scopes=sum(records.Scope[name.upper()] for name in set(entry.scopes)),
+            key=entry.key,
+            secret=entry.secret,
+            public_key=entry.public_key,
+            limits=KeyLimits(
+                order_limit_10s=entry.order_limit_10s,
+                order_limit_1d=entry.order_limit_1d,
+                weight_limit_1m=entry.weight_limit_1m,
+            ),
+        )
+    elif row.account_id != account.number:
+        raise IdentityConflict(
+            f"API key {entry.key[:8]}… belongs to account {row.account_id} and the house file "
+            f"gives it to account {account.number}; write another key"
+        )
+    elif row.granted_at is None:
+        _acknowledge_key(core, row)

@@ -1,0 +1,157 @@
+"""What the office reads from its environment, checked once, before Django starts.
+
+Promises: a missing or unfit variable raises ImproperlyConfigured with one sentence that says what
+to do; nothing secret has a default. It does not read the house file: the parent process passes on
+what the office needs of it.
+
+    FONDACO_DATA          the data directory (required)
+    FONDACO_SECRET_KEY    at least 32 bytes (required)
+    FONDACO_BASE_URL      where people reach the house; http://127.0.0.1:8000 by default
+    FONDACO_HOUSE_NAME    shown on the pages; Fondaco by default
+    FONDACO_DATABASE_URL  postgresql://user:password@host:port/name; SQLite in the data
+                          directory when absent
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+__all__ = [
+    "base_url",
+    "data_dir",
+    "databases",
+    "host_of",
+    "house_name",
+    "is_loopback",
+    "secret_key",
+    "websocket_origin",
+]
+
+SECRET_KEY_BYTES_MIN: Final = 32
+BUSY_TIMEOUT_S: Final = 20  # a page waits this long for another process's write, then fails
+
+# Every commit of the office is on disk when it returns: members and keys have no other source.
+_OFFICE_PRAGMAS: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+# Projections are rebuilt from events: a power cut may cost the last of them, never their shape.
+# 64 MiB of cache keep the indexes of some million orders in memory; the log is folded into the
+# file every 4,000 pages, so that the projector seldom waits for the disk.
+_PROJECTIONS_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
+    "PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;"
+)
+
+
+def _required(name: str, what: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set: {what}")
+    return value
+
+
+def data_dir() -> Path:
+    """Return the data directory, absolute."""
+    return Path(_required("FONDACO_DATA", "give the data directory of the house")).resolve()
+
+
+def secret_key() -> str:
+    """Return the key that signs sessions and from which the key of API secrets is derived."""
+    value = _required("FONDACO_SECRET_KEY", "give at least 32 random bytes")
+    size = len(value.encode())
+    if size < SECRET_KEY_BYTES_MIN:
+        raise ImproperlyConfigured(
+            f"FONDACO_SECRET_KEY has {size} bytes; give at least {SECRET_KEY_BYTES_MIN} random ones"
+        )
+    return value
+
+
+def house_name() -> str:
+    """Return the name that pages show."""
+    return os.environ.get("FONDACO_HOUSE_NAME") or "Fondaco"
+
+
+def base_url() -> str:
+    """Return where people reach the house, without a slash at its end."""
+    value = (os.environ.get("FONDACO_BASE_URL") or "http://127.0.0.1:8000").rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ImproperlyConfigured(
+            f"FONDACO_BASE_URL is {value!r}; give http://host:port or https://host"
+        )
+    return value
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL as Django wants it: an IPv6 address in brackets."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def websocket_origin(url: str) -> str:
+    """Return the origin of the house's WebSockets, for pages whose 'self' doesn't cover them."""
+    parts = urlsplit(url)
+    return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether the URL leads to this machine only."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def databases(data: Path) -> dict[str, dict[str, Any]]:
+    """Return Django's two databases: the office's own rows, and what is rebuilt from events."""
+    url = os.environ.get("FONDACO_DATABASE_URL", "")
+    if url:
+        return {
+            "default": _postgresql(url, schema="public"),
+            "projections": _postgresql(url, schema="projections"),
+        }
+    return {
+        "default": _sqlite(data / "office.sqlite3", _OFFICE_PRAGMAS, mode="IMMEDIATE"),
+        "projections": _sqlite(data / "projections.sqlite3", _PROJECTIONS_PRAGMAS, mode="DEFERRED"),
+    }
+
+
+def _sqlite(path: Path, pragmas: str, *, mode: str) -> dict[str, Any]:
+    options = {"init_command": pragmas, "transaction_mode": mode, "timeout": BUSY_TIMEOUT_S}
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": options,
+        "CONN_MAX_AGE": None,
+    }
+
+
+def _postgresql(url: str, *, schema: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    name = unquote(parts.path.lstrip("/"))
+    if parts.scheme not in {"postgres", "postgresql"} or not name:
+        raise ImproperlyConfigured(
+            "FONDACO_DATABASE_URL is not of the form postgresql://user:password@host:port/name"
+        )
+    query = dict(parse_qsl(parts.query))
+    host = query.pop("host", "") or unquote(parts.hostname or "")
+    settings = query.pop("options", "")
+    options: dict[str, Any] = {**query, "options": f"{settings} -c search_path={schema}".strip()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }

@@ -1,0 +1,26 @@
+"""Preparing the office's databases.
+
+Promises: prepare_databases() may be called at every start, and by several processes of one
+machine at once: they take turns. It does not create a PostgreSQL database, only what is in it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+
+from django.conf import settings
+from django.core.management import call_command
+
+from fondaco.projections import services as projections
+
+__all__ = ["prepare_databases"]
+
+
+def prepare_databases() -> None:
+    """Bring both databases to this release's tables."""
+    folder = settings.DATA / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "databases.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        call_command("migrate", database="default", interactive=False, verbosity=0)
+        projections.prepare()

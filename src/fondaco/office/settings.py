@@ -1,0 +1,127 @@
+"""Django's settings, strict by default.
+
+Promises: no secret has a default; cookies are `__Host-` and HTTPS only unless people reach the
+house on loopback over http; no page runs an inline script or style. What may differ between
+houses comes from the environment (office.environment) and from nowhere else.
+"""
+
+from __future__ import annotations
+
+from fondaco.office import environment
+
+DATA = environment.data_dir()
+SECRET_KEY = environment.secret_key()
+BASE_URL = environment.base_url()
+HOUSE_NAME = environment.house_name()
+HTTPS = BASE_URL.startswith("https://")
+LOOPBACK = environment.is_loopback(BASE_URL)
+PLAIN_COOKIES = LOOPBACK and not HTTPS
+
+DEBUG = False
+ALLOWED_HOSTS = [environment.host_of(BASE_URL)]
+if LOOPBACK:
+    ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+ROOT_URLCONF = "fondaco.office.urls"
+WSGI_APPLICATION = "fondaco.office.wsgi.application"
+APPEND_SLASH = False
+
+INSTALLED_APPS = [
+    "fondaco.office",
+    "fondaco.identity",
+    "fondaco.projections",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "fondaco.office.middleware.ContentSecurityPolicy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "fondaco.office.selectors.house",
+            ],
+        },
+    },
+]
+
+# ---- databases
+DATABASES = environment.databases(DATA)
+DATABASE_ROUTERS = ["fondaco.projections.router.ProjectionsRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ---- who is who
+AUTH_USER_MODEL = "identity.Member"
+AUTHENTICATION_BACKENDS = ["fondaco.identity.backends.NameOrEmailBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]  # Argon2id
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "/login"
+LOGIN_REDIRECT_URL = "/trade/"
+LOGOUT_REDIRECT_URL = "/"
+
+# ---- cookies and headers
+_PREFIX = "" if PLAIN_COOKIES else "__Host-"
+SESSION_COOKIE_NAME = f"{_PREFIX}sessionid"
+SESSION_COOKIE_SECURE = not PLAIN_COOKIES
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+CSRF_COOKIE_NAME = f"{_PREFIX}csrftoken"
+CSRF_COOKIE_SECURE = not PLAIN_COOKIES
+CSRF_COOKIE_HTTPONLY = False  # the terminal copies it into X-CSRFToken
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'", environment.websocket_origin(BASE_URL)],
+    "manifest-src": ["'self'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
+
+# ---- static files: read from the packages, no collecting; Vite's names carry a hash
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/terminal/assets/.+-[\w-]{8}\.\w+$"
+
+# ---- time and words
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

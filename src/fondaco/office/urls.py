@@ -1,0 +1,21 @@
+"""The office's pages."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+from fondaco.office import views
+
+__all__ = ["urlpatterns"]
+
+urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("login", views.SignIn.as_view(), name="login"),
+    path("login/", views.SignIn.as_view()),
+    path("logout", views.SignOut.as_view(), name="logout"),
+    path("logout/", views.SignOut.as_view()),
+    path("trade/", views.terminal, name="terminal"),
+    path("trade", views.terminal),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,1 @@
+"""Projections: the events of the exchange as SQL tables, deletable and rebuilt at will."""

@@ -1,0 +1,196 @@
+"""Candles as the edges ask for them, of any Binance interval, up to the newest trade.
+
+Promises: a bar equals what folding its trades gives, including trades that only the edge has yet
+(`newer`): they are counted once, by their ids. klines() leaves no interval out from the first
+trade on: those without trades are flat at the last close. Answers are of one moment of the
+tables. At most LIMIT_MAX bars; a page of 1,000 half-hours reads 30,000 rows, the worst case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Final
+
+from django.db import models
+
+from fondaco.core.records import Side
+from fondaco.projections.bars import (
+    HOUR_US,
+    INTERVALS,
+    MINUTE_US,
+    Bar,
+    Interval,
+    fill_flat,
+    fold_bars,
+    fold_trades,
+    merge,
+)
+from fondaco.projections.models import MINUTE_BITS, Candle1d, Candle1h, Candle1m
+from fondaco.projections.reading import fetch, together
+from fondaco.projections.selectors import TradeRow, trades
+from fondaco.projections.tables import columns_of, table_of
+
+__all__ = ["LIMIT_MAX", "first_trade_us", "klines", "rolling", "stored"]
+
+LIMIT_MAX: Final = 1000
+TABLES: Final[dict[str, type[models.Model]]] = {"1m": Candle1m, "1h": Candle1h, "1d": Candle1d}
+_MINUTE: Final = (1 << MINUTE_BITS) - 1
+_COLUMNS: Final = ", ".join(columns_of(Candle1m))
+
+
+def klines(
+    instrument: int,
+    interval: str,
+    *,
+    now_us: int,
+    start_us: int | None = None,
+    end_us: int | None = None,
+    limit: int = 500,
+    newer: Sequence[TradeRow] = (),
+) -> list[Bar]:
+    """Return bars, oldest first, the live one last: the newest, or from start_us on.
+
+    A bar is in the range if it begins in [start_us, end_us]. `interval` is one of bars.INTERVALS
+    (KeyError). `newer` are trades of the instrument that the tables may not have yet.
+    """
+    step = INTERVALS[interval]
+    limit = max(1, min(limit, LIMIT_MAX))
+    with together():
+        live = _unseen(instrument, newer)
+        begin = _begin(instrument, live)
+        if begin is None:
+            return []
+        last = step.start_of(now_us if end_us is None else min(end_us, now_us))
+        if start_us is None:
+            first = step.back(last, limit - 1)
+        else:
+            first = step.start_of(start_us)
+            if first < start_us:
+                first = step.next_start(first)
+        first = max(first, step.start_of(begin))
+        if start_us is not None:
+            last = min(last, _forward(step, first, limit - 1))
+        if first > last:
+            return []
+        found = stored(instrument, step, start_us=first, end_us=step.next_start(last))
+        before = _close_before(instrument, first)
+    for trade in live:  # the tables' last close may be older than a trade that only the edge has
+        if trade.time_us < first:
+            before = trade.price_ticks
+    bars = _with_live(found, live, step)
+    return fill_flat(bars, step, first_us=first, last_us=last, before_ticks=before)
+
+
+def stored(instrument: int, interval: Interval, *, start_us: int, end_us: int) -> list[Bar]:
+    """Return the bars that the tables have and that begin in [start_us, end_us), oldest first."""
+    rows = _rows(interval.stored, instrument, start_us, end_us)
+    if interval.name == interval.stored:
+        return rows
+    return fold_bars(rows, interval)
+
+
+def rolling(
+    instrument: int, *, start_us: int, end_us: int, newer: Sequence[TradeRow] = ()
+) -> Bar | None:
+    """Return one bar of the minutes that begin in [start_us, end_us), or None without a trade.
+
+    Whole hours are taken from the hours' table: a day reads at most 23 hours and 120 minutes.
+    """
+    first_hour = -(-start_us // HOUR_US) * HOUR_US
+    last_hour = end_us // HOUR_US * HOUR_US
+    with together():
+        live = _unseen(instrument, newer)
+        if first_hour < last_hour:
+            parts = [
+                *_rows("1m", instrument, start_us, first_hour),
+                *_rows("1h", instrument, first_hour, last_hour),
+                *_rows("1m", instrument, last_hour, end_us),
+            ]
+        else:
+            parts = _rows("1m", instrument, start_us, end_us)
+    parts += fold_trades(
+        (_words(trade) for trade in live if start_us <= trade.time_us < end_us), INTERVALS["1m"]
+    )
+    return reduce(merge, parts) if parts else None
+
+
+def first_trade_us(instrument: int) -> int | None:
+    """Return the minute of the instrument's first trade in the tables."""
+    table = table_of(Candle1m)
+    low, high = _keys(instrument, 0, 1 << 62)
+    rows = fetch(
+        f"SELECT id FROM {table} WHERE id >= %s AND id < %s ORDER BY id LIMIT 1",  # noqa: S608
+        (low, high),
+    )
+    return (rows[0][0] & _MINUTE) * MINUTE_US if rows else None
+
+
+def _begin(instrument: int, live: Sequence[TradeRow]) -> int | None:
+    begins = [trade.time_us for trade in live[:1]]
+    first = first_trade_us(instrument)
+    if first is not None:
+        begins.append(first)
+    return min(begins, default=None)
+
+
+def _unseen(instrument: int, newer: Sequence[TradeRow]) -> list[TradeRow]:
+    """Return those of the edge's trades that the tables don't have."""
+    if not newer:
+        return []
+    newest = trades(instrument, limit=1)
+    last = newest[0].trade_id if newest else 0
+    return sorted((row for row in newer if row.trade_id > last), key=lambda row: row.trade_id)
+
+
+def _with_live(found: list[Bar], live: Iterable[TradeRow], step: Interval) -> list[Bar]:
+    bars = {bar.start_us: bar for bar in found}
+    for bar in fold_trades(map(_words, live), step):
+        known = bars.get(bar.start_us)
+        bars[bar.start_us] = bar if known is None else merge(known, bar)
+    return list(bars.values())
+
+
+def _words(trade: TradeRow) -> tuple[int, int, int, int, int, bool]:
+    return (
+        trade.time_us,
+        trade.trade_id,
+        trade.price_ticks,
+        trade.quantity_lots,
+        trade.quote_amount,
+        trade.taker_side == Side.BUY,
+    )
+
+
+def _close_before(instrument: int, time_us: int) -> int:
+    """Return the last close before a minute; 0 = none."""
+    low, high = _keys(instrument, 0, time_us)
+    rows = fetch(
+        f"SELECT close_ticks FROM {table_of(Candle1m)} "  # noqa: S608
+        "WHERE id >= %s AND id < %s ORDER BY id DESC LIMIT 1",
+        (low, high),
+    )
+    return rows[0][0] if rows else 0
+
+
+def _forward(step: Interval, start_us: int, bars: int) -> int:
+    for _ in range(bars):
+        start_us = step.next_start(start_us)
+    return start_us
+
+
+def _rows(stored_name: str, instrument: int, start_us: int, end_us: int) -> list[Bar]:
+    table = table_of(TABLES[stored_name])
+    rows = fetch(
+        f"SELECT {_COLUMNS} FROM {table} WHERE id >= %s AND id < %s ORDER BY id",  # noqa: S608
+        _keys(instrument, start_us, end_us),
+    )
+    return [Bar((row[0] & _MINUTE) * MINUTE_US, *row[1:]) for row in rows]
+
+
+def _keys(instrument: int, start_us: int, end_us: int) -> tuple[int, int]:
+    """Return the keys of the bars that begin in [start_us, end_us), as a half-open range."""
+    base = instrument << MINUTE_BITS
+    first = max(-(-start_us // MINUTE_US), 0)
+    end = max(-(-end_us // MINUTE_US), 0)
+    return base + min(first, _MINUTE), base + min(end, _MINUTE)

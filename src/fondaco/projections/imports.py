@@ -1,0 +1,197 @@
+"""Recorded trades from outside, kept in imports/ so that every rebuild has them.
+
+Promises: keep_trades() checks a whole file before anything is kept, and names the line that it
+can't take; what is kept is exact ints, so that applying it can't fail. Files of one symbol are
+imported oldest first: their trade ids, all below zero, then follow time. No balance moves. This
+module needs no Django: the house must not be running, and its tables take the file in when the
+projector starts.
+
+A kept file is `NNNNNN-SYMBOL-ROWS-FIRST_US-LAST_US.csv.gz`: a head that repeats how the symbol's
+ticks and lots were read, then rows `time_us,price_ticks,quantity_lots,quote_amount,taker_side`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import lzma
+import os
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+
+from fondaco.core import records
+
+__all__ = ["ImportFault", "KeptFile", "keep_trades", "kept_files", "rows_of"]
+
+FOLDER: Final = "imports"
+ROWS_MAX: Final = 1 << 40  # ids of imported trades lie in [-2**43 + 1, 0)
+LINE_CHARS_MAX: Final = 400
+TIME_MS_MAX: Final = 253_402_300_800_000  # the year 10000
+AMOUNT_MAX: Final = records.ASSET_TOTAL_MAX
+_NAME: Final = re.compile(r"^(\d{6})-([A-Za-z0-9_.]+)-(\d+)-(\d+)-(\d+)\.csv\.gz$")
+_BOOLS: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+class ImportFault(ValueError):
+    """A file that can't be imported: one sentence that names the line and what to do."""
+
+
+class KeptFile(msgspec.Struct, frozen=True):
+    """One file of imports/. Times are of its first and last row."""
+
+    path: Path
+    place: int
+    symbol: str
+    rows: int
+    first_us: int
+    last_us: int
+
+
+def kept_files(data_dir: Path, symbol: str | None = None) -> list[KeptFile]:
+    """Return the files that were imported, of one symbol or of all, in order of import."""
+    found = []
+    folder = data_dir / FOLDER
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = _NAME.match(path.name)
+        if match is not None and symbol in {None, match[2]}:
+            place, rows, first_us, last_us = (int(match[group]) for group in (1, 3, 4, 5))
+            found.append(KeptFile(path, place, match[2], rows, first_us, last_us))
+    return sorted(found, key=lambda file: file.place)
+
+
+def rows_of(file: KeptFile) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield time_us, price_ticks, quantity_lots, quote_amount and taker_side of each trade."""
+    with gzip.open(file.path, "rt", encoding="ascii") as lines:
+        next(lines)
+        for line in lines:
+            time_us, price, lots, quote, side = line.split(",")
+            yield int(time_us), int(price), int(lots), int(quote), int(side)
+
+
+def keep_trades(source: Path, *, data_dir: Path, instrument: records.InstrumentBody) -> KeptFile:
+    """Check a file of trades and keep it for the instrument; raises ImportFault.
+
+    Rows are `ts_ms,price,qty,buyer_is_maker`, oldest first, with or without a head line; the
+    file may be .gz or .xz.
+    """
+    earlier = kept_files(data_dir, instrument.symbol)
+    after_us = earlier[-1].last_us if earlier else 0
+    folder = data_dir / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    making = folder / f"making-{os.getpid()}.part"
+    try:
+        rows, first_us, last_us = _write(source, making, instrument, after_us)
+        place = max((file.place for file in kept_files(data_dir)), default=0) + 1
+        name = f"{place:06d}-{instrument.symbol}-{rows}-{first_us}-{last_us}.csv.gz"
+        kept = KeptFile(folder / name, place, instrument.symbol, rows, first_us, last_us)
+        making.rename(kept.path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            making.unlink()
+    _sync(folder)
+    return kept
+
+
+def _write(
+    source: Path, target: Path, instrument: records.InstrumentBody, after_us: int
+) -> tuple[int, int, int]:
+    """Write the exact rows to `target`, synced; return their number, first and last time."""
+    rows = first_us = 0
+    last_us = after_us
+    with (
+        target.open("wb") as raw,
+        gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") as packed,
+    ):
+        head = f"{instrument.symbol} {instrument.tick_size} {instrument.lot_size}\n"
+        packed.write(head.encode())
+        for number, line in _lines(source):
+            row = _exact(line, number, instrument, last_us, first=rows == 0)
+            if row is None:
+                continue
+            last_us = row[0]
+            first_us = first_us or last_us
+            rows += 1
+            packed.write(f"{','.join(map(str, row))}\n".encode())
+        if rows == 0:
+            raise ImportFault(f"{source} holds no trades")
+        packed.close()
+        raw.flush()
+        os.fsync(raw.fileno())
+    return rows, first_us, last_us
+
+
+def _lines(source: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with _opened(source) as lines:
+            for number, line in enumerate(lines, 1):
+                if len(line) > LINE_CHARS_MAX:
+                    raise ImportFault(f"{source} line {number} is over {LINE_CHARS_MAX} characters")
+                if line.strip():
+                    yield number, line.strip()
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+        raise ImportFault(f"{source} can't be read: {error}") from error
+
+
+def _opened(source: Path) -> IO[str]:
+    if source.suffix == ".gz":
+        return gzip.open(source, "rt", encoding="ascii")
+    if source.suffix == ".xz":
+        return io.TextIOWrapper(lzma.open(source), encoding="ascii")
+    return source.open(encoding="ascii")
+
+
+def _exact(
+    line: str, number: int, instrument: records.InstrumentBody, last_us: int, *, first: bool
+) -> tuple[int, int, int, int, int] | None:
+    """Return one exact row; None for a head line."""
+    fields = [field.strip() for field in line.split(",")]
+    if first and fields[0] and not fields[0].lstrip("-").replace(".", "", 1).isdigit():
+        return None
+    if len(fields) != 4:
+        raise ImportFault(
+            f"line {number} has {len(fields)} fields; they are ts_ms,price,qty,buyer_is_maker"
+        )
+    if not (fields[0].isdigit() and 0 < int(fields[0]) < TIME_MS_MAX):
+        raise ImportFault(f"line {number}: ts_ms {fields[0]!r} is no time in milliseconds")
+    time_us = int(fields[0]) * 1000
+    if time_us < last_us:
+        raise ImportFault(
+            f"line {number} is older than the trade before it, or than an earlier import of "
+            f"{instrument.symbol}: sort the rows and import the oldest file first"
+        )
+    price = _multiple(fields[1], instrument.tick_size, number, "price", "tick_size")
+    lots = _multiple(fields[2], instrument.lot_size, number, "qty", "lot_size")
+    quote = price * lots * instrument.quote_per_lot_tick
+    if quote > AMOUNT_MAX or lots * instrument.base_per_lot > AMOUNT_MAX:
+        raise ImportFault(f"line {number}: price and quantity are too large for the ledger")
+    maker = _BOOLS.get(fields[3].lower())
+    if maker is None:
+        raise ImportFault(f"line {number}: buyer_is_maker {fields[3]!r} is neither true nor false")
+    side = records.Side.SELL if maker else records.Side.BUY
+    return time_us, price, lots, quote, side.value
+
+
+def _multiple(text: str, step: str, number: int, name: str, step_name: str) -> int:
+    try:
+        count = Decimal(text) / Decimal(step)
+    except InvalidOperation:
+        raise ImportFault(f"line {number}: {name} {text!r} is no number") from None
+    if not count.is_finite() or count <= 0 or count != count.to_integral_value():
+        raise ImportFault(
+            f"line {number}: {name} {text} is no positive multiple of the {step_name} {step}"
+        )
+    return int(count)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,211 @@
+"""Every write of the projections: preparing the tables, applying events and imported files.
+
+Promises: apply_events() writes the rows and the cursor in one transaction, so that events count
+once however often they come; a second writer is refused. It follows the events alone: what it
+needs of the past (definitions, last trade ids) it reads from its own tables when it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeVar
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Max
+
+from fondaco.core import records
+from fondaco.projections import decoding, imports, tables
+from fondaco.projections.decoding import Decoded, InstrumentTerms
+from fondaco.projections.imports import ImportFault, KeptFile
+from fondaco.projections.models import Cursor, ImportedFile, Instrument, Trade
+from fondaco.projections.router import ALIAS
+from fondaco.projections.tables import table_of
+
+__all__ = [
+    "EventsMissing",
+    "ImportFault",
+    "SecondProjector",
+    "Writer",
+    "import_trades",
+    "prepare",
+]
+
+IMPORT_ROWS: Final = 20_000  # written at a time; one transaction covers the whole file
+_CURSOR: Final = table_of(Cursor)
+_MOVE: Final = f"UPDATE {_CURSOR} SET seq = %s, time_us = %s WHERE id = 1 AND seq = %s"  # noqa: S608 - constants
+_BEGIN: Final = f"INSERT INTO {_CURSOR} (id, seq, time_us) VALUES (1, 0, 0) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+_IMPORTED_FIRST: Final = 1 - (1 << 43)
+_Body = TypeVar("_Body", records.AssetBody, records.InstrumentBody)
+
+
+class EventsMissing(Exception):
+    """The events don't follow on what the tables hold: they belong to another house."""
+
+
+class SecondProjector(Exception):
+    """Another projector has moved the cursor."""
+
+
+def prepare() -> None:
+    """Make or bring up to date the tables; the database may have been deleted before."""
+    connection = connections[ALIAS]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE SCHEMA IF NOT EXISTS projections")
+    call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute(_BEGIN)
+
+
+def import_trades(source: Path, *, data_dir: Path, instrument: records.InstrumentBody) -> KeptFile:
+    """Keep a file of recorded trades for an instrument; the next projector takes it in.
+
+    Rows `ts_ms,price,qty,buyer_is_maker`, oldest first. Raises ImportFault.
+    """
+    return imports.keep_trades(source, data_dir=data_dir, instrument=instrument)
+
+
+class Writer:
+    """Applies runs of events. One per house; keeps what it needs of the past in memory."""
+
+    def __init__(self) -> None:
+        state = Cursor.objects.get(pk=1)
+        self.seq = state.seq
+        self.time_us = state.time_us
+        self._connection = connections[ALIAS]
+        self._terms: dict[int, InstrumentTerms] = {}
+        self._symbols: dict[str, int] = {}
+        for row in Instrument.objects.all():
+            self._symbols[row.symbol] = row.number
+            self._terms[row.number] = InstrumentTerms(row.base, row.quote, row.base_per_lot)
+        newest = Trade.objects.filter(trade_id__gt=0).values_list("instrument")
+        self._last_trade_ids = dict(newest.annotate(Max("trade_id")))
+
+    def apply_events(self, events: bytes, last_seq: int) -> None:
+        """Apply a run of whole commits that ends at last_seq; older events in it are skipped.
+
+        Raises EventsMissing, SecondProjector and database errors; then nothing has changed.
+        """
+        if last_seq <= self.seq:
+            return
+        terms = dict(self._terms)
+        found = decoding.decode(events, self.seq, terms)
+        last_trade_ids = self._checked(found.trades)
+        time_us = max(self.time_us, found.time_us)
+        with transaction.atomic(using=ALIAS), self._connection.cursor() as cursor:
+            cursor.execute(_MOVE, (last_seq, time_us, self.seq))
+            if cursor.rowcount != 1:
+                raise SecondProjector(
+                    f"the cursor is no longer at {self.seq}: another projector runs on this "
+                    "database; stop one of them"
+                )
+            self._write(cursor, found)
+            for body in found.instruments:
+                self._symbols[body.symbol] = body.number
+                self._take_in(cursor, imports.kept_files(settings.DATA, body.symbol))
+        self.seq, self.time_us = last_seq, time_us
+        self._terms, self._last_trade_ids = terms, last_trade_ids
+
+    def apply_imports(self) -> None:
+        """Take in the files that were imported since, of instruments that are known."""
+        for file in imports.kept_files(settings.DATA):
+            if file.symbol in self._symbols:
+                with transaction.atomic(using=ALIAS), self._connection.cursor() as cursor:
+                    self._take_in(cursor, [file])
+
+    def _checked(self, trades: Sequence[tuple[int, ...]]) -> dict[int, int]:
+        """Return the last trade id of each instrument; no trade may be missing."""
+        newest = dict(self._last_trade_ids)
+        for row in trades:
+            instrument, trade_id = row[3], row[4]
+            expected = newest.get(instrument, 0) + 1
+            if trade_id != expected:
+                raise EventsMissing(
+                    f"trade {expected} of instrument {instrument} is missing (seq {row[1]} has "
+                    f"trade {trade_id}): delete the projections' database, it is rebuilt from "
+                    "the events"
+                )
+            newest[instrument] = trade_id
+        return newest
+
+    def _write(self, cursor: CursorWrapper, found: Decoded) -> None:
+        tables.ASSETS.write(cursor, [_asset_row(body) for body in _newest(found.assets)])
+        instruments = [_instrument_row(body) for body in _newest(found.instruments)]
+        tables.INSTRUMENTS.write(cursor, instruments)
+        tables.ORDERS.write(cursor, found.orders)
+        tables.POSTINGS.write(cursor, found.postings)
+        _write_trades(cursor, found.trades)
+
+    def _take_in(self, cursor: CursorWrapper, files: Sequence[KeptFile]) -> None:
+        for file in files:
+            if ImportedFile.objects.filter(pk=file.path.name).exists():
+                continue
+            instrument = self._symbols[file.symbol]
+            last = ImportedFile.objects.filter(instrument=instrument).aggregate(
+                last=Max("last_trade_id")
+            )["last"]
+            first_id = trade_id = _IMPORTED_FIRST if last is None else last + 1
+            rows = imports.rows_of(file)
+            while part := list(islice(rows, IMPORT_ROWS)):
+                _write_trades(
+                    cursor,
+                    [
+                        _trade_row(instrument, trade_id + place, row)
+                        for place, row in enumerate(part)
+                    ],
+                )
+                trade_id += len(part)
+            ImportedFile.objects.create(
+                name=file.path.name,
+                instrument=instrument,
+                rows=file.rows,
+                first_trade_id=first_id,
+                last_trade_id=trade_id - 1,
+                last_us=file.last_us,
+            )
+
+
+def _newest(bodies: Sequence[_Body]) -> list[_Body]:
+    return list({body.number: body for body in bodies}.values())
+
+
+def _write_trades(cursor: CursorWrapper, rows: Sequence[tuple[int, ...]]) -> None:
+    """Write trades with their candles of all stored lengths."""
+    tables.TRADES.write(cursor, rows)
+    minutes = decoding.fold_minutes(rows)
+    hours = decoding.fold_rows(minutes, 60)
+    tables.CANDLES_1M.write(cursor, minutes)
+    tables.CANDLES_1H.write(cursor, hours)
+    tables.CANDLES_1D.write(cursor, decoding.fold_rows(hours, 1440))
+
+
+def _trade_row(
+    instrument: int, trade_id: int, row: tuple[int, int, int, int, int]
+) -> tuple[int, ...]:
+    time_us, price, lots, quote, side = row
+    key = decoding.trade_key(instrument, trade_id)
+    return (key, 0, time_us, instrument, trade_id, price, lots, quote, side, *(0,) * 8)
+
+
+def _asset_row(body: records.AssetBody) -> tuple[int | str, ...]:
+    return (body.number, body.code, body.decimals)
+
+
+def _instrument_row(body: records.InstrumentBody) -> tuple[int | str, ...]:
+    return (
+        body.number,
+        body.symbol,
+        body.base,
+        body.quote,
+        body.market,
+        body.tick_size,
+        body.lot_size,
+        body.base_per_lot,
+        body.quote_per_lot_tick,
+        body.status,
+    )

@@ -1,0 +1,166 @@
+"""The SQL that the projector writes, the same statements for SQLite and PostgreSQL.
+
+Promises: write() sends a whole list of rows as one call and leaves the transaction to its caller.
+Rows come in the column order stated here; table and column names are the models'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.db import models
+from django.db.backends.utils import CursorWrapper
+
+from fondaco.projections.models import (
+    Asset,
+    Candle1d,
+    Candle1h,
+    Candle1m,
+    Instrument,
+    Order,
+    Posting,
+    Trade,
+)
+
+__all__ = [
+    "ASSETS",
+    "CANDLES_1D",
+    "CANDLES_1H",
+    "CANDLES_1M",
+    "INSTRUMENTS",
+    "ORDERS",
+    "POSTINGS",
+    "TRADES",
+    "Table",
+    "columns_of",
+    "table_of",
+]
+
+VOLUME_MAX: Final = (1 << 63) - 1
+Row = Sequence[int | str | None]
+
+
+# Django's _meta is its documented door to a model's columns; private in name only.
+def table_of(model: type[models.Model]) -> str:
+    """Return the name of a model's table."""
+    return model._meta.db_table  # noqa: SLF001
+
+
+def columns_of(model: type[models.Model]) -> tuple[str, ...]:
+    """Return a model's columns in the order in which it declares them."""
+    return tuple(str(field.column) for field in model._meta.concrete_fields)  # noqa: SLF001
+
+
+class Table:
+    """Inserts rows of one table; `changes` says what happens to a row that exists."""
+
+    def __init__(
+        self, model: type[models.Model], columns: Sequence[str], changes: dict[str, str] | None
+    ) -> None:
+        self.name = table_of(model)
+        self.columns = tuple(columns)
+        names = ", ".join(columns)
+        meta = model._meta  # noqa: SLF001
+        key = meta.pk.column
+        action = ""
+        if changes is not None:
+            sets = ", ".join(f"{column} = {value}" for column, value in changes.items())
+            action = f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
+        marks = ", ".join(["%s"] * len(columns))
+        insert = f"INSERT INTO {self.name} ({names})"
+        self._by_row = f"{insert} VALUES ({marks}){action}"
+        arrays = ", ".join(
+            f"%s::{'text' if isinstance(field, models.TextField) else 'bigint'}[]"
+            for field in (meta.get_field(column) for column in columns)
+        )
+        self._by_array = f"{insert} SELECT * FROM unnest({arrays}){action}"  # noqa: S608 - names of ours
+
+    def write(self, cursor: CursorWrapper, rows: Sequence[Row]) -> None:
+        """Write the rows; on PostgreSQL as one statement of one array for each column."""
+        if not rows:
+            return
+        if cursor.db.vendor == "postgresql":
+            cursor.execute(self._by_array, [list(column) for column in zip(*rows, strict=True)])
+        else:
+            cursor.executemany(self._by_row, rows)
+
+
+def _replaced(columns: Sequence[str]) -> dict[str, str]:
+    return {column: f"excluded.{column}" for column in columns}
+
+
+def _merged(model: type[models.Model]) -> dict[str, str]:
+    """Return how a stored bar takes in another part of itself; see bars.merge."""
+    table = table_of(model)
+    changes = {}
+    sums = ("volume_lots", "volume_quote", "taker_buy_lots", "taker_buy_quote", "trades")
+    for price, trade_id, sign in (
+        ("open_ticks", "first_trade_id", "<"),
+        ("close_ticks", "last_trade_id", ">"),
+        ("high_ticks", "high_ticks", ">"),
+        ("low_ticks", "low_ticks", "<"),
+        ("first_trade_id", "first_trade_id", "<"),
+        ("last_trade_id", "last_trade_id", ">"),
+    ):
+        changes[price] = (
+            f"CASE WHEN excluded.{trade_id} {sign} {table}.{trade_id} "
+            f"THEN excluded.{price} ELSE {table}.{price} END"
+        )
+    for column in sums:
+        changes[column] = (
+            f"CASE WHEN {table}.{column} > {VOLUME_MAX} - excluded.{column} "
+            f"THEN {VOLUME_MAX} ELSE {table}.{column} + excluded.{column} END"
+        )
+    return changes
+
+
+def _candles(model: type[models.Model]) -> Table:
+    return Table(model, columns_of(model), _merged(model))
+
+
+# The order in which decoding.decode unpacks an ORDER event, then the folded client order id.
+_ORDER_COLUMNS: Final = (
+    "updated_seq",
+    "updated_us",
+    "account",
+    "instrument",
+    "id",
+    "status",
+    "side",
+    "order_type",
+    "time_in_force",
+    "self_trade",
+    "price_ticks",
+    "stop_price_ticks",
+    "quantity_lots",
+    "filled_lots",
+    "filled_quote",
+    "quote_quantity",
+    "created_us",
+    "client_order_id_0",
+    "client_order_id_1",
+    "client_order_id_2",
+    "client_order_id_3",
+    "client_fold",
+)
+# What an order keeps from its beginning is not written again: it would touch every index.
+_ORDER_CHANGES: Final = (
+    "updated_seq",
+    "updated_us",
+    "status",
+    "price_ticks",
+    "quantity_lots",
+    "filled_lots",
+    "filled_quote",
+)
+ORDERS: Final = Table(Order, _ORDER_COLUMNS, _replaced(_ORDER_CHANGES))
+TRADES: Final = Table(Trade, columns_of(Trade), None)
+POSTINGS: Final = Table(Posting, columns_of(Posting), None)
+CANDLES_1M: Final = _candles(Candle1m)
+CANDLES_1H: Final = _candles(Candle1h)
+CANDLES_1D: Final = _candles(Candle1d)
+ASSETS: Final = Table(Asset, columns_of(Asset), _replaced(("code", "decimals")))
+INSTRUMENTS: Final = Table(
+    Instrument, columns_of(Instrument), _replaced(columns_of(Instrument)[1:])
+)
