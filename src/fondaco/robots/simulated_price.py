@@ -21,10 +21,11 @@ ANCHORS: Final = {
     "BNBUSDT": 580.0,
     "ETHBTC": 0.0484,
 }
-_SIGMA: Final = 5e-5  # of the logarithm, in one second of calm: about 28 % a year
+_SIGMA: Final = 3.5e-5  # of the logarithm, in one second of calm: with bursts about 55 % a year
 _REVERSION_S: Final = 10 * 86_400.0  # how long the anchor takes to pull the price back
 _CALM_S: Final = 1_200.0  # how long a burst of volatility lasts
 _BURST_S: Final = 2_400.0  # mean time between bursts
+_HEAT: Final = 0.5  # how far the logarithm of volatility wanders by itself
 _BURST: Final = 1.0  # a burst multiplies volatility by e
 
 
@@ -50,9 +51,9 @@ class FairPrice:
     def step(self, seconds: float) -> float:
         """Move on by some seconds and return the price."""
         chance = self._chance
-        self._heat += -self._heat * min(1.0, seconds / _CALM_S)
-        self._heat += 0.5 * math.sqrt(2 * seconds / _CALM_S) * chance.gauss(0, 1)
-        if chance.random() < seconds / _BURST_S:
+        kept = math.exp(-seconds / _CALM_S)
+        self._heat = kept * self._heat + _HEAT * math.sqrt(1 - kept * kept) * chance.gauss(0, 1)
+        if chance.random() < 1 - math.exp(-seconds / _BURST_S):
             self._heat += _BURST
         spread = _SIGMA * math.exp(min(self._heat, 2.5)) * math.sqrt(seconds)
         self._log += (self._home - self._log) * min(1.0, seconds / _REVERSION_S)

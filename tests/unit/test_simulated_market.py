@@ -1,0 +1,130 @@
+"""The demo's price, ladder and history, without a house."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import statistics
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from fondaco.house.file import loads
+from fondaco.robots import simulated
+from fondaco.robots.simulated_ladder import LEVELS, Resting, plan, rungs
+from fondaco.robots.simulated_price import FairPrice
+
+HOUSE = """
+[house]
+name = "Demo"
+[[instruments]]
+symbol = "BTCUSDT"
+base = "BTC"
+quote = "USDT"
+market = "book"
+tick_size = "0.01"
+lot_size = "0.00001"
+[[instruments]]
+symbol = "CIBUSD"
+base = "CIB"
+quote = "USD"
+market = "dealer"
+stock_id = "6ffb8e62-92c1-40c7-9d38-5b976a346b62"
+tick_size = "0.01"
+lot_size = "1"
+"""
+NOW_MS = 1_800_000_000_000
+
+
+def walk(seed: int, steps: int) -> list[float]:
+    fair = FairPrice(Random(seed), anchor=100, price=100)
+    return [fair.step(1.0) for _ in range(steps)]
+
+
+def test_one_seed_gives_one_price_path() -> None:
+    """The same seed walks the same way, another seed another."""
+    assert walk(1, 500) == walk(1, 500)
+    assert walk(1, 500) != walk(2, 500)
+
+
+def test_the_price_stays_near_its_anchor_for_months() -> None:
+    """Ninety days, a step a minute, stay within a quarter of the anchor."""
+    fair = FairPrice(Random(7), anchor=100, price=100)
+    prices = [fair.step(60.0) for _ in range(90 * 1440)]
+    assert 75 < min(prices) < max(prices) < 133
+
+
+def test_volatility_comes_in_clusters() -> None:
+    """Sizes of neighbouring moves are more alike than those of moves far apart."""
+    prices = walk(3, 40_000)
+    moves = [abs(b / a - 1) for a, b in itertools.pairwise(prices)]
+    minutes = [statistics.fmean(moves[i : i + 60]) for i in range(0, len(moves) - 60, 60)]
+    near = statistics.correlation(minutes[:-1], minutes[1:])
+    assert near > 0.5
+
+
+def test_an_empty_book_is_filled_with_rungs_on_both_sides() -> None:
+    """From nothing, one order a rung is asked for, bids below asks, at distinct rungs."""
+    wanted = plan(6_400_000.0, {}, Random(1), changes_max=100)
+    bids = [quote.price_ticks for quote in wanted.places if quote.side == "BUY"]
+    asks = [quote.price_ticks for quote in wanted.places if quote.side == "SELL"]
+    assert len(bids) == len(asks) == LEVELS
+    assert max(bids) < 6_400_000 < min(asks)
+    assert len(set(bids)) == len(set(asks)) == LEVELS
+    assert not wanted.cancels
+
+
+def test_a_standing_ladder_needs_no_change() -> None:
+    """Planning again over the orders of the last plan asks for nothing."""
+    first = plan(6_400_000.0, {}, Random(1), changes_max=100)
+    orders = {i: Resting(q.side, q.price_ticks) for i, q in enumerate(first.places)}
+    assert plan(6_400_000.0, orders, Random(2), changes_max=3) == ([], [])
+
+
+def test_orders_on_the_wrong_side_of_a_move_are_all_cancelled() -> None:
+    """After a jump no order stays where it would be picked off, whatever the limit of changes."""
+    first = plan(6_400_000.0, {}, Random(1), changes_max=100)
+    orders = {i: Resting(q.side, q.price_ticks) for i, q in enumerate(first.places)}
+    moved = plan(6_410_000.0, orders, Random(2), changes_max=1)
+    left = {i: order for i, order in orders.items() if i not in moved.cancels}
+    assert all(order.price_ticks > 6_410_000 for order in left.values() if order.side == "SELL")
+    assert len(moved.places) <= 2
+
+
+@pytest.mark.parametrize("fair_ticks", [1.2, 3.0, 57.0, 1e4, 6.4e6, 1e10])
+def test_rungs_are_distinct_at_any_price(fair_ticks: float) -> None:
+    """Distances rise by at least one tick, however coarse the tick is against the price."""
+    distances = rungs(fair_ticks)
+    assert len(distances) == LEVELS
+    assert all(b > a for a, b in itertools.pairwise(distances))
+    assert all(q.price_ticks > 0 for q in plan(fair_ticks, {}, Random(1), changes_max=99).places)
+
+
+def test_history_is_seeded_in_order_and_on_the_grid(tmp_path: Path) -> None:
+    """History covers the last days up to now, for order-driven instruments only, reproducibly."""
+    house = loads(HOUSE)
+    [(symbol, path)] = simulated.write_history(tmp_path / "a", house, 5, now_ms=NOW_MS)
+    [(_, again)] = simulated.write_history(tmp_path / "b", house, 5, now_ms=NOW_MS)
+    assert symbol == "BTCUSDT"
+    assert path.read_bytes() == again.read_bytes()
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    times = [int(row["ts_ms"]) for row in rows]
+    assert times == sorted(times)
+    assert times[0] < NOW_MS - 6 * 86_400_000 < NOW_MS - 600_000 < times[-1] < NOW_MS
+    assert all(len(row["price"].split(".")[1]) == 2 for row in rows)
+    assert all(float(row["qty"]) >= 0.00001 for row in rows)
+    assert {row["buyer_is_maker"] for row in rows} == {"true", "false"}
+
+
+def test_history_is_written_once(tmp_path: Path) -> None:
+    """A second start leaves the files of the first alone."""
+    house = loads(HOUSE)
+    assert simulated.write_history(tmp_path, house, 5, now_ms=NOW_MS)
+    assert simulated.write_history(tmp_path, house, 5, now_ms=NOW_MS) == []
+
+
+def test_balances_cover_every_asset_of_the_book_markets() -> None:
+    """The traders get the quote and the base of each order-driven instrument, and nothing else."""
+    assert simulated.balances(loads(HOUSE)) == {"USDT": "200000000", "BTC": "3125"}
