@@ -33,7 +33,7 @@ Path = tuple[str | int, ...]
 EDGES_MAX: Final = 64  # one host; more machines are upstreams
 NAME_LENGTH_MAX: Final = 64
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
-_USERNAME: Final = re.compile(r"[\w.@+-]{1,150}\Z")
+_USERNAME: Final = re.compile(r"[\w.+-]{1,150}\Z")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _ROBOT_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
@@ -151,7 +151,7 @@ def _check_member(member: MemberEntry, path: Path, decimals: dict[str, int]) -> 
     if not _USERNAME.match(member.username):
         raise HouseFault(
             (*path, "username"),
-            f'username "{member.username}" must be 1 to 150 letters, digits or @ . + - _',
+            f'username "{member.username}" must be 1 to 150 letters, digits or . + - _',
         )
     if not _EMAIL.match(member.email):
         raise HouseFault((*path, "email"), f'email "{member.email}" must be like ann@example.com')

@@ -1,0 +1,66 @@
+"""A sequencer that echoes: each command gives one 16-byte event (its seq, its first word).
+
+Its commits are kept in memory, as the event log keeps them on disk. `on_commit` may raise, to
+stand for a disk that fails.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from fondaco.core.records import Command, pack
+
+
+class FakeCommitted(NamedTuple):
+    first_seq: int
+    events: bytes
+    boundaries: list[int]
+
+
+class FakeOld(NamedTuple):
+    first_seq: int
+    last_seq: int
+    payload: bytes
+
+
+class FakeSequencer:
+    def __init__(self) -> None:
+        self.seq = 0
+        self.commits: list[FakeOld] = []
+        self.sizes: list[int] = []
+        self.on_commit: Callable[[], None] = lambda: None
+        self.keeps = True
+
+    def commit(self, commands: Sequence[bytes]) -> FakeCommitted:
+        self.on_commit()
+        first = self.seq + 1
+        events = b"".join(
+            struct.pack("<qq", first + place, struct.unpack_from("<q", command, 24)[0])
+            for place, command in enumerate(commands)
+        )
+        self.seq += len(commands)
+        if self.keeps:
+            self.commits.append(FakeOld(first, self.seq, events))
+        self.sizes.append(len(commands))
+        return FakeCommitted(first, events, [16 * (n + 1) for n in range(len(commands))])
+
+    def query(self, record: bytes) -> bytes:
+        return struct.pack("<q", self.seq) + record[:8]
+
+    def read_from(self, seq: int) -> Iterator[FakeOld]:
+        for old in list(self.commits):
+            if old.last_seq >= seq:
+                yield old
+
+
+def deposit(account: int) -> bytes:
+    """A whole command whose account is given back in its event."""
+    return pack(Command.DEPOSIT, account=account, asset=1, amount=1, entry=account)
+
+
+def event(reply: bytes) -> tuple[int, int]:
+    """The seq and the account of a fake event."""
+    seq, account = struct.unpack("<qq", reply)
+    return seq, account
