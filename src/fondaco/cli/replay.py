@@ -45,7 +45,7 @@ from fondaco.core.records import (
     unpack,
 )
 
-__all__ = ["Replayed", "TapeRefused", "fresh_exchange", "register", "replay"]
+__all__ = ["Replayed", "TapeRefused", "count_trades", "fresh_exchange", "register", "replay"]
 
 BATCH: Final = 1024  # commands in one apply: what a busy house commits at once
 INSTRUMENT: Final = 1
@@ -244,6 +244,11 @@ class _Tally:
         row = self._rows[seq]
         msg = f"row {row.n} ({','.join(map(str, row))}) was refused: {Reason(reason).name}"
         raise TapeRefused(msg)
+
+
+def count_trades(events: bytes) -> int:
+    """Return how many trades a run of events holds."""
+    return sum(1 for _, kind in _records(events) if kind == Event.TRADE)
 
 
 def _live_orders(exchange: Exchange) -> int:
