@@ -16,7 +16,7 @@ class Clock(Protocol):
     """Where time comes from."""
 
     def now_us(self) -> int:
-        """Return microseconds since the Unix epoch, UTC. May jump; the sequencer never goes back."""
+        """Return microseconds since the Unix epoch, UTC; it may jump, the stamps never do."""
 
     def steady_us(self) -> int:
         """Return microseconds of a clock that never goes back; only differences mean something."""

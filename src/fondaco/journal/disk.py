@@ -134,7 +134,7 @@ def write_all(disk: Disk, handle: int, payload: bytes | bytearray, offset: int) 
     while done < len(payload):
         taken = disk.pwrite(handle, rest[done:], offset + done)
         if taken <= 0:
-            raise OSError(5, f"the disk took {done} of {len(payload)} bytes at {offset} and no more")
+            raise OSError(5, f"the disk took {done} of {len(payload)} bytes and no more")
         done += taken
 
 

@@ -15,8 +15,8 @@ __all__ = [
     "Halted",
     "JournalDamaged",
     "Poisoned",
-    "ReplayDiffers",
     "RepairRefused",
+    "ReplayDiffers",
     "WrongVersion",
     "halted_by",
 ]

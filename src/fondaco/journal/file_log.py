@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from fondaco.journal.disk import Disk, OsDisk, read_all, write_all
@@ -59,9 +60,9 @@ class FileLog:
         self._preallocate_bytes = preallocate_bytes
         self._watermark: Watermark | None = None
         self._handle = -1
-        self._path = ""
+        self.path = ""  # of the segment in use
+        self.offset = 0  # where the next record goes
         self._segment_seq = 0
-        self._offset = 0
         self._allocated = 0
         self._seq = 0
         self._digest = _GENESIS
@@ -84,17 +85,47 @@ class FileLog:
         except OSError as error:
             raise self._halt(error, f"reading the journal in {self.directory}") from error
 
-    def _recover(self, from_seq: int) -> Iterator[Batch]:
+    def prepare(self) -> None:
+        """Make or open the watermark, learn the house's number, and settle what was written.
+
+        A process that was killed leaves records in the page cache only, and after a failed sync
+        the kernel may hold them clean but unwritten. So, before anything is answered from them,
+        the bytes that the watermark doesn't cover are written again, the same to the same place,
+        and synced. That changes no byte, whatever they turn out to be.
+        """
+        if self._watermark is not None:
+            return
         disk = self._disk
-        if disk.make_directory(self.directory):
-            disk.fsync_directory(os.path.dirname(os.path.abspath(self.directory)))
-        segments = list_segments(disk, self.directory, besides=(WATERMARK,))
-        watermark = self._open_watermark(segments)
+        try:
+            if disk.make_directory(self.directory):
+                disk.fsync_directory(os.path.dirname(os.path.abspath(self.directory)))
+            segments = list_segments(disk, self.directory, besides=(WATERMARK,))
+            watermark = self._open_watermark(segments)
+            if segments:
+                self._settle(segments[-1], watermark.mark)
+        except OSError as error:
+            raise self._halt(error, f"reading the journal in {self.directory}") from error
         self._watermark = watermark
         self.house = watermark.house
-        scan = Scan(
-            disk, self.directory, kind=JOURNAL, mark=watermark.mark, house=watermark.house
-        )
+
+    def _settle(self, last_segment: int, mark: Mark) -> None:
+        disk = self._disk
+        handle = disk.open(os.path.join(self.directory, segment_name(last_segment)))
+        try:
+            start = mark.offset if mark.segment == last_segment else 0
+            unsure = read_all(disk, handle, max(0, disk.size(handle) - start), start)
+            unsure = unsure.rstrip(b"\x00")
+            if unsure:
+                write_all(disk, handle, unsure, start)
+            disk.fdatasync(handle)
+        finally:
+            disk.close(handle)
+
+    def _recover(self, from_seq: int) -> Iterator[Batch]:
+        self.prepare()
+        assert self._watermark is not None
+        disk = self._disk
+        scan = Scan(disk, self.directory, kind=JOURNAL, mark=self._watermark.mark, house=self.house)
         yield from scan.batches(from_seq)
         if scan.unborn is not None:
             self._remove_unborn(scan)
@@ -104,11 +135,28 @@ class FileLog:
         self._seq = scan.last_seq
         self._digest = scan.digest
         self._segment_seq = scan.segments[-1]
-        self._path = scan.tail_path
-        self._handle = disk.open(self._path)
-        self._offset = scan.tail_offset
+        self.path = scan.tail_path
+        self._handle = disk.open(self.path)
+        self.offset = scan.tail_offset
         self._allocated = scan.tail_bytes
-        self._settle(scan)
+        if scan.torn:
+            self.torn_bytes_cut = self._allocated - self.offset
+            disk.truncate(self._handle, self.offset)
+            self._allocated = self.offset
+            disk.fdatasync(self._handle)
+        self._write_mark()
+        self._watermark.sync()
+
+    def first_seq(self) -> int:
+        """Return the oldest seq that the log holds, or 1 for a new one."""
+        segments = list_segments(self._disk, self.directory, besides=(WATERMARK,))
+        return segments[0] if segments else 1
+
+    def check_from(self, seq: int, bytes_max: int) -> int:
+        """Return how far back of seq recover() may begin so that it reads about bytes_max."""
+        segments = list_segments(self._disk, self.directory, besides=(WATERMARK,))
+        older = [first_seq for first_seq in segments if first_seq <= seq]
+        return min(seq, older[-(bytes_max // self._segment_bytes) - 1 :][0]) if older else seq
 
     def _open_watermark(self, segments: list[int]) -> Watermark:
         disk = self._disk
@@ -133,28 +181,6 @@ class FileLog:
             raise JournalDamaged(scan.unborn, 0, scan.last_seq + 1, "records before it are missing")
         self._disk.remove(scan.unborn)
         self._disk.fsync_directory(self.directory)
-
-    def _settle(self, scan: Scan) -> None:
-        """Make what was read durable before anything is answered from it; cut the torn tail.
-
-        A process that was killed leaves records in the page cache only, and after a failed sync
-        the kernel may hold them clean but unwritten: so what the watermark doesn't cover is
-        written again, the same bytes to the same place, and synced.
-        """
-        assert self._watermark is not None
-        disk = self._disk
-        if scan.torn:
-            self.torn_bytes_cut = self._allocated - self._offset
-            disk.truncate(self._handle, self._offset)
-            self._allocated = self._offset
-        mark = self._watermark.mark
-        start = mark.offset if mark.segment == self._segment_seq else 0
-        if start < self._offset:
-            unsure = read_all(disk, self._handle, self._offset - start, start)
-            write_all(disk, self._handle, unsure, start)
-        disk.fdatasync(self._handle)
-        self._write_mark()
-        self._watermark.sync()
 
     # ---- appending
 
@@ -185,20 +211,20 @@ class FileLog:
         )
         disk = self._disk
         try:
-            end = self._offset + len(record)
-            if end > self._segment_bytes and self._offset > SEGMENT_HEAD_BYTES:
+            end = self.offset + len(record)
+            if end > self._segment_bytes and self.offset > SEGMENT_HEAD_BYTES:
                 self._roll(first_seq)
-                end = self._offset + len(record)
+                end = self.offset + len(record)
             if end > self._allocated:
                 self._preallocate(end)
-            write_all(disk, self._handle, record, self._offset)
+            write_all(disk, self._handle, record, self.offset)
             disk.fdatasync(self._handle)
-            self._offset = end
+            self.offset = end
             self._seq = last_seq
             self._digest = digest
             self._write_mark()
         except OSError as error:
-            raise self._halt(error, f"writing {self._path}") from error
+            raise self._halt(error, f"writing {self.path}") from error
         self.bytes_appended += len(record)
 
     def _preallocate(self, end: int) -> None:
@@ -214,7 +240,7 @@ class FileLog:
         self._begin_segment(first_seq)
 
     def _begin_segment(self, first_seq: int) -> None:
-        self._handle, self._path = create_segment(
+        self._handle, self.path = create_segment(
             self._disk,
             self.directory,
             kind=JOURNAL,
@@ -223,13 +249,13 @@ class FileLog:
             previous=self._digest,
         )
         self._segment_seq = first_seq
-        self._offset = SEGMENT_HEAD_BYTES
+        self.offset = SEGMENT_HEAD_BYTES
         self._allocated = SEGMENT_HEAD_BYTES
 
     def _write_mark(self) -> None:
         """Note what is durable. Not synced here: the next records prove it, or rest() syncs it."""
         assert self._watermark is not None
-        self._watermark.write(Mark(self._seq, self._segment_seq, self._offset, self._digest))
+        self._watermark.write(Mark(self._seq, self._segment_seq, self.offset, self._digest))
 
     def rest(self) -> None:
         """Make the watermark itself durable; called after 5 ms without an append."""
@@ -272,7 +298,7 @@ class FileLog:
         self._assert_usable()
         segments = list_segments(self._disk, self.directory, besides=(WATERMARK,))
         try:
-            for first, following in zip(segments, segments[1:], strict=False):
+            for first, following in pairwise(segments):
                 if following > seq:
                     break
                 self._disk.remove(os.path.join(self.directory, segment_name(first)))
@@ -284,20 +310,20 @@ class FileLog:
 
     def close(self) -> None:
         """Sync the watermark and let go. A log that failed only lets go."""
-        if self._handle < 0:
-            return
         try:
-            if self._failure is None:
+            if self._failure is None and self._handle >= 0:
                 self.rest()
         finally:
-            self._disk.close(self._handle)
-            self._handle = -1
+            if self._handle >= 0:
+                self._disk.close(self._handle)
+                self._handle = -1
             if self._watermark is not None:
                 self._watermark.close()
+                self._watermark = None
 
     def _assert_usable(self) -> None:
         if self._failure is not None:
-            raise halted_by(self._failure, f"writing {self._path}")
+            raise halted_by(self._failure, f"writing {self.path}")
         assert self._handle >= 0, "the journal is not open: recover() it first"
 
     def _halt(self, error: OSError, doing: str) -> Halted:

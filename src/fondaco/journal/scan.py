@@ -67,7 +67,7 @@ class Scan:
         path = self._path(first_seq)
         handle = self.disk.open(path)
         try:
-            return read_segment(self.disk, path, handle)
+            return read_segment(self.disk, handle)
         finally:
             self.disk.close(handle)
 
@@ -121,7 +121,9 @@ class Scan:
             digest = self.digest
         self._judge_mark(self.tail_path, self.tail_offset)
 
-    def _records(self, buffer: bytes, path: str, from_seq: int, *, is_last: bool) -> Iterator[Batch]:
+    def _records(
+        self, buffer: bytes, path: str, from_seq: int, *, is_last: bool
+    ) -> Iterator[Batch]:
         offset = SEGMENT_HEAD_BYTES
         digest = self.digest
         last_seq = self.last_seq

@@ -86,7 +86,7 @@ def create_segment(
     return handle, path
 
 
-def read_segment(disk: Disk, path: str, handle: int) -> bytes:
+def read_segment(disk: Disk, handle: int) -> bytes:
     """Return the whole content of an open segment."""
     return read_all(disk, handle, disk.size(handle), 0)
 

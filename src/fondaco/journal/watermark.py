@@ -44,7 +44,9 @@ class Mark(NamedTuple):
 class Watermark:
     """The file, open. Errors of the disk are OSError, the log's to answer."""
 
-    def __init__(self, disk: Disk, handle: int, house: bytes, *, generation: int, mark: Mark) -> None:
+    def __init__(
+        self, disk: Disk, handle: int, house: bytes, *, generation: int, mark: Mark
+    ) -> None:
         """Take an open file; use create() or open()."""
         self.house = house
         self.mark = mark  # as last written
