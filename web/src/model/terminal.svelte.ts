@@ -1,0 +1,557 @@
+/**
+ * The terminal's one state: what the views read and the few things that they may ask for.
+ *
+ * Promises: what is shown comes from one instrument at a time (answers for one left behind are
+ * dropped); bursts of events become one change a frame; after every reconnect everything is read
+ * again before it counts as live.
+ */
+import { Account } from './account.svelte.ts';
+import type { Level } from './book.ts';
+import { BookSync } from './book_sync.ts';
+import {
+  type Candle,
+  type Interval,
+  candleFromEvent,
+  candleFromKline,
+  withCandle,
+  withOlder,
+} from './candles.ts';
+import { Connection, type Liveness, type Wrapped } from './connection.ts';
+import { type Decimal, ZERO, fromWire } from './decimal.ts';
+import { type Instrument, instrumentFromWire } from './instrument.ts';
+import { Notices } from './notices.svelte.ts';
+import { type Order, orderFromWire } from './orders.ts';
+import { type Preferences, type Theme, readPreferences, writePreferences } from './preferences.ts';
+import { NoAnswer, type OrderWish, Refusal, rest } from './rest.ts';
+import type {
+  BookTickerEvent,
+  DepthEvent,
+  KlineEvent,
+  MarketEvent,
+  MiniTickerEvent,
+  TradeEvent,
+  UserEvent,
+} from './wire.ts';
+import { orderNews } from './words.ts';
+
+const TAPE_MAX = 80;
+const KEEP_LISTENING_MS = 25 * 60_000;
+const TICKERS_MS = 30_000;
+const NEWS_WAIT_MS = 120;
+const RETRY_MS = 1_500;
+
+export interface Trade {
+  readonly id: number;
+  readonly price: Decimal;
+  readonly quantity: Decimal;
+  readonly time: number;
+  /** True when the seller took: the price was hit, not lifted. */
+  readonly sold: boolean;
+}
+
+export interface Day {
+  readonly open: Decimal;
+  readonly last: Decimal;
+  readonly high: Decimal;
+  readonly low: Decimal;
+  readonly volume: Decimal;
+  readonly quoteVolume: Decimal;
+}
+
+export interface Best {
+  readonly bid: Decimal;
+  readonly ask: Decimal;
+}
+
+interface Fresh {
+  trades: Trade[];
+  candle: Candle | null;
+  days: Record<string, Day>;
+  best: Best | null;
+  book: boolean;
+}
+
+/** What arrived since the last frame. */
+function nothingFresh(): Fresh {
+  return { trades: [], candle: null, days: {}, best: null, book: false };
+}
+
+export class Terminal {
+  readonly account = new Account(rest);
+  readonly notices = new Notices();
+
+  instruments = $state.raw<readonly Instrument[]>([]);
+  instrument = $state.raw<Instrument | null>(null);
+  days = $state.raw<Readonly<Record<string, Day>>>({});
+  bids = $state.raw<readonly Level[]>([]);
+  asks = $state.raw<readonly Level[]>([]);
+  best = $state.raw<Best | null>(null);
+  booked = $state(false);
+  trades = $state.raw<readonly Trade[]>([]);
+  candles = $state.raw<readonly Candle[]>([]);
+  candlesRead = $state(false);
+  interval = $state<Interval>('1m');
+  indicators = $state.raw<readonly string[]>([]);
+  theme = $state<Theme>('system');
+  liveness = $state<Liveness>('connecting');
+  /** When the house was last heard, frozen while not live (page clock, ms). */
+  heardAt = $state(0);
+  sending = $state(false);
+  /** A price picked on the ladder or the chart; a fresh object for every pick. */
+  picked = $state.raw<{ price: Decimal } | null>(null);
+  /** Set when the first reading failed: what was said. */
+  trouble = $state('');
+
+  readonly day = $derived(this.instrument ? this.days[this.instrument.symbol] : undefined);
+  readonly last = $derived(this.trades[0]?.price ?? this.day?.last ?? null);
+  readonly live = $derived(this.liveness === 'live' && this.booked);
+
+  readonly #connection: Connection;
+  readonly #sync: BookSync;
+  readonly #storage: Storage | null;
+  #preferences: Preferences;
+  #generation = 0;
+  #listenKey = '';
+  #fresh = nothingFresh();
+  #frame = 0;
+  #news = new Map<string, ReturnType<typeof setTimeout>>();
+  #unanswered: { symbol: string; clientOrderId: string }[] = [];
+  #older = false;
+
+  constructor(storage: Storage | null = window.localStorage) {
+    this.#storage = storage;
+    this.#preferences = readPreferences(storage ?? { getItem: () => null });
+    this.interval = this.#preferences.interval;
+    this.indicators = this.#preferences.indicators;
+    this.setTheme(this.#preferences.theme);
+    this.#sync = new BookSync(
+      () => rest.depth(this.instrument?.symbol ?? ''),
+      () => {
+        this.#fresh.book = true;
+        this.#schedule();
+      },
+    );
+    const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+    this.#connection = new Connection(`${scheme}//${location.host}/stream`, {
+      event: (wrapped) => this.#receive(wrapped),
+      opened: () => void this.#opened(),
+      liveness: (liveness) => this.#said(liveness),
+    });
+  }
+
+  start(): void {
+    this.#connection.start();
+    setInterval(() => {
+      if (this.#listenKey) void rest.keepListening(this.#listenKey).catch(() => this.#listen());
+    }, KEEP_LISTENING_MS);
+    setInterval(() => {
+      if (this.liveness === 'live' && !document.hidden) void this.#readDays().catch(() => undefined);
+    }, TICKERS_MS);
+  }
+
+  // ---- Choices
+
+  setTheme(theme: Theme): void {
+    this.theme = theme;
+    if (theme === 'system') delete document.documentElement.dataset['theme'];
+    else document.documentElement.dataset['theme'] = theme;
+    this.#remember({ theme });
+  }
+
+  setIndicators(names: readonly string[]): void {
+    this.indicators = names;
+    this.#remember({ indicators: [...names] });
+  }
+
+  async setInterval(interval: Interval): Promise<void> {
+    if (interval === this.interval) return;
+    const symbol = this.instrument?.symbol.toLowerCase();
+    if (symbol) this.#connection.unsubscribe([`${symbol}@kline_${this.interval}`]);
+    this.interval = interval;
+    this.#remember({ interval });
+    if (symbol) this.#connection.subscribe([`${symbol}@kline_${interval}`]);
+    await this.#guarded(() => this.#readCandles());
+  }
+
+  async choose(symbol: string): Promise<void> {
+    const next = this.instruments.find((one) => one.symbol === symbol);
+    if (!next || next === this.instrument) return;
+    if (this.instrument) this.#connection.unsubscribe(this.#streams(this.instrument));
+    this.#generation += 1;
+    this.instrument = next;
+    this.#remember({ symbol });
+    this.bids = [];
+    this.asks = [];
+    this.best = null;
+    this.booked = false;
+    this.trades = [];
+    this.candles = [];
+    this.candlesRead = false;
+    this.picked = null;
+    this.#fresh = { ...nothingFresh(), days: this.#fresh.days };
+    this.#connection.subscribe(this.#streams(next));
+    await this.#guarded(() => this.#readMarket());
+  }
+
+  pick(price: Decimal): void {
+    this.picked = { price };
+  }
+
+  // ---- Orders
+
+  /** True when the house accepted it. Refusals and silence are told as notices. */
+  async place(wish: Omit<OrderWish, 'newClientOrderId'>): Promise<boolean> {
+    const clientOrderId = `web-${crypto.getRandomValues(new BigUint64Array(2)).join('-')}`.slice(0, 36);
+    this.sending = true;
+    try {
+      const answer = await rest.place({ ...wish, newClientOrderId: clientOrderId });
+      this.#took(orderFromWire(answer));
+      return true;
+    } catch (fault) {
+      if (fault instanceof NoAnswer) {
+        this.#unanswered.push({ symbol: wish.symbol, clientOrderId });
+        this.notices.say(
+          'wait',
+          'No answer yet',
+          'The order may or may not have arrived. Asking the house for it; do not send it again.',
+          clientOrderId,
+        );
+        setTimeout(() => void this.#resolve(), RETRY_MS);
+      } else {
+        this.#refused(fault, 'Order refused');
+      }
+      return false;
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  async cancel(order: Order): Promise<void> {
+    try {
+      await rest.cancel(order.symbol, order.orderId);
+      this.#took({ ...order, status: 'CANCELED', updated: Math.max(order.updated, Date.now()) });
+    } catch (fault) {
+      this.#refused(fault, 'Not cancelled');
+    }
+  }
+
+  /** Cancel what is open, of one instrument or of all. */
+  async cancelAll(symbol: string | null): Promise<void> {
+    const among = new Set(this.account.open.map((order) => order.symbol));
+    for (const one of symbol ? [symbol] : among) {
+      try {
+        const cancelled = await rest.cancelAll(one);
+        this.notices.say('plain', 'Orders cancelled', `${cancelled.length} of ${one}`, `all-${one}`);
+        await this.account.readHistory(one);
+      } catch (fault) {
+        if (fault instanceof Refusal && fault.status === 404) await this.#cancelEach(one);
+        else this.#refused(fault, 'Not cancelled');
+      }
+    }
+  }
+
+  async #cancelEach(symbol: string): Promise<void> {
+    const among = this.account.open.filter((order) => order.symbol === symbol);
+    for (const order of among) await this.cancel(order);
+  }
+
+  #took(order: Order): void {
+    this.account.takeOrders([order]);
+    this.#tell(order);
+    if (!this.#listenKey) void this.account.refresh(this.instruments, this.instrument).catch(() => undefined);
+  }
+
+  /** One notice for an order's burst of events, from the state it came to rest in. */
+  #tell(order: Order): void {
+    clearTimeout(this.#news.get(order.key));
+    this.#news.set(
+      order.key,
+      setTimeout(() => {
+        this.#news.delete(order.key);
+        const now = this.account.orders.find((one) => one.key === order.key) ?? order;
+        const instrument = this.instruments.find((one) => one.symbol === order.symbol);
+        if (!instrument) return;
+        const news = orderNews(now, instrument);
+        this.notices.say(news.tone, news.title, news.text, order.key);
+      }, NEWS_WAIT_MS),
+    );
+  }
+
+  #refused(fault: unknown, title: string): void {
+    if (fault instanceof Refusal && fault.signedOut) {
+      this.account.leave();
+      this.notices.say('bad', title, `${fault.message} Sign in again.`, 'signed-out');
+    } else if (fault instanceof Refusal) {
+      this.notices.say('bad', title, fault.code ? `${fault.message} (${fault.code})` : fault.message);
+    } else if (fault instanceof NoAnswer) {
+      this.notices.say('bad', title, fault.message);
+    } else {
+      throw fault;
+    }
+  }
+
+  /** Asks after orders whose answer was lost, by their client order id, until the house knows. */
+  async #resolve(): Promise<void> {
+    const asked = this.#unanswered;
+    this.#unanswered = [];
+    for (const one of asked) {
+      try {
+        const order = orderFromWire(await rest.find(one.symbol, one.clientOrderId));
+        this.notices.say('plain', 'The order had arrived', '', one.clientOrderId);
+        this.#took(order);
+      } catch (fault) {
+        if (fault instanceof Refusal && fault.code === -2013) {
+          this.notices.say('bad', 'The order did not arrive', 'Nothing was placed.', one.clientOrderId);
+        } else {
+          this.#unanswered.push(one);
+        }
+      }
+    }
+    if (this.#unanswered.length > 0) setTimeout(() => void this.#resolve(), RETRY_MS * 2);
+  }
+
+  // ---- Reading
+
+  async #opened(): Promise<void> {
+    this.booked = false;
+    await this.#guarded(async () => {
+      await this.#readInstruments();
+      await Promise.all([this.#readMarket(), this.#readDays(), this.#readAccount()]);
+      if (this.#unanswered.length > 0) await this.#resolve();
+    });
+  }
+
+  /** Runs a reading; when the house refuses or is silent, says so and tries again while open. */
+  async #guarded(read: () => Promise<void>): Promise<void> {
+    const generation = this.#generation;
+    try {
+      await read();
+      this.trouble = '';
+    } catch (fault) {
+      if (!(fault instanceof Refusal) && !(fault instanceof NoAnswer)) throw fault;
+      this.trouble = fault.message;
+      setTimeout(() => {
+        if (generation === this.#generation && this.#connection.open) void this.#guarded(read);
+      }, RETRY_MS);
+    }
+  }
+
+  async #readInstruments(): Promise<void> {
+    const exchange = await rest.exchangeInfo();
+    this.instruments = exchange.symbols.map(instrumentFromWire);
+    this.#connection.subscribe(
+      this.instruments.map((one) => `${one.symbol.toLowerCase()}@miniTicker`),
+    );
+    const known = this.instruments.find(
+      (one) => one.symbol === (this.instrument?.symbol ?? this.#preferences.symbol),
+    );
+    this.instrument = known ?? this.instruments[0] ?? null;
+    if (this.instrument) this.#connection.subscribe(this.#streams(this.instrument));
+  }
+
+  #streams(instrument: Instrument): string[] {
+    const symbol = instrument.symbol.toLowerCase();
+    return ['depth@100ms', 'trade', 'bookTicker', `kline_${this.interval}`].map(
+      (stream) => `${symbol}@${stream}`,
+    );
+  }
+
+  async #readMarket(): Promise<void> {
+    if (!this.instrument) return;
+    this.#sync.restart();
+    const generation = this.#generation;
+    const symbol = this.instrument.symbol;
+    await Promise.all([
+      this.#readCandles(),
+      rest.trades(symbol).then((trades) => {
+        if (generation !== this.#generation) return;
+        const read = trades.map((one) => ({
+          id: one.id,
+          price: fromWire(one.price),
+          quantity: fromWire(one.qty),
+          time: one.time,
+          sold: one.isBuyerMaker,
+        }));
+        const newest = Math.max(-1, ...read.map((one) => one.id));
+        const later = this.trades.filter((one) => one.id > newest);
+        this.trades = [...later, ...read.reverse()].slice(0, TAPE_MAX);
+      }),
+      this.account.readRates(symbol),
+    ]);
+  }
+
+  async #readCandles(): Promise<void> {
+    if (!this.instrument) return;
+    const generation = this.#generation;
+    const interval = this.interval;
+    const klines = await rest.klines(this.instrument.symbol, interval);
+    if (generation !== this.#generation || interval !== this.interval) return;
+    this.#older = klines.length > 0;
+    this.candles = klines.map(candleFromKline);
+    this.candlesRead = true;
+  }
+
+  /** More history to the left of the chart; quiet when there is none. */
+  async readOlderCandles(): Promise<void> {
+    const first = this.candles[0];
+    if (!first || !this.instrument || !this.#older) return;
+    this.#older = false;
+    const generation = this.#generation;
+    const interval = this.interval;
+    const klines = await rest
+      .klines(this.instrument.symbol, interval, first.time - 1)
+      .catch(() => null);
+    if (generation !== this.#generation || interval !== this.interval) return;
+    if (klines === null) {
+      this.#older = true;
+      return;
+    }
+    const before = this.candles.length;
+    this.candles = withOlder(this.candles, klines.map(candleFromKline));
+    this.#older = this.candles.length > before;
+  }
+
+  async #readDays(): Promise<void> {
+    const tickers = await rest.tickers();
+    const days: Record<string, Day> = {};
+    for (const one of tickers) {
+      days[one.symbol] = {
+        open: fromWire(one.openPrice),
+        last: fromWire(one.lastPrice),
+        high: fromWire(one.highPrice),
+        low: fromWire(one.lowPrice),
+        volume: fromWire(one.volume),
+        quoteVolume: fromWire(one.quoteVolume),
+      };
+    }
+    this.days = days;
+  }
+
+  async #readAccount(): Promise<void> {
+    await this.#listen();
+    await this.account.refresh(this.instruments, this.instrument);
+    if (this.instrument) await this.account.readRates(this.instrument.symbol);
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      const { listenKey } = await rest.listen();
+      if (listenKey !== this.#listenKey) {
+        if (this.#listenKey) this.#connection.unsubscribe([this.#listenKey]);
+        this.#listenKey = listenKey;
+      }
+      this.#connection.subscribe([listenKey]);
+    } catch (fault) {
+      if (!(fault instanceof Refusal)) throw fault;
+      this.#listenKey = '';
+    }
+  }
+
+  // ---- Events
+
+  #said(liveness: Liveness): void {
+    if (liveness !== 'live') this.heardAt = this.#connection.lastHeard;
+    if (liveness === 'reconnecting') this.booked = false;
+    this.liveness = liveness;
+  }
+
+  #receive({ stream, data }: Wrapped): void {
+    if (stream === this.#listenKey || isUserEvent(data)) this.#receiveUser(data as UserEvent);
+    else this.#receiveMarket(data as MarketEvent);
+  }
+
+  #receiveUser(event: UserEvent): void {
+    if (event.e === 'executionReport') this.#tell(this.account.takeReport(event));
+    else if (event.e === 'outboundAccountPosition') this.account.takePosition(event);
+  }
+
+  #receiveMarket(event: MarketEvent): void {
+    const here = event.s === this.instrument?.symbol;
+    if (!('e' in event)) {
+      if (here) this.#takeBest(event);
+      return;
+    }
+    if (event.e === '24hrMiniTicker') this.#takeDay(event);
+    else if (!here) return;
+    else if (event.e === 'depthUpdate') this.#sync.push(event satisfies DepthEvent);
+    else if (event.e === 'trade') this.#takeTrade(event);
+    else if (event.e === 'kline') this.#takeKline(event);
+  }
+
+  #takeBest(event: BookTickerEvent): void {
+    this.#fresh.best = { bid: fromWire(event.b), ask: fromWire(event.a) };
+    this.#schedule();
+  }
+
+  #takeDay(event: MiniTickerEvent): void {
+    this.#fresh.days[event.s] = {
+      open: fromWire(event.o),
+      last: fromWire(event.c),
+      high: fromWire(event.h),
+      low: fromWire(event.l),
+      volume: fromWire(event.v),
+      quoteVolume: fromWire(event.q),
+    };
+    this.#schedule();
+  }
+
+  #takeTrade(event: TradeEvent): void {
+    this.#fresh.trades.push({
+      id: event.t,
+      price: fromWire(event.p),
+      quantity: fromWire(event.q),
+      time: event.T,
+      sold: event.m,
+    });
+    this.#schedule();
+  }
+
+  #takeKline(event: KlineEvent): void {
+    if (event.k.i !== this.interval || !this.candlesRead) return;
+    const candle = candleFromEvent(event);
+    const waiting = this.#fresh.candle;
+    if (waiting && waiting.time !== candle.time) this.candles = withCandle(this.candles, waiting);
+    this.#fresh.candle = candle;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#frame !== 0) return;
+    // A hidden page gets no frames; a timer keeps its book and title true.
+    this.#frame = document.hidden
+      ? window.setTimeout(() => this.#flush(), 250)
+      : requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#frame = 0;
+    const { trades, candle, days, best, book } = this.#fresh;
+    this.#fresh = nothingFresh();
+    if (trades.length > 0) {
+      const newest = this.trades[0]?.id ?? -1;
+      const later = trades.filter((one) => one.id > newest).reverse();
+      this.trades = [...later, ...this.trades].slice(0, TAPE_MAX);
+    }
+    if (candle) this.candles = withCandle(this.candles, candle);
+    if (Object.keys(days).length > 0) this.days = { ...this.days, ...days };
+    if (book) {
+      this.bids = this.#sync.book.bids();
+      this.asks = this.#sync.book.asks();
+      this.booked = this.#sync.synced;
+    }
+    if (best) this.best = best;
+    else if (book) {
+      this.best = { bid: this.bids[0]?.price ?? ZERO, ask: this.asks[0]?.price ?? ZERO };
+    }
+  }
+
+  #remember(part: Partial<Preferences>): void {
+    this.#preferences = { ...this.#preferences, ...part };
+    if (this.#storage) writePreferences(this.#storage, this.#preferences);
+  }
+}
+
+function isUserEvent(value: unknown): boolean {
+  const name = (value as { e?: unknown }).e;
+  return name === 'executionReport' || name === 'outboundAccountPosition';
+}

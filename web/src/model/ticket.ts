@@ -1,0 +1,413 @@
+/**
+ * What an order ticket means, before it is sent: exact amounts, cost, fee, and everything that
+ * the house would refuse, each with what would be right.
+ *
+ * Pure: the same ticket and market give the same answer. The house has the last word; this only
+ * saves the journey.
+ */
+import { type Level, walkBudget, walkQuantity } from './book.ts';
+import {
+  type Decimal,
+  ZERO,
+  ceilTo,
+  divideFloor,
+  floorTo,
+  formatDecimal,
+  formatFixed,
+  multiplyFloor,
+  parseDecimal,
+  smaller,
+} from './decimal.ts';
+import type { Instrument } from './instrument.ts';
+import type { OrderWish } from './rest.ts';
+import type { Side } from './wire.ts';
+
+export type TicketType = 'LIMIT' | 'MARKET' | 'LIMIT_MAKER';
+export type TimeInForce = 'GTC' | 'IOC' | 'FOK';
+
+export interface Ticket {
+  readonly side: Side;
+  readonly type: TicketType;
+  readonly timeInForce: TimeInForce;
+  readonly price: string;
+  readonly amount: string;
+  /** What the amount field counts: base quantity, or the total in quote. */
+  readonly amountIn: 'base' | 'quote';
+}
+
+export interface Market {
+  readonly instrument: Instrument;
+  readonly bids: readonly Level[];
+  readonly asks: readonly Level[];
+  /** Free balances; null when nobody is signed in. */
+  readonly free: { readonly base: Decimal; readonly quote: Decimal } | null;
+  readonly makerRate: Decimal;
+  readonly takerRate: Decimal;
+}
+
+export interface Problem {
+  readonly field: 'price' | 'amount' | 'form';
+  readonly text: string;
+  /** Values that would be right for the field, nearest first. */
+  readonly fixes: readonly string[];
+  /** An empty field is not shouted at; the ticket just cannot be sent yet. */
+  readonly quiet?: boolean;
+}
+
+export interface Estimate {
+  readonly problems: readonly Problem[];
+  readonly quantity: Decimal | null;
+  /** Quote paid (buy) or received (sell), before the fee. */
+  readonly total: Decimal | null;
+  readonly averagePrice: Decimal | null;
+  readonly fee: Decimal | null;
+  readonly feeAsset: string;
+  readonly feeRate: Decimal;
+  readonly role: 'maker' | 'taker' | 'both';
+  /** The price the book ends at, for a warning about slippage; null when nothing is taken. */
+  readonly worstPrice: Decimal | null;
+  readonly wish: Omit<OrderWish, 'newClientOrderId'> | null;
+}
+
+interface Draft {
+  problems: Problem[];
+  price: Decimal | null;
+  quantity: Decimal | null;
+  budget: Decimal | null;
+}
+
+export function evaluate(ticket: Ticket, market: Market): Estimate {
+  const draft: Draft = { problems: [], price: null, quantity: null, budget: null };
+  if (market.instrument.status !== 'TRADING') {
+    draft.problems.push({
+      field: 'form',
+      text: `${market.instrument.symbol} is not trading now (${market.instrument.status}).`,
+      fixes: [],
+    });
+  }
+  if (ticket.type !== 'MARKET') readPrice(ticket, market.instrument, draft);
+  readAmount(ticket, market.instrument, draft);
+  const outcome = ticket.type === 'MARKET' ? fillNow(ticket, market, draft) : rest(ticket, market, draft);
+  checkNotional(ticket, market.instrument, outcome.total, draft);
+  checkFunds(ticket, market, outcome, draft);
+  const rate = outcome.role === 'maker' ? market.makerRate : market.takerRate;
+  const received = ticket.side === 'BUY' ? outcome.quantity : outcome.total;
+  return {
+    problems: draft.problems,
+    quantity: outcome.quantity,
+    total: outcome.total,
+    averagePrice:
+      outcome.quantity && outcome.total ? divideFloor(outcome.total, outcome.quantity) : null,
+    fee: received === null ? null : multiplyFloor(received, rate),
+    feeAsset: ticket.side === 'BUY' ? market.instrument.base : market.instrument.quote,
+    feeRate: rate,
+    role: outcome.role,
+    worstPrice: outcome.worst,
+    wish: draft.problems.length > 0 ? null : wishOf(ticket, market.instrument, draft),
+  };
+}
+
+interface Outcome {
+  quantity: Decimal | null;
+  total: Decimal | null;
+  worst: Decimal | null;
+  role: 'maker' | 'taker' | 'both';
+}
+
+function readPrice(ticket: Ticket, instrument: Instrument, draft: Draft): void {
+  const fault = (text: string, fixes: string[] = []) =>
+    draft.problems.push({ field: 'price', text, fixes });
+  if (ticket.price.trim() === '') {
+    draft.problems.push({ field: 'price', text: 'Enter a price.', fixes: [], quiet: true });
+    return;
+  }
+  const price = parseDecimal(ticket.price);
+  if (price === null) {
+    fault(notANumber(ticket.price));
+    return;
+  }
+  const { tickSize, priceMin, priceMax, pricePlaces } = instrument;
+  const places = (value: Decimal) => formatFixed(value, pricePlaces);
+  if (price === ZERO) {
+    fault('The price must be more than 0.');
+  } else if (tickSize > 0n && price % tickSize !== 0n) {
+    const below = floorTo(price, tickSize);
+    const above = below + tickSize;
+    fault(
+      `Tick size is ${formatDecimal(tickSize)}; the price was ${formatDecimal(price)}.`,
+      below > 0n ? [places(below), places(above)] : [places(above)],
+    );
+  } else if (priceMin > 0n && price < priceMin) {
+    fault(`The lowest price allowed is ${places(priceMin)}.`, [places(priceMin)]);
+  } else if (priceMax > 0n && price > priceMax) {
+    fault(`The highest price allowed is ${places(priceMax)}.`, [places(priceMax)]);
+  } else {
+    draft.price = price;
+  }
+}
+
+function readAmount(ticket: Ticket, instrument: Instrument, draft: Draft): void {
+  const word = ticket.amountIn === 'base' ? 'quantity' : 'total';
+  const fault = (text: string, fixes: string[] = []) =>
+    draft.problems.push({ field: 'amount', text, fixes });
+  if (ticket.amount.trim() === '') {
+    draft.problems.push({ field: 'amount', text: `Enter a ${word}.`, fixes: [], quiet: true });
+    return;
+  }
+  const amount = parseDecimal(ticket.amount);
+  if (amount === null) {
+    fault(notANumber(ticket.amount));
+    return;
+  }
+  if (amount === ZERO) {
+    fault(`The ${word} must be more than 0.`);
+    return;
+  }
+  if (ticket.amountIn === 'quote' && ticket.type === 'MARKET') {
+    draft.budget = amount;
+    return;
+  }
+  if (ticket.amountIn === 'quote') {
+    if (draft.price === null) return;
+    const quantity = floorTo(divideFloor(amount, draft.price), instrument.lotSize);
+    const least = leastQuantity(instrument);
+    if (quantity < least) {
+      const cost = multiplyCeil(draft.price, least);
+      fault(
+        `${formatDecimal(amount)} ${instrument.quote} buys less than one lot of ` +
+          `${formatDecimal(least)} ${instrument.base} at this price.`,
+        [formatDecimal(cost)],
+      );
+      return;
+    }
+    checkQuantity(quantity, instrument, draft, fault);
+    return;
+  }
+  checkQuantity(amount, instrument, draft, fault);
+}
+
+function checkQuantity(
+  quantity: Decimal,
+  instrument: Instrument,
+  draft: Draft,
+  fault: (text: string, fixes?: string[]) => unknown,
+): void {
+  const { lotSize, quantityMax, quantityPlaces } = instrument;
+  const places = (value: Decimal) => formatFixed(value, quantityPlaces);
+  const least = leastQuantity(instrument);
+  if (lotSize > 0n && quantity % lotSize !== 0n) {
+    const below = floorTo(quantity, lotSize);
+    const above = below + lotSize;
+    fault(
+      `Lot size is ${formatDecimal(lotSize)}; the quantity was ${formatDecimal(quantity)}.`,
+      below >= least ? [places(below), places(above)] : [places(above)],
+    );
+  } else if (quantity < least) {
+    fault(`The smallest quantity is ${places(least)} ${instrument.base}.`, [places(least)]);
+  } else if (quantityMax > 0n && quantity > quantityMax) {
+    fault(`The largest quantity is ${places(quantityMax)} ${instrument.base}.`, [
+      places(quantityMax),
+    ]);
+  } else {
+    draft.quantity = quantity;
+  }
+}
+
+/** A market order: walked through the book as it is now. */
+function fillNow(ticket: Ticket, market: Market, draft: Draft): Outcome {
+  const levels = ticket.side === 'BUY' ? market.asks : market.bids;
+  const none: Outcome = { quantity: null, total: null, worst: null, role: 'taker' };
+  if (draft.quantity === null && draft.budget === null) return none;
+  const walk =
+    draft.budget === null
+      ? walkQuantity(levels, draft.quantity ?? ZERO)
+      : walkBudget(levels, draft.budget, market.instrument.lotSize);
+  const { base, quote, quantityPlaces } = market.instrument;
+  const deep = formatFixed(walk.quantity, quantityPlaces);
+  if (walk.quantity === ZERO && levels.length === 0) {
+    const other = ticket.side === 'BUY' ? 'offers' : 'bids';
+    draft.problems.push({
+      field: 'form',
+      text: `There are no ${other} in the book now. A limit order can wait for one.`,
+      fixes: [],
+    });
+  } else if (walk.quantity === ZERO) {
+    draft.problems.push({
+      field: 'amount',
+      text: `That total is less than one lot of ${base}.`,
+      fixes: [],
+    });
+  } else if (!walk.whole) {
+    draft.problems.push({
+      field: 'amount',
+      text: `The visible book holds only ${deep} ${base} (${formatFixed(walk.notional, 2)} ${quote}).`,
+      fixes: draft.budget === null ? [deep] : [formatFixed(walk.notional, 2)],
+    });
+  }
+  return { quantity: walk.quantity, total: walk.notional, worst: walk.worst, role: 'taker' };
+}
+
+/** A limit order: what would fill at once, and what would rest. */
+function rest(ticket: Ticket, market: Market, draft: Draft): Outcome {
+  const { price, quantity } = draft;
+  const none: Outcome = { quantity: null, total: null, worst: null, role: 'maker' };
+  if (price === null || quantity === null) return none;
+  const buying = ticket.side === 'BUY';
+  const levels = buying ? market.asks : market.bids;
+  const taken = walkQuantity(levels, quantity, (at) => (buying ? at <= price : at >= price));
+  if (taken.quantity > 0n && ticket.type === 'LIMIT_MAKER') {
+    const best = levels[0]?.price ?? price;
+    const tick = market.instrument.tickSize;
+    const passive = buying ? best - tick : best + tick;
+    draft.problems.push({
+      field: 'price',
+      text: `Post only: at this price the order would fill at once. ${buying ? 'Best ask' : 'Best bid'} is ${formatFixed(best, market.instrument.pricePlaces)}.`,
+      fixes: passive > 0n ? [formatFixed(passive, market.instrument.pricePlaces)] : [],
+    });
+  }
+  if (ticket.timeInForce === 'FOK' && ticket.type === 'LIMIT' && !taken.whole) {
+    draft.problems.push({
+      field: 'form',
+      text: 'Fill or kill: the book cannot fill this whole at this price now.',
+      fixes: [],
+    });
+  }
+  const resting = quantity - taken.quantity;
+  return {
+    quantity,
+    total: taken.notional + multiplyFloor(price, resting),
+    worst: taken.worst,
+    role: taken.quantity === ZERO ? 'maker' : resting === ZERO ? 'taker' : 'both',
+  };
+}
+
+function checkNotional(
+  ticket: Ticket,
+  instrument: Instrument,
+  total: Decimal | null,
+  draft: Draft,
+): void {
+  // The house measures a limit order by its own price, not by what it may fill at.
+  const notional =
+    draft.price !== null && draft.quantity !== null
+      ? multiplyFloor(draft.price, draft.quantity)
+      : total;
+  if (notional === null || instrument.notionalMin === ZERO) return;
+  if (notional >= instrument.notionalMin) return;
+  if (draft.problems.some((one) => one.field === 'amount')) return;
+  const price = draft.price ?? (draft.quantity ? divideFloor(notional, draft.quantity) : ZERO);
+  const fixes: string[] = [];
+  if (ticket.amountIn === 'quote') {
+    fixes.push(formatDecimal(instrument.notionalMin));
+  } else if (price > 0n) {
+    const needed = ceilTo(divideFloor(instrument.notionalMin, price) + 1n, instrument.lotSize);
+    fixes.push(formatFixed(needed, instrument.quantityPlaces));
+  }
+  draft.problems.push({
+    field: 'amount',
+    text: `An order must be worth at least ${formatDecimal(instrument.notionalMin)} ${instrument.quote}; this one is ${formatFixed(notional, instrument.quotePlaces)}.`,
+    fixes,
+  });
+}
+
+function checkFunds(ticket: Ticket, market: Market, outcome: Outcome, draft: Draft): void {
+  if (!market.free || draft.problems.some((one) => one.field === 'amount')) return;
+  const { base, quote, quantityPlaces, quotePlaces } = market.instrument;
+  if (ticket.side === 'SELL') {
+    if (outcome.quantity === null || outcome.quantity <= market.free.base) return;
+    draft.problems.push({
+      field: 'amount',
+      text: `You have ${formatDecimal(market.free.base)} ${base} available.`,
+      fixes: ticket.amountIn === 'base' ? shareFix(ticket, market, quantityPlaces) : [],
+    });
+    return;
+  }
+  const needed =
+    draft.budget ??
+    (draft.price !== null && draft.quantity !== null
+      ? multiplyCeil(draft.price, draft.quantity)
+      : outcome.total);
+  if (needed === null || needed <= market.free.quote) return;
+  draft.problems.push({
+    field: 'amount',
+    text: `This needs ${formatFixed(needed, quotePlaces)} ${quote}; you have ${formatFixed(market.free.quote, quotePlaces)} available.`,
+    fixes: shareFix(ticket, market, quantityPlaces),
+  });
+}
+
+function shareFix(ticket: Ticket, market: Market, places: number): string[] {
+  const amount = amountOfShare(ticket, market, 100);
+  if (amount === null || amount === ZERO) return [];
+  return [ticket.amountIn === 'base' ? formatFixed(amount, places) : formatDecimal(amount)];
+}
+
+/** The amount that uses `percent` of what is available, in the unit of the amount field. */
+export function amountOfShare(ticket: Ticket, market: Market, percent: number): Decimal | null {
+  if (!market.free) return null;
+  const { instrument, free } = market;
+  const part = (value: Decimal) => (value * BigInt(Math.round(percent * 100))) / 10_000n;
+  const price = ticket.type === 'MARKET' ? null : parseDecimal(ticket.price);
+  const levels = ticket.side === 'BUY' ? market.asks : market.bids;
+  const best = price ?? levels[0]?.price ?? null;
+  if (ticket.side === 'SELL') {
+    const quantity = floorTo(part(free.base), instrument.lotSize);
+    if (ticket.amountIn === 'base') return quantity;
+    return best === null ? null : cut(multiplyFloor(best, quantity), instrument.quotePlaces);
+  }
+  const budget = part(free.quote);
+  if (ticket.amountIn === 'quote') return cut(budget, instrument.quotePlaces);
+  if (ticket.type === 'MARKET') {
+    return walkBudget(market.asks, budget, instrument.lotSize).quantity;
+  }
+  return best === null || best === ZERO
+    ? null
+    : floorTo(divideFloor(budget, best), instrument.lotSize);
+}
+
+/** How much of what is available the ticket uses, 0 to 100, for the slider. */
+export function shareOfTicket(ticket: Ticket, market: Market): number {
+  if (!market.free) return 0;
+  const estimate = evaluate(ticket, market);
+  const used = ticket.side === 'SELL' ? estimate.quantity : estimate.total;
+  const all = ticket.side === 'SELL' ? market.free.base : market.free.quote;
+  if (!used || all === ZERO) return 0;
+  return Number((smaller(used, all) * 100n) / all);
+}
+
+function wishOf(
+  ticket: Ticket,
+  instrument: Instrument,
+  draft: Draft,
+): Omit<OrderWish, 'newClientOrderId'> {
+  const head = { symbol: instrument.symbol, side: ticket.side, type: ticket.type };
+  if (ticket.type === 'MARKET') {
+    return draft.budget === null
+      ? { ...head, quantity: formatDecimal(draft.quantity ?? ZERO) }
+      : { ...head, quoteOrderQty: formatDecimal(draft.budget) };
+  }
+  const priced = {
+    ...head,
+    quantity: formatDecimal(draft.quantity ?? ZERO),
+    price: formatDecimal(draft.price ?? ZERO),
+  };
+  return ticket.type === 'LIMIT' ? { ...priced, timeInForce: ticket.timeInForce } : priced;
+}
+
+function leastQuantity(instrument: Instrument): Decimal {
+  return instrument.quantityMin > instrument.lotSize ? instrument.quantityMin : instrument.lotSize;
+}
+
+function multiplyCeil(left: Decimal, right: Decimal): Decimal {
+  const floor = multiplyFloor(left, right);
+  return (left * right) % 100_000_000n === 0n ? floor : floor + 1n;
+}
+
+function cut(value: Decimal, places: number): Decimal {
+  return floorTo(value, 10n ** BigInt(8 - Math.min(8, places)));
+}
+
+function notANumber(text: string): string {
+  if (text.includes(',')) return 'Use a dot for decimals and no commas, as in 1234.56.';
+  if (/^\d*\.\d{9,}$/.test(text.trim())) return 'At most 8 decimals are kept.';
+  return 'Digits and one dot, as in 1234.56.';
+}

@@ -1,0 +1,124 @@
+/** How the page says prices, quantities, times and orders. One place, so that all views agree. */
+import {
+  type Decimal,
+  ONE,
+  formatDecimal,
+  formatFixed,
+  formatGrouped,
+} from './decimal.ts';
+import type { Instrument } from './instrument.ts';
+import { type Order, averagePrice } from './orders.ts';
+import type { Tone } from './notices.svelte.ts';
+
+export function priceText(instrument: Instrument, price: Decimal): string {
+  return formatGrouped(price, instrument.pricePlaces);
+}
+
+export function quantityText(instrument: Instrument, quantity: Decimal): string {
+  return formatGrouped(quantity, instrument.quantityPlaces);
+}
+
+/** A percentage from two prices, in hundredths of a percent, exact and signed. */
+export function changePercent(from: Decimal, to: Decimal): string {
+  if (from === 0n) return '0.00';
+  const hundredths = ((to - from) * 10_000n) / from;
+  return formatFixed(hundredths * 1_000_000n, 2);
+}
+
+export function signed(text: string): string {
+  return text.startsWith('-') ? `\u2212${text.slice(1)}` : `+${text}`;
+}
+
+/** 0.001 as 0.1%. */
+export function rateText(rate: Decimal): string {
+  return `${formatDecimal(rate * 100n, 2)}%`;
+}
+
+/** Small fees keep their digits, larger ones are cut to cents. */
+export function feeText(fee: Decimal): string {
+  return fee < ONE ? formatDecimal(fee) : formatGrouped(fee, 2);
+}
+
+const pad = (value: number, width = 2) => String(value).padStart(width, '0');
+
+/** All times of the page are UTC, and the header says so. */
+export function clockText(time: number): string {
+  const date = new Date(time);
+  return `${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}:${pad(date.getUTCSeconds())}`;
+}
+
+export function dayText(time: number): string {
+  const date = new Date(time);
+  return `${date.getUTCFullYear()}-${pad(date.getUTCMonth() + 1)}-${pad(date.getUTCDate())}`;
+}
+
+const STATUS: Record<string, string> = {
+  NEW: 'Open',
+  PARTIALLY_FILLED: 'Partly filled',
+  FILLED: 'Filled',
+  CANCELED: 'Cancelled',
+  EXPIRED: 'Expired',
+  EXPIRED_IN_MATCH: 'Expired (own order)',
+  REJECTED: 'Refused',
+};
+
+export function statusText(status: string): string {
+  return STATUS[status] ?? status;
+}
+
+const TYPE: Record<string, string> = {
+  LIMIT: 'Limit',
+  MARKET: 'Market',
+  LIMIT_MAKER: 'Post only',
+  STOP_LOSS: 'Stop',
+  STOP_LOSS_LIMIT: 'Stop limit',
+  TAKE_PROFIT: 'Take profit',
+  TAKE_PROFIT_LIMIT: 'Take profit limit',
+};
+
+export function typeText(type: string): string {
+  return TYPE[type] ?? type;
+}
+
+/** What a notice says when an order came to rest in some state. */
+export function orderNews(
+  order: Order,
+  instrument: Instrument,
+): { tone: Tone; title: string; text: string } {
+  const tone = order.side === 'BUY' ? 'buy' : 'sell';
+  const verb = order.side === 'BUY' ? 'Buy' : 'Sell';
+  const past = order.side === 'BUY' ? 'Bought' : 'Sold';
+  const whole = quantityText(instrument, order.quantity);
+  const part = quantityText(instrument, order.filled);
+  const average = averagePrice(order);
+  const at = average === null ? '' : ` at ${priceText(instrument, average)} ${instrument.quote}`;
+  const limit = order.price > 0n ? ` at ${priceText(instrument, order.price)}` : '';
+  switch (order.status) {
+    case 'FILLED':
+      return { tone, title: `${past} ${part} ${instrument.base}`, text: `Filled${at}` };
+    case 'PARTIALLY_FILLED':
+      return {
+        tone,
+        title: `${past} ${part} of ${whole} ${instrument.base}`,
+        text: `Partly filled${at}; the rest is on the book`,
+      };
+    case 'NEW':
+      return {
+        tone: 'plain',
+        title: 'Order on the book',
+        text: `${verb} ${whole} ${instrument.base}${limit}`,
+      };
+    case 'CANCELED':
+      return {
+        tone: 'plain',
+        title: 'Order cancelled',
+        text: `${verb} ${whole} ${instrument.base}${limit}${order.filled > 0n ? `; ${part} filled` : ''}`,
+      };
+    default:
+      return {
+        tone: order.filled > 0n ? tone : 'bad',
+        title: `Order ${statusText(order.status).toLowerCase()}`,
+        text: `${verb} ${whole} ${instrument.base}${limit}; ${part} filled${at}`,
+      };
+  }
+}
