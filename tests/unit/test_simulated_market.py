@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import statistics
 from pathlib import Path
@@ -10,7 +9,9 @@ from random import Random
 
 import pytest
 
+from fondaco.core.records import Side
 from fondaco.house.file import loads
+from fondaco.projections.imports import rows_of
 from fondaco.robots import simulated
 from fondaco.robots.simulated_ladder import LEVELS, Resting, plan, rungs
 from fondaco.robots.simulated_price import FairPrice
@@ -101,28 +102,29 @@ def test_rungs_are_distinct_at_any_price(fair_ticks: float) -> None:
     assert all(q.price_ticks > 0 for q in plan(fair_ticks, {}, Random(1), changes_max=99).places)
 
 
-def test_history_is_seeded_in_order_and_on_the_grid(tmp_path: Path) -> None:
-    """History covers the last days up to now, for order-driven instruments only, reproducibly."""
+def test_history_is_seeded_and_covers_the_last_days(tmp_path: Path) -> None:
+    """A week of trades up to now, for order-driven instruments only, the same for one seed."""
     house = loads(HOUSE)
-    [(symbol, path)] = simulated.write_history(tmp_path / "a", house, 5, now_ms=NOW_MS)
-    [(_, again)] = simulated.write_history(tmp_path / "b", house, 5, now_ms=NOW_MS)
-    assert symbol == "BTCUSDT"
-    assert path.read_bytes() == again.read_bytes()
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    times = [int(row["ts_ms"]) for row in rows]
-    assert times == sorted(times)
-    assert times[0] < NOW_MS - 6 * 86_400_000 < NOW_MS - 600_000 < times[-1] < NOW_MS
-    assert all(len(row["price"].split(".")[1]) == 2 for row in rows)
-    assert all(float(row["qty"]) >= 0.00001 for row in rows)
-    assert {row["buyer_is_maker"] for row in rows} == {"true", "false"}
+    [kept] = simulated.write_history(tmp_path / "a", house, 5, now_ms=NOW_MS)
+    [again] = simulated.write_history(tmp_path / "b", house, 5, now_ms=NOW_MS)
+    assert kept.symbol == "BTCUSDT"
+    assert kept.path.read_bytes() == again.path.read_bytes()
+    rows = list(rows_of(kept))
+    times_ms = [row[0] // 1000 for row in rows]
+    assert times_ms[0] < NOW_MS - 6 * 86_400_000
+    assert NOW_MS - 600_000 < times_ms[-1] < NOW_MS
+    assert len(rows) > 15_000
+    assert {row[4] for row in rows} == {Side.BUY, Side.SELL}
+    prices = [row[1] / 100 for row in rows]
+    assert 45_000 < min(prices) < max(prices) < 90_000
 
 
 def test_history_is_written_once(tmp_path: Path) -> None:
-    """A second start leaves the files of the first alone."""
+    """A second start leaves the trades of the first alone, and no other file behind."""
     house = loads(HOUSE)
     assert simulated.write_history(tmp_path, house, 5, now_ms=NOW_MS)
     assert simulated.write_history(tmp_path, house, 5, now_ms=NOW_MS) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["imports"]
 
 
 def test_balances_cover_every_asset_of_the_book_markets() -> None:

@@ -17,7 +17,6 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterator, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -26,8 +25,9 @@ import structlog
 
 from fondaco.house.file import House
 from fondaco.robots.house_client import ApiKey, HouseClient, Refused, pause
+from fondaco.robots.simulated_history import write_history
 from fondaco.robots.simulated_maker import MarketMaker
-from fondaco.robots.simulated_price import FairPrice, anchor_of
+from fondaco.robots.simulated_price import anchor_of
 from fondaco.robots.simulated_takers import MomentumTrader, NoiseTrader
 
 __all__ = ["BALANCE_QUOTE", "ROLES", "balances", "run", "write_history"]
@@ -36,9 +36,6 @@ __all__ = ["BALANCE_QUOTE", "ROLES", "balances", "run", "write_history"]
 # frees these keys of order limits (order_limit_10s = 0, order_limit_1d = 0).
 ROLES: Final = ("maker", "noise", "momentum")
 BALANCE_QUOTE: Final = 200_000_000  # of the quote asset, and as much of each base at its anchor
-HISTORY_DAYS: Final = 7
-HISTORY_PAUSE_S: Final = (8.0, 40.0)  # between two trades: the last day, and before it
-HISTORY_VALUE: Final = 5.3  # logarithm of a trade's usual size in quote
 BACK_OFF_S_MAX: Final = 15.0
 STOP_S_MAX: Final = 1.0  # for requests under way when the traders are told to stop
 
@@ -132,66 +129,3 @@ async def _trade(role: str, client: HouseClient, chance: Random, stop: asyncio.E
         await NoiseTrader(client, markets, chance).trade(stop)
     else:
         await MomentumTrader(client, markets, chance).trade(stop)
-
-
-def write_history(
-    data_dir: Path, house: House, seed: int, *, now_ms: int | None = None
-) -> list[tuple[str, Path]]:
-    """Write seeded trades of the last days into data_dir/imports; returns (symbol, file) pairs.
-
-    One file an order-driven instrument, rows `ts_ms,price,qty,buyer_is_maker`, oldest first, as
-    `fondaco import` takes them. A file that is there already is left alone and not returned.
-    """
-    folder = data_dir / "imports"
-    folder.mkdir(parents=True, exist_ok=True)
-    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    written = []
-    for instrument in house.instruments:
-        if instrument.market != "book":
-            continue
-        path = folder / f"{instrument.symbol}-demo.csv"
-        if path.exists():
-            continue
-        partial = path.with_suffix(".partial")
-        with partial.open("w", encoding="ascii", newline="") as file:
-            file.write("ts_ms,price,qty,buyer_is_maker\n")
-            file.writelines(
-                _history_rows(
-                    Random(f"{seed}/history/{instrument.symbol}"),
-                    instrument.symbol,
-                    float(instrument.tick_size),
-                    float(instrument.lot_size),
-                    now_ms,
-                )
-            )
-        partial.rename(path)
-        written.append((instrument.symbol, path))
-    return written
-
-
-def _history_rows(
-    chance: Random, symbol: str, tick: float, lot: float, now_ms: int
-) -> Iterator[str]:
-    anchor = anchor_of(symbol)
-    fair = FairPrice(chance, anchor=anchor, price=anchor * (1 + chance.gauss(0, 0.01)))
-    price_digits, quantity_digits = _digits(tick), _digits(lot)
-    at_ms = now_ms - HISTORY_DAYS * 86_400_000
-    last_day_ms = now_ms - 86_400_000
-    while True:
-        gap_s = chance.expovariate(1 / HISTORY_PAUSE_S[at_ms < last_day_ms])
-        at_ms += max(1, int(gap_s * 1000))
-        if at_ms >= now_ms:
-            return
-        seller = chance.random() < 0.5
-        price = fair.step(gap_s) * (1 - 2e-5 if seller else 1 + 2e-5)
-        ticks = max(1, round(price / tick))
-        lots = max(1, round(chance.lognormvariate(HISTORY_VALUE, 1.0) / price / lot))
-        yield (
-            f"{at_ms},{ticks * tick:.{price_digits}f},{lots * lot:.{quantity_digits}f},"
-            f"{'true' if seller else 'false'}\n"
-        )
-
-
-def _digits(step: float) -> int:
-    text = f"{step:.12f}".rstrip("0")
-    return len(text) - text.index(".") - 1

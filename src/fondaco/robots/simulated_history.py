@@ -1,0 +1,83 @@
+"""A past for the demo's charts: seeded trades of the days before a house's first start.
+
+Promises: one seed and one present give the same trades; they go the way of any recorded trades
+(projections.imports), so that no balance moves and every rebuild has them again; an instrument
+that has imported trades already is left alone. The house must not be running.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+
+from fondaco.core.records import Command, InstrumentBody, unpack_body
+from fondaco.house.commands import Definitions, commands
+from fondaco.house.file import House
+from fondaco.projections.imports import KeptFile, keep_trades, kept_files
+from fondaco.robots.simulated_price import FairPrice, anchor_of
+
+__all__ = ["write_history"]
+
+DAYS: Final = 7
+PAUSE_S: Final = (8.0, 40.0)  # between two trades: in the last day, and before it
+VALUE: Final = 5.3  # logarithm of a trade's usual size in quote
+MARKET_BOOK: Final = 1
+
+
+def write_history(
+    data_dir: Path, house: House, seed: int, *, now_ms: int | None = None
+) -> list[KeptFile]:
+    """Keep a week of seeded trades for each order-driven instrument of a new house."""
+    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    kept = []
+    for instrument in _book_instruments(house):
+        if kept_files(data_dir, instrument.symbol):
+            continue
+        data_dir.mkdir(parents=True, exist_ok=True)
+        rows = data_dir / f"history-{instrument.symbol}.csv"
+        try:
+            with rows.open("w", encoding="ascii") as file:
+                file.writelines(_rows(instrument, seed, now_ms))
+            kept.append(keep_trades(rows, data_dir=data_dir, instrument=instrument))
+        finally:
+            rows.unlink(missing_ok=True)
+    return kept
+
+
+def _book_instruments(house: House) -> Iterator[InstrumentBody]:
+    for record in commands(house, Definitions({}, {})):
+        if int.from_bytes(record[:2], "little") == Command.DEFINE_INSTRUMENT:
+            body = msgspec.msgpack.decode(unpack_body(record), type=InstrumentBody)
+            if body.market == MARKET_BOOK:
+                yield body
+
+
+def _rows(instrument: InstrumentBody, seed: int, now_ms: int) -> Iterator[str]:
+    """Yield `ts_ms,price,qty,buyer_is_maker` lines, oldest first, up to now."""
+    chance = Random(f"{seed}/history/{instrument.symbol}")
+    anchor = anchor_of(instrument.symbol)
+    fair = FairPrice(chance, anchor=anchor, price=anchor * (1 + chance.gauss(0, 0.01)))
+    tick, lot = float(instrument.tick_size), float(instrument.lot_size)
+    price_digits, lot_digits = _digits(instrument.tick_size), _digits(instrument.lot_size)
+    at_ms = now_ms - DAYS * 86_400_000
+    last_day_ms = now_ms - 86_400_000
+    while True:
+        gap_s = chance.expovariate(1 / PAUSE_S[at_ms < last_day_ms])
+        at_ms += max(1, int(gap_s * 1000))
+        if at_ms >= now_ms:
+            return
+        seller = chance.random() < 0.5
+        price = fair.step(gap_s) * (1 - 2e-5 if seller else 1 + 2e-5)
+        ticks = max(1, round(price / tick))
+        lots = max(1, round(chance.lognormvariate(VALUE, 1.0) / price / lot))
+        maker = "true" if seller else "false"
+        yield f"{at_ms},{ticks * tick:.{price_digits}f},{lots * lot:.{lot_digits}f},{maker}\n"
+
+
+def _digits(step: str) -> int:
+    return len(step.partition(".")[2])
