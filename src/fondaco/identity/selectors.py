@@ -1,8 +1,8 @@
 """What others ask of identity: keys with their secrets, sessions, accounts.
 
 Promises: frozen answers that hold no Django objects, safe to keep and to hand between threads;
-each call is one to three small queries. A key that was revoked, or not yet acknowledged by the
-core, is not given out.
+each call is one to four small queries. A key that was revoked is not given out; whether one was
+granted yet is the core's to say, which refuses the commands of a key that it doesn't know.
 """
 
 from __future__ import annotations
@@ -129,8 +129,7 @@ def session_member(session_key: str) -> MemberSession | None:
 
 
 def _live_keys() -> QuerySet[ApiKey]:
-    live = ApiKey.objects.filter(granted_at__isnull=False, revoked_at__isnull=True)
-    return live.select_related("account")
+    return ApiKey.objects.filter(revoked_at__isnull=True).select_related("account")
 
 
 def _grant(row: ApiKey) -> KeyGrant:

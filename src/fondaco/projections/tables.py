@@ -150,6 +150,7 @@ _ORDER_CHANGES: Final = (
     "updated_us",
     "status",
     "price_ticks",
+    "stop_price_ticks",
     "quantity_lots",
     "filled_lots",
     "filled_quote",

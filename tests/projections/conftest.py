@@ -1,0 +1,57 @@
+"""Tables of their own for each test: a real file, as in a house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projections.django_ready import set_up
+
+set_up()
+
+from django.db import connections  # noqa: E402 - after set_up
+from pytest_django import DjangoDbBlocker  # noqa: E402
+
+from fondaco.projections import services  # noqa: E402
+from fondaco.projections.router import ALIAS  # noqa: E402
+
+TABLES = (
+    "asset instrument order trade posting candle1m candle1h candle1d cursor importedfile"
+).split()
+Dump = dict[str, list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def tables(
+    tmp_path: Path, settings: Any, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Callable[[], None]]:
+    """Prepared, empty tables in tmp_path; calling it deletes them and prepares new ones."""
+    settings.DATA = tmp_path
+    connection = connections[ALIAS]
+    before = connection.settings_dict["NAME"]
+
+    def renew() -> None:
+        connection.close()
+        for path in tmp_path.glob("projections.sqlite3*"):
+            path.unlink()
+        connection.settings_dict["NAME"] = str(tmp_path / "projections.sqlite3")
+        services.prepare()
+
+    with django_db_blocker.unblock():
+        renew()
+        yield renew
+        connection.close()
+        connection.settings_dict["NAME"] = before
+
+
+def dump() -> Dump:
+    """Every row of every table, in the order of the keys."""
+    found = {}
+    with connections[ALIAS].cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"SELECT * FROM projections_{table} ORDER BY 1")
+            found[table] = cursor.fetchall()
+    return found
