@@ -38,13 +38,13 @@ from fondaco.journal.segments import (
     segment_name,
 )
 
-__all__ = ["EventLog"]
+__all__ = ["REBUILD", "EventLog"]
 
 SEGMENT_BYTES: Final = 64 << 20
 INDEX_STEP_BYTES: Final = 64 << 10  # one entry each; a read passes over half of it on average
 READ_BYTES: Final = 1 << 20
 _GENESIS: Final = bytes(16)
-_REBUILD: Final = "stop the house and remove events/: the next start makes it again"
+REBUILD: Final = "stop the house and remove events/: the next start makes it again"
 
 
 class EventLog:
@@ -252,11 +252,11 @@ class EventLog:
                 expected = head.first_seq if previous is None else seq + 1
                 batch = read_record(buffer, at, previous or head.previous, expected)
                 if batch is None:
-                    raise JournalDamaged(path, offset + at, head.first_seq, _REBUILD)
+                    raise JournalDamaged(path, offset + at, head.first_seq, REBUILD)
                 previous, seq, at = batch.digest, batch.last_seq, end
                 yield batch
             if head is None and len(buffer) - at >= HEAD_BYTES:
-                raise JournalDamaged(path, offset + at, seq + 1, _REBUILD)
+                raise JournalDamaged(path, offset + at, seq + 1, REBUILD)
             if len(buffer) < wanted:
                 return  # the end of the file
             needed = HEAD_BYTES + padded(head.length) if head is not None else 0

@@ -28,7 +28,7 @@ from fondaco.journal.segments import JOURNAL, segment_name
 from fondaco.journal.sequencer import SNAPSHOT_EVERY, Core, Sequencer
 from fondaco.journal.snapshots import Snapshot, Snapshots, check_hash
 
-__all__ = ["Rooms", "open_sequencer"]
+__all__ = ["Rooms", "new_exchange", "open_sequencer"]
 
 # About a second of reading; a start must stay quick when a house is years old.
 CHECKED_BYTES_MAX: Final = 512 << 20
@@ -48,7 +48,8 @@ class Rooms:
         self.snapshots = os.path.join(self.data_dir, "snapshots")
 
 
-def _exchange() -> Core:
+def new_exchange() -> Core:
+    """Return an empty core."""
     from fondaco.core.exchange import Exchange
 
     return Exchange()
@@ -81,7 +82,7 @@ def open_sequencer(
     rooms = Rooms(data_dir, disk)
     opening = _Opening(
         rooms,
-        exchange_factory or _exchange,
+        exchange_factory or new_exchange,
         hash_of or (_hash_of() if exchange_factory is None else None),
         _sizes(segment_bytes, preallocate_bytes),
         on_progress,
