@@ -24,6 +24,10 @@ class DataLock:
         """Take over an open, locked descriptor."""
         self._descriptor = descriptor
 
+    def fileno(self) -> int:
+        """Return the locked descriptor: a child that inherits it holds the lock too."""
+        return self._descriptor
+
     def release(self) -> None:
         """Let go; a second call does nothing."""
         if self._descriptor >= 0:
