@@ -19,8 +19,17 @@ from fondaco.projections import services  # noqa: E402
 from fondaco.projections.router import ALIAS  # noqa: E402
 
 TABLES = (
-    "asset instrument order trade posting candle1m candle1h candle1d cursor importedfile"
-).split()
+    "asset",
+    "instrument",
+    "order",
+    "trade",
+    "posting",
+    "candle1m",
+    "candle1h",
+    "candle1d",
+    "cursor",
+    "importedfile",
+)
 Dump = dict[str, list[tuple[Any, ...]]]
 
 

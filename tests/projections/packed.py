@@ -79,9 +79,7 @@ def trade(seq: int, trade_id: int, *, time_us: int = NOON_US, **words: int) -> b
     }
     known.update(words)
     known.setdefault("quote_amount", known["price_ticks"] * known["quantity_lots"] * 10)
-    return records.pack(
-        records.Event.TRADE, seq=seq, time_us=time_us, trade_id=trade_id, **known
-    )
+    return records.pack(records.Event.TRADE, seq=seq, time_us=time_us, trade_id=trade_id, **known)
 
 
 def history(commands: int, *, seed: int, per_second: int = 50) -> Iterator[tuple[int, bytes]]:
@@ -95,7 +93,10 @@ def history(commands: int, *, seed: int, per_second: int = 50) -> Iterator[tuple
         dice = chance.random()
         if dice < 0.3 and live:
             order_id, words = live.pop(chance.randrange(len(live)))
-            ended = {"status": records.OrderStatus.CANCELED, "execution": records.Execution.CANCELED}
+            ended = {
+                "status": records.OrderStatus.CANCELED,
+                "execution": records.Execution.CANCELED,
+            }
             yield seq, order(seq, order_id=order_id, time_us=time_us, **words | ended)
         elif dice < 0.45:
             trade_id += 1

@@ -100,9 +100,10 @@ def test_a_failed_transaction_leaves_tables_and_cursor_as_they_were(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+    with monkeypatch.context() as patch:
         patch.setattr(services, "_write_trades", fail)
-        writer.apply_events(rest, commits[-1][0])
+        with pytest.raises(OSError, match="disk full"):
+            writer.apply_events(rest, commits[-1][0])
     assert dump() == before
     writer.apply_events(rest, commits[-1][0])
     after = dump()

@@ -87,7 +87,7 @@ class Interval(msgspec.Struct, frozen=True):
     def back(self, start_us: int, bars: int) -> int:
         """Return the start of the bar that lies `bars` before the one at `start_us`."""
         if self.unit != "M":
-            return start_us - bars * (self.next_start(0) - self.start_of(0))
+            return start_us - bars * (self.next_start(start_us) - start_us)
         date = EPOCH + dt.timedelta(days=start_us // DAY_US)
         months = max(date.year * 12 + date.month - 1 - bars, 12)
         first = dt.date(months // 12, months % 12 + 1, 1)

@@ -1,0 +1,17 @@
+"""Identity's tests: Django set up, and a core that remembers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.projections.django_ready import set_up
+
+set_up()
+
+from tests.identity.stand_in import StandInCore  # noqa: E402 - after set_up
+
+
+@pytest.fixture
+def core() -> StandInCore:
+    """A core that keeps definitions, accounts and keys, and counts commands."""
+    return StandInCore()
