@@ -26,7 +26,8 @@ class TinyExchange:
         self.balances: dict[str, int] = {}
         self.chain = bytes(16)
         self.next_deadline_us = 0
-        self.salt = b""  # changed, it stands for a release that makes other events
+        self.halted_seq = 0
+        self.fee = 0  # changed, it stands for a release that makes other events
         self._boundaries: list[int] = []
 
     def stamp(self, batch: bytearray, first_seq: int, time_us: int) -> int:
@@ -63,10 +64,14 @@ class TinyExchange:
             event = b""
             if kind == Command.DEPOSIT:
                 (amount,) = struct.unpack_from("<q", record, HEAD_BYTES + 8)
-                assert amount != POISON, "poisoned"
+                if amount == POISON:
+                    self.halted_seq = seq
+                    raise AssertionError("poisoned")
                 key = str(account)
                 self.balances[key] = self.balances.get(key, 0) + amount
-                event = pack(Event.BALANCE, seq=seq, time_us=time_us, free=self.balances[key])
+                event = pack(
+                    Event.BALANCE, seq=seq, time_us=time_us, free=self.balances[key] - self.fee
+                )
             elif kind == Command.TOMBSTONE:
                 (skipped,) = struct.unpack_from("<q", record, HEAD_BYTES)
                 event = pack(Event.SKIPPED, seq=seq, time_us=time_us, skipped_seq=skipped)
@@ -74,7 +79,7 @@ class TinyExchange:
                 self.next_deadline_us = 0
             else:
                 event = pack(Event.REFUSED, seq=seq, time_us=time_us, command=kind)
-            self.chain = blake2b(self.chain + self.salt + record, digest_size=16).digest()
+            self.chain = blake2b(self.chain + record, digest_size=16).digest()
             out.append(event)
             size += len(event)
             self._boundaries.append(size)
@@ -105,10 +110,6 @@ class TinyExchange:
     def state_hash(self) -> bytes:
         """Return the hash of the state."""
         return hash_of(self.dump())
-
-    def events_digest(self, events: bytes) -> int:
-        """Return 64 bits of it."""
-        return int.from_bytes(blake2b(self.salt + events, digest_size=8).digest(), "little")
 
 
 def hash_of(dump: bytes) -> bytes:

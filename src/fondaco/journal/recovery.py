@@ -16,15 +16,16 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from fondaco.core import snapshot as core_snapshot
+from fondaco.core.exchange import Exchange
 from fondaco.journal.clock import Clock
 from fondaco.journal.disk import Disk, OsDisk
 from fondaco.journal.events import EventLog
-from fondaco.journal.faults import VERIFY, ForeignJournal, JournalDamaged, Poisoned, halted_by
+from fondaco.journal.faults import VERIFY, ForeignJournal, JournalDamaged, halted_by
 from fondaco.journal.file_log import FileLog
 from fondaco.journal.framing import Batch
 from fondaco.journal.replay import Replay
-from fondaco.journal.scan import Scan
-from fondaco.journal.segments import JOURNAL, segment_name
+from fondaco.journal.segments import segment_name
 from fondaco.journal.sequencer import SNAPSHOT_EVERY, Core, Sequencer
 from fondaco.journal.snapshots import Snapshot, Snapshots, check_hash
 
@@ -50,15 +51,7 @@ class Rooms:
 
 def new_exchange() -> Core:
     """Return an empty core."""
-    from fondaco.core.exchange import Exchange
-
     return Exchange()
-
-
-def _hash_of() -> Callable[[bytes], bytes]:
-    from fondaco.core.snapshot import hash_of
-
-    return hash_of
 
 
 def open_sequencer(
@@ -83,7 +76,7 @@ def open_sequencer(
     opening = _Opening(
         rooms,
         exchange_factory or new_exchange,
-        hash_of or (_hash_of() if exchange_factory is None else None),
+        hash_of or (core_snapshot.hash_of if exchange_factory is None else None),
         _sizes(segment_bytes, preallocate_bytes),
         on_progress,
     )
@@ -202,19 +195,19 @@ class _Opening:
         self.snapshot_seq = snapshot.seq
 
     def _replay(self, snapshot: Snapshot | None, from_seq: int) -> None:
-        replay = self._new_replay(self.exchange, keep=self._keep)
+        replay = Replay(
+            self.exchange,
+            events_digest=self.events_digest,
+            path=self.rooms.journal,
+            keep=self._keep,
+        )
         try:
             replay.run(self._batches(snapshot, from_seq))
-        except Poisoned as poisoned:
+        except BaseException:
             self.log.close()
-            raise self._find_poison(snapshot, from_seq) or poisoned from poisoned
+            raise
         assert replay.events_digest is not None
         self.events_digest = replay.events_digest
-
-    def _new_replay(self, exchange: Core, keep: Callable[[bytes, int, int], None] | None) -> Replay:
-        return Replay(
-            exchange, events_digest=self.events_digest, path=self.rooms.journal, keep=keep
-        )
 
     def _restart_events(self) -> None:
         """Begin the event log where the snapshot stands: what was before can't be made again."""
@@ -259,21 +252,6 @@ class _Opening:
                 last_seq + 1,
                 f"the journal ends before seq {ahead} of its events or snapshots; {VERIFY}",
             )
-
-    def _find_poison(self, snapshot: Snapshot | None, from_seq: int) -> Poisoned | None:
-        """Replay once more, one command at a time at the end, to name the one that fails."""
-        exchange = self.factory()
-        if snapshot is not None:
-            exchange.load(snapshot.dump)
-        replay = Replay(exchange, events_digest=None, path=self.rooms.journal, stepwise=True)
-        scan = Scan(
-            self.rooms.disk, self.rooms.journal, kind=JOURNAL, mark=None, house=self.log.house
-        )
-        try:
-            replay.run(batch for batch in scan.batches(from_seq) if batch.first_seq >= from_seq)
-        except Poisoned as poisoned:
-            return poisoned
-        return None
 
 
 def _names(disk: Disk, directory: str) -> list[str]:

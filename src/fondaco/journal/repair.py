@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from fondaco.core.exchange import events_digest
 from fondaco.core.records import Command, pack
 from fondaco.journal.disk import OsDisk, write_all
 from fondaco.journal.faults import ForeignJournal, JournalDamaged, Poisoned, RepairRefused
@@ -133,16 +134,16 @@ def _digest_without(rooms: Rooms, factory: Factory, batches: list[Batch], skippe
     poisoned = _replayed(rooms, factory, batches)[1]
     if poisoned is None:
         raise RepairRefused("the journal replays to its end: there is nothing to skip")
-    kept, _ = without(last.payload, skipped)
-    left = last._replace(payload=kept)
-    replay, poisoned = _replayed(rooms, factory, [*batches[:-1]])
-    if poisoned is None:
-        poisoned = _one_by_one(replay.exchange, kept)
-    if poisoned is not None:
-        raise RepairRefused(f"{poisoned}; skip it in the same repair")
-    replay, _ = _replayed(rooms, factory, [*batches[:-1]])
-    events = replay.exchange.apply(left.payload) if left.payload else b""
-    return replay.exchange.events_digest(events)
+    left, _ = without(last.payload, skipped)
+    replay, _ = _replayed(rooms, factory, batches[:-1])
+    exchange = replay.exchange
+    try:
+        events = exchange.apply(left) if left else b""
+    except Exception as error:
+        raise RepairRefused(
+            f"seq {exchange.halted_seq} halts the house too ({error}); skip it in the same repair"
+        ) from error
+    return events_digest(events)
 
 
 def _replayed(
@@ -161,16 +162,6 @@ def _replayed(
     except Poisoned as poisoned:
         return replay, poisoned
     return replay, None
-
-
-def _one_by_one(exchange: Core, payload: bytes) -> Poisoned | None:
-    batch = Batch(exchange.seq + 1, exchange.seq + 1, 0, 0, payload, 0, b"")
-    replay = Replay(exchange, events_digest=None, path="", stepwise=True)
-    try:
-        replay.run([batch])
-    except Poisoned as poisoned:
-        return poisoned
-    return None
 
 
 def cut(data_dir: str | os.PathLike[str], *, accept_loss: bool = False) -> Loss:

@@ -13,7 +13,8 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from fondaco.core.records import HEAD_BYTES, Command, split
+from fondaco.core.exchange import events_digest
+from fondaco.core.records import HEAD_BYTES, Command
 from fondaco.journal.faults import Poisoned, ReplayDiffers
 from fondaco.journal.framing import FLAG_TOMBSTONE, Batch
 from fondaco.journal.sequencer import Core
@@ -38,13 +39,11 @@ class Replay:
         events_digest: int | None,
         path: str,
         keep: Keep | None = None,
-        stepwise: bool = False,
     ) -> None:
         """Take a core at the state before the first batch.
 
         events_digest is that of the last batch which the state holds, None if unknown. keep is
-        called with (events, first_seq, last_seq) of every batch; path is named in errors. stepwise
-        = one command to a call and no digests, to find the one that fails.
+        called with (events, first_seq, last_seq) of every batch; path is named in errors.
         """
         self.exchange = exchange
         self.events_digest = events_digest
@@ -52,7 +51,6 @@ class Replay:
         self.last_seq = exchange.seq
         self._path = path
         self._keep = keep
-        self._stepwise = stepwise
         self._group: list[Batch] = []
         self._counts: list[int] = []  # commands of each batch of the group
         self._size = 0
@@ -86,17 +84,13 @@ class Replay:
         self._size = 0
         exchange = self.exchange
         payload = b"".join([batch.payload for batch in group])
-        if self._stepwise:
-            self._step(payload)
-            return
         first_seq, last_seq = group[0].first_seq, group[-1].last_seq
         try:
             events = exchange.apply(payload) if payload else b""
         except Exception as error:
-            seq = min(max(exchange.seq, first_seq), last_seq)
+            seq = exchange.halted_seq or first_seq
             raise Poisoned(seq, f"{type(error).__name__}: {error}") from error
         boundaries = exchange.boundaries() if payload else []
-        digest_of = exchange.events_digest
         keep = self._keep
         digest = self.events_digest
         done = 0
@@ -108,20 +102,12 @@ class Replay:
             end = boundaries[done - 1] if done else 0
             found = events[start:end]
             start = end
-            digest = digest_of(found)
+            digest = events_digest(found)
             if keep is not None:
                 keep(found, batch.first_seq, batch.last_seq)
         self.events_digest = digest
         self.last_seq = last_seq
         self.commands += done
-
-    def _step(self, payload: bytes) -> None:
-        for command in split(payload):
-            try:
-                self.exchange.apply(command)
-            except Exception as error:
-                _, seq = _TWO_WORDS.unpack_from(command)
-                raise Poisoned(seq, f"{type(error).__name__}: {error}") from error
 
     def _differs(self, batch: Batch, digest: int) -> None:
         raise ReplayDiffers(

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NamedTuple, Protocol
 
+from fondaco.core.exchange import events_digest
 from fondaco.core.records import Command, pack
 from fondaco.journal.clock import Clock
 from fondaco.journal.disk import Disk, OsDisk
@@ -51,6 +52,9 @@ class Core(Protocol):
     @property
     def time_us(self) -> int: ...
 
+    @property
+    def halted_seq(self) -> int: ...
+
     def apply(self, batch: bytes) -> bytes: ...
 
     def boundaries(self) -> list[int]: ...
@@ -66,8 +70,6 @@ class Core(Protocol):
     def load(self, dump: bytes) -> None: ...
 
     def state_hash(self) -> bytes: ...
-
-    def events_digest(self, events: bytes) -> int: ...
 
 
 class Committed(NamedTuple):
@@ -195,8 +197,8 @@ class Sequencer:
             self._time_us = time_us
             self._rested = False
             self._appended_us = self.clock.steady_us()
-            events = self._apply(stamped, first_seq, last_seq)
-            self._events_digest = self.exchange.events_digest(events)
+            events = self._apply(stamped, first_seq)
+            self._events_digest = events_digest(events)
             self.events.append(events, first_seq, last_seq)
         except Halted as halt:
             self._failure = halt
@@ -209,13 +211,11 @@ class Sequencer:
             self.snapshot()
         return Committed(first_seq, events, boundaries)
 
-    def _apply(self, batch: bytes, first_seq: int, last_seq: int) -> bytes:
+    def _apply(self, batch: bytes, first_seq: int) -> bytes:
         try:
             return self.exchange.apply(batch)
         except Exception as error:
-            # Which one it was the next start finds out, command by command; the core's own
-            # count is right if it fails where the command begins or ends.
-            seq = min(max(self.exchange.seq, first_seq), last_seq)
+            seq = self.exchange.halted_seq or first_seq
             raise Poisoned(seq, f"{type(error).__name__}: {error}") from error
 
     def query(self, record: bytes) -> bytes:
