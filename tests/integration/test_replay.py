@@ -113,12 +113,12 @@ def lobster_tape(shared_data: Path) -> tuple[list[str], dict[int, list[tuple[int
 
     A resting order that the sample names but never adds was there before: it is rested first, in
     the order of the exchange's numbers, with the size that the sample accounts for. Executions of
-    one moment against one side are one aggressive order at their worst price; hidden executions
-    (type 5) are not reproducible and left out.
+    one moment against one side are one aggressive order at their worst price; a hidden execution
+    (type 5) can't be reproduced, and what follows it counts as an order of its own.
     """
     path = shared_data / "l3" / "lobster_AAPL_2012-06-21_message_10.csv"
     with path.open(newline="") as file:
-        messages = [(time, *map(int, rest)) for time, *rest in csv.reader(file) if rest[0] != "5"]
+        messages = [(time, *map(int, rest)) for time, *rest in csv.reader(file)]
     added = {identity for _, kind, identity, *_ in messages if kind == 1}
     before: dict[int, tuple[int, int, int]] = {}
     for _, kind, identity, size, price, side in messages:
@@ -130,6 +130,9 @@ def lobster_tape(shared_data: Path) -> tuple[list[str], dict[int, list[tuple[int
     expected: dict[int, list[tuple[int, int, int]]] = {}
     last = ("", 0)
     for time, kind, identity, size, price, side in messages:
+        if kind == 5:
+            last = ("", 0)
+            continue
         if kind == 1:
             rows.append(f"L,{identity},{side},{price},{size}")
             remaining[identity] = size

@@ -86,7 +86,7 @@ def forbidden_names(path: Path, text: str) -> Iterator[str]:
 
 
 def blanket_handlers(path: Path, text: str) -> Iterator[str]:
-    """`except Exception` (or a bare except) only re-raises; it never carries on."""
+    """`except Exception` (or a bare except) raises or ends the program; it never carries on."""
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.ExceptHandler):
             continue
@@ -97,7 +97,10 @@ def blanket_handlers(path: Path, text: str) -> Iterator[str]:
         )
         if not names & {"Exception", "BaseException"}:
             continue
-        if not isinstance(node.body[-1], ast.Raise):
+        last = node.body[-1]
+        call = last.value if isinstance(last, ast.Expr) else None
+        ends = isinstance(call, ast.Call) and getattr(call.func, "id", "") == "stop"
+        if not (isinstance(last, ast.Raise) or ends):
             yield f"line {node.lineno}: catches everything and carries on"
 
 
