@@ -243,6 +243,7 @@ class Reason(IntEnum):
     ACCOUNT_EXISTS = 37
     INVALID_BODY = 38
     CLIENT_ORDER_ID_OPEN = 39  # in use by an open order with other parameters; detail: its seq
+    INVALID_ENTRY = 40  # a money command's row id must be above 0
 
 
 # Layouts: words after the head, by name. The compiled core has the same as C structs.

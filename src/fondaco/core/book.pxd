@@ -1,0 +1,47 @@
+import cython
+from libc.stdint cimport int64_t
+from fondaco.core.buffer cimport Words
+from fondaco.core.constants cimport (
+    BUY, KEY_NONE, ROW_LEVEL, ROW_STEP, SELL, STEP_DECREMENT, STEP_EXPIRE, STEP_FILL,
+    STP_DECREMENT, STP_EXPIRE_BOTH, STP_EXPIRE_MAKER, STP_EXPIRE_TAKER, STP_NONE, TOUCH_WORDS,
+)
+from fondaco.core.ladder cimport Ladder
+from fondaco.core.rows cimport Level, Order, Step, level_at, order_at, row_bytes, step_at
+from fondaco.core.slab cimport Slab
+
+@cython.final
+cdef class Book:
+    cdef Slab orders
+    cdef Slab levels
+    cdef Slab steps
+    cdef Ladder bids
+    cdef Ladder asks
+    cdef Words touches
+    cdef public int64_t book_seq
+    cdef int64_t prevented
+    cdef int64_t survey_lots
+    cdef int64_t survey_worth
+    cdef int64_t survey_prevented
+    cdef int64_t survey_limited
+    cdef int64_t survey_blocked
+    cdef int64_t crosses(self, int64_t side, int64_t limit_ticks) except -1 nogil
+    cdef int64_t best_against(self, int64_t side) except -1 nogil
+    cdef int64_t rest(self, int64_t slot) except -1 nogil
+    cdef int64_t rest_on(self, Ladder ladder, int64_t slot, int64_t key) except -1 nogil
+    cdef int64_t remove(self, int64_t slot) except -1 nogil
+    cdef int64_t unlink(self, Level* level, Order* order) except -1 nogil
+    cdef int64_t drop(self, int64_t at) except -1 nogil
+    cdef int64_t reduce(self, int64_t slot, int64_t lots) except -1 nogil
+    cdef int64_t match(self, int64_t side, int64_t limit_ticks, int64_t lots, int64_t member, int64_t self_trade) except -1 nogil
+    cdef int64_t match_side(self, Ladder ladder, int64_t bound, int64_t lots, int64_t member, int64_t self_trade) except -1 nogil
+    cdef int64_t match_level(self, Level* level, int64_t lots) except -1 nogil
+    cdef int64_t match_level_apart(self, Level* level, int64_t lots, int64_t member, int64_t self_trade) except -1 nogil
+    cdef int64_t step(self, int64_t kind, int64_t maker, int64_t price, int64_t lots) except -1 nogil
+    cdef int64_t survey(self, int64_t side, int64_t limit_ticks, int64_t lots, int64_t worth, int64_t member, int64_t self_trade) except -1 nogil
+    cdef int64_t survey_side(self, Ladder ladder, int64_t bound, int64_t lots, int64_t worth, int64_t member, int64_t self_trade) except -1 nogil
+    cdef int64_t survey_level(self, Level* level, int64_t lots, int64_t worth, int64_t member, int64_t self_trade) except -1 nogil
+    cdef int64_t survey_take(self, int64_t price, int64_t open_lots, int64_t lots, int64_t worth) except -1 nogil
+    cdef int64_t touch(self, int64_t at) except -1 nogil
+    cdef int64_t note(self, int64_t at) except -1 nogil
+    cdef int64_t settle_touches(self) except -1 nogil
+    cdef int64_t clear(self) except -1 nogil

@@ -1,0 +1,112 @@
+# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
+"""A growing run of 64-bit words: the event buffer, the dump, the ladder's index.
+
+Promises: `items` is a C array in the compiled core and a list here; extend() gives the place of
+fresh words, whose content is undefined. Growing moves the words: keep places, not pointers.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import cython
+
+if cython.compiled:
+    from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
+    from cython.cimports.libc.stdlib import free, realloc
+    from cython.cimports.libc.string import memcpy, memmove
+
+WORDS_FIRST = 512
+
+
+class Words:
+    """Words in a row."""
+
+    items: list[int]
+
+    def __init__(self) -> None:
+        """Make an empty run."""
+        self.used = 0
+        self.capacity = 0
+        if not cython.compiled:
+            self.items = []
+        self.grow(WORDS_FIRST)
+
+    def __dealloc__(self) -> None:
+        """Free the words."""
+        if cython.compiled:
+            free(self.items)
+
+    def grow(self, capacity: int) -> int:
+        """Make room for `capacity` words."""
+        if cython.compiled:
+            items = cython.cast("int64_t *", realloc(self.items, capacity * 8))
+            if items == cython.NULL:
+                return self.refuse()
+            self.items = items
+        else:
+            self.items.extend([0] * (capacity - len(self.items)))
+        self.capacity = capacity
+        return 0
+
+    def refuse(self) -> int:
+        """Halt: there is no memory."""
+        with cython.gil:
+            msg = f"no memory for more than {self.capacity} words"
+            raise MemoryError(msg)
+
+    def extend(self, count: int) -> int:
+        """Add `count` words and return the place of the first."""
+        at = self.used
+        if at + count > self.capacity:
+            self.grow(2 * (at + count))
+        self.used = at + count
+        return at
+
+    def add(self, word: int) -> int:
+        """Add one word."""
+        at = self.extend(1)
+        self.items[at] = word
+        return 0
+
+    def get(self, at: int) -> int:
+        """Return the word at place `at`, from Python."""
+        if at < 0 or at >= self.used:
+            raise IndexError(f"no word {at} of {self.used}")
+        return self.items[at]
+
+    def insert(self, at: int, word: int) -> int:
+        """Put a word before place `at`."""
+        self.extend(1)
+        if cython.compiled:
+            memmove(self.items + at + 1, self.items + at, (self.used - 1 - at) * 8)
+        else:
+            self.items[at + 1 : self.used] = self.items[at : self.used - 1]
+        self.items[at] = word
+        return 0
+
+    def delete(self, at: int) -> int:
+        """Take the word at place `at` out."""
+        if cython.compiled:
+            memmove(self.items + at, self.items + at + 1, (self.used - 1 - at) * 8)
+        else:
+            self.items[at : self.used - 1] = self.items[at + 1 : self.used]
+        self.used -= 1
+        return 0
+
+    def to_bytes(self) -> bytes:
+        """Return the words as little-endian bytes."""
+        if cython.compiled:
+            return PyBytes_FromStringAndSize(cython.cast("char *", self.items), self.used * 8)
+        return struct.pack(f"<{self.used}q", *self.items[: self.used])
+
+    def from_bytes(self, data: bytes) -> int:
+        """Replace the words by those of `data`, a whole number of words."""
+        count = len(data) >> 3
+        self.used = 0
+        self.extend(count)
+        if cython.compiled:
+            memcpy(self.items, cython.cast("const char *", data), count * 8)
+        else:
+            self.items[:count] = struct.unpack(f"<{count}q", data)
+        return 0

@@ -1,0 +1,50 @@
+import cython
+from libc.stdint cimport int64_t
+from fondaco.core.accounts cimport Accounts
+from fondaco.core.constants cimport (
+    AMOUNT_MAX, BUY, CAPACITY, CLIENT_ORDER_ID_OPEN, DUPLICATE_ORDER, FIRST_MEMBER, FOK, FROZEN,
+    GTC, INSUFFICIENT_BALANCE, INVALID_PRICE, INVALID_QUANTITY, INVALID_QUOTE_QUANTITY,
+    INVALID_SELF_TRADE, INVALID_SIDE, INVALID_STOP_PRICE, INVALID_TIME_IN_FORCE, INVALID_TYPE,
+    LIMIT, LIMIT_MAKER, MARKET, MARKET_CLOSED, NO_LIQUIDITY, NOT_SUPPORTED, NOTIONAL_TOO_LARGE,
+    NOTIONAL_TOO_SMALL, PRICE_OUT_OF_RANGE, QUANTITY_OUT_OF_RANGE, SELL, STOP_LOSS,
+    STP_DECREMENT, STP_NONE, TAKE_PROFIT_LIMIT, TOO_MANY_ORDERS, TRADING, UNKNOWN_ACCOUNT,
+    WOULD_MATCH,
+)
+from fondaco.core.events cimport Events
+from fondaco.core.instrument cimport Instrument
+from fondaco.core.layouts cimport NewOrder
+from fondaco.core.ledger cimport Ledger
+from fondaco.core.retries cimport Retries
+from fondaco.core.rows cimport Account, Seat, account_at, seat_at
+
+cdef int64_t BOOK_MARKET
+
+@cython.final
+cdef class Checks:
+    cdef Events events
+    cdef Ledger ledger
+    cdef Accounts accounts
+    cdef Retries retries
+    cdef int64_t seat
+    cdef int64_t member
+    cdef int64_t base_balance
+    cdef int64_t quote_balance
+    cdef int64_t has_id
+    cdef int64_t entry
+    cdef int64_t digest
+    cdef int64_t lots
+    cdef int64_t ran_out
+    cdef int64_t check(self, Instrument instrument, NewOrder* command) except -1 nogil
+    cdef int64_t check_account(self, int64_t instrument, int64_t number) except -1 nogil
+    cdef int64_t find_balances(self, Instrument instrument, int64_t account) except -1 nogil
+    cdef int64_t check_shape(self, NewOrder* command) except -1 nogil
+    cdef int64_t check_client_id(self, NewOrder* command) except -1 nogil
+    cdef int64_t digest_of(self, NewOrder* command) except -1 nogil
+    cdef int64_t check_limit(self, Instrument instrument, NewOrder* command) except -1 nogil
+    cdef int64_t check_quantity(self, Instrument instrument, int64_t lots) except -1 nogil
+    cdef int64_t check_notional(self, Instrument instrument, int64_t notional) except -1 nogil
+    cdef int64_t check_funds(self, Instrument instrument, int64_t side, int64_t needed) except -1 nogil
+    cdef int64_t check_market(self, Instrument instrument, NewOrder* command) except -1 nogil
+    cdef int64_t check_quote(self, Instrument instrument, NewOrder* command, int64_t unit) except -1 nogil
+    cdef int64_t walk(self, Instrument instrument, NewOrder* command, int64_t lots, int64_t worth) except -1 nogil
+    cdef int64_t check_walked(self, Instrument instrument) except -1 nogil

@@ -1,0 +1,167 @@
+"""The numbers of the records as plain ints, for the compiled modules.
+
+Promises: every name here has the value that records.py gives it; the `.pxd` beside this file has
+the same names as C constants, and a test compares the two. Not for other rooms: they use the
+enumerations of records.py.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fondaco.core.records import (
+    ACCOUNT_FEES as FEES,
+)
+from fondaco.core.records import (
+    ACCOUNT_FIRST as FIRST_MEMBER,
+)
+from fondaco.core.records import (
+    ACCOUNT_WORLD as WORLD,
+)
+from fondaco.core.records import (
+    ASSET_TOTAL_MAX,
+    HEAD_WORDS,
+    LAYOUTS,
+    VERSION,
+    Cause,
+    Command,
+    Event,
+    Execution,
+    InstrumentStatus,
+    OrderStatus,
+    OrderType,
+    Query,
+    Reason,
+    Scope,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
+
+
+def _words(kind: int) -> int:
+    return HEAD_WORDS + len(LAYOUTS[kind])
+
+
+def _head(kind: int) -> int:
+    return kind | VERSION << 16 | _words(kind) * 8 << 32
+
+
+AMOUNT_MAX: Final = ASSET_TOTAL_MAX
+KEY_NONE: Final = -(1 << 63)  # below every price key
+PPM: Final = 1_000_000
+BLOCK_KEYS: Final = 64  # levels in a block of the ladder
+TOUCH_WORDS: Final = 4  # a changed level: side, price, lots, slot
+SMALL: Final = 1 << 31  # two factors below it have a product below AMOUNT_MAX
+DAY_US: Final = 86_400_000_000
+ACCOUNT_BITS: Final = 16  # an account's number is shifted by these to make room for an asset's
+RETRIES_MAX: Final = 1 << 23  # client order ids remembered in a day: 97 orders a second
+ACCOUNT_MAX: Final = 1 << 40  # account numbers are below it: with the asset's bits they fit a word
+MEMBER_MAX: Final = (1 << 31) - 1
+SLOTS_MAX: Final = 1 << 30  # rows of one slab: slots are 32-bit in the rows
+
+ROW_ORDER: Final = 1
+ROW_LEVEL: Final = 2
+ROW_BLOCK: Final = 3
+ROW_SEAT: Final = 4
+ROW_BALANCE: Final = 5
+ROW_ACCOUNT: Final = 6
+ROW_GRANT: Final = 7
+ROW_RETRY: Final = 8
+ROW_STEP: Final = 9
+ROW_CELL: Final = 11
+ROW_ENTRY: Final = 12
+
+# What became of a resting order that an incoming one met.
+STEP_FILL: Final = 1
+STEP_EXPIRE: Final = 2  # prevented: the maker leaves the book
+STEP_DECREMENT: Final = 3  # prevented: the maker stays, smaller
+
+NEW_ORDER: Final = int(Command.NEW_ORDER)
+CANCEL_ORDER: Final = int(Command.CANCEL_ORDER)
+REDUCE_ORDER: Final = int(Command.REDUCE_ORDER)
+CANCEL_ALL: Final = int(Command.CANCEL_ALL)
+ADVANCE: Final = int(Command.ADVANCE)
+
+NEW_ORDER_HEAD: Final = _head(Command.NEW_ORDER)
+CANCEL_ORDER_HEAD: Final = _head(Command.CANCEL_ORDER)
+REDUCE_ORDER_HEAD: Final = _head(Command.REDUCE_ORDER)
+CANCEL_ALL_HEAD: Final = _head(Command.CANCEL_ALL)
+ADVANCE_HEAD: Final = _head(Command.ADVANCE)
+
+ORDER_HEAD: Final = _head(Event.ORDER)
+FILL_HEAD: Final = _head(Event.FILL)
+CANCEL_HEAD: Final = _head(Event.CANCEL)
+TRADE_HEAD: Final = _head(Event.TRADE)
+LEVEL_HEAD: Final = _head(Event.LEVEL)
+BALANCE_HEAD: Final = _head(Event.BALANCE)
+POSTING_HEAD: Final = _head(Event.POSTING)
+REFUSED_HEAD: Final = _head(Event.REFUSED)
+KEY_HEAD: Final = _head(Event.KEY)
+SKIPPED_HEAD: Final = _head(Event.SKIPPED)
+BOOK_ANSWER_HEAD: Final = _head(Query.BOOK_ANSWER)
+TOTAL_ANSWER_HEAD: Final = _head(Query.TOTAL_ANSWER)
+
+BUY: Final = int(Side.BUY)
+SELL: Final = int(Side.SELL)
+LIMIT: Final = int(OrderType.LIMIT)
+MARKET: Final = int(OrderType.MARKET)
+LIMIT_MAKER: Final = int(OrderType.LIMIT_MAKER)
+STOP_LOSS: Final = int(OrderType.STOP_LOSS)
+TAKE_PROFIT_LIMIT: Final = int(OrderType.TAKE_PROFIT_LIMIT)
+GTC: Final = int(TimeInForce.GTC)
+IOC: Final = int(TimeInForce.IOC)
+FOK: Final = int(TimeInForce.FOK)
+STP_NONE: Final = int(SelfTrade.NONE)
+STP_EXPIRE_TAKER: Final = int(SelfTrade.EXPIRE_TAKER)
+STP_EXPIRE_MAKER: Final = int(SelfTrade.EXPIRE_MAKER)
+STP_EXPIRE_BOTH: Final = int(SelfTrade.EXPIRE_BOTH)
+STP_DECREMENT: Final = int(SelfTrade.DECREMENT)
+STATUS_NEW: Final = int(OrderStatus.NEW)
+STATUS_PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
+STATUS_FILLED: Final = int(OrderStatus.FILLED)
+STATUS_CANCELED: Final = int(OrderStatus.CANCELED)
+STATUS_EXPIRED: Final = int(OrderStatus.EXPIRED)
+STATUS_EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
+EXECUTION_NEW: Final = int(Execution.NEW)
+EXECUTION_CANCELED: Final = int(Execution.CANCELED)
+EXECUTION_TRADE: Final = int(Execution.TRADE)
+EXECUTION_EXPIRED: Final = int(Execution.EXPIRED)
+EXECUTION_TRADE_PREVENTION: Final = int(Execution.TRADE_PREVENTION)
+EXECUTION_REDUCED: Final = int(Execution.REDUCED)
+TRADING: Final = int(InstrumentStatus.TRADING)
+SCOPE_READ: Final = int(Scope.READ)
+SCOPE_TRADE: Final = int(Scope.TRADE)
+SCOPE_WITHDRAW: Final = int(Scope.WITHDRAW)
+CAUSE_ORDER: Final = int(Cause.ORDER)
+CAUSE_TRADE: Final = int(Cause.TRADE)
+
+UNKNOWN_COMMAND: Final = int(Reason.UNKNOWN_COMMAND)
+UNKNOWN_ACCOUNT: Final = int(Reason.UNKNOWN_ACCOUNT)
+UNKNOWN_INSTRUMENT: Final = int(Reason.UNKNOWN_INSTRUMENT)
+UNKNOWN_ORDER: Final = int(Reason.UNKNOWN_ORDER)
+UNKNOWN_KEY: Final = int(Reason.UNKNOWN_KEY)
+KEY_SCOPE: Final = int(Reason.KEY_SCOPE)
+INVALID_SIDE: Final = int(Reason.INVALID_SIDE)
+INVALID_TYPE: Final = int(Reason.INVALID_TYPE)
+INVALID_TIME_IN_FORCE: Final = int(Reason.INVALID_TIME_IN_FORCE)
+INVALID_SELF_TRADE: Final = int(Reason.INVALID_SELF_TRADE)
+INVALID_PRICE: Final = int(Reason.INVALID_PRICE)
+INVALID_QUANTITY: Final = int(Reason.INVALID_QUANTITY)
+INVALID_QUOTE_QUANTITY: Final = int(Reason.INVALID_QUOTE_QUANTITY)
+INVALID_STOP_PRICE: Final = int(Reason.INVALID_STOP_PRICE)
+PRICE_OUT_OF_RANGE: Final = int(Reason.PRICE_OUT_OF_RANGE)
+QUANTITY_OUT_OF_RANGE: Final = int(Reason.QUANTITY_OUT_OF_RANGE)
+NOTIONAL_TOO_SMALL: Final = int(Reason.NOTIONAL_TOO_SMALL)
+NOTIONAL_TOO_LARGE: Final = int(Reason.NOTIONAL_TOO_LARGE)
+INSUFFICIENT_BALANCE: Final = int(Reason.INSUFFICIENT_BALANCE)
+WOULD_MATCH: Final = int(Reason.WOULD_MATCH)
+NO_LIQUIDITY: Final = int(Reason.NO_LIQUIDITY)
+DUPLICATE_ORDER: Final = int(Reason.DUPLICATE_ORDER)
+MARKET_CLOSED: Final = int(Reason.MARKET_CLOSED)
+TOO_MANY_ORDERS: Final = int(Reason.TOO_MANY_ORDERS)
+NOT_REDUCED: Final = int(Reason.NOT_REDUCED)
+CAPACITY: Final = int(Reason.CAPACITY)
+FROZEN: Final = int(Reason.FROZEN)
+NOT_SUPPORTED: Final = int(Reason.NOT_SUPPORTED)
+CLIENT_ORDER_ID_OPEN: Final = int(Reason.CLIENT_ORDER_ID_OPEN)

@@ -1,0 +1,306 @@
+# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
+"""The exchange: stamped commands in, events out.
+
+Promises: apply() is total: each command gives its events or one REFUSED (ADVANCE and ROLL may
+give none), decided before the first change. The same commands give the same events and the same
+state, to the byte, on both builds. It has no clock, no chance and no files: time comes in with the
+commands. An assertion that fails inside stops it for good, and says at which seq.
+
+The order of work for one command: the head (known, well formed), the key, the instrument, then
+the command itself; at its end the changed levels, then the touched balances.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import cython
+
+from fondaco.core import answers, snapshot
+from fondaco.core.accounts import Accounts
+from fondaco.core.buffer import Words
+from fondaco.core.events import Events
+from fondaco.core.instrument import Instrument
+from fondaco.core.ledger import Ledger
+from fondaco.core.orders import Orders
+from fondaco.core.records import Command
+from fondaco.core.register import Register
+
+if cython.compiled:
+    from cython.cimports.cpython.bytearray import PyByteArray_AS_STRING
+else:
+    from fondaco.core.constants import (
+        ADVANCE,
+        ADVANCE_HEAD,
+        CANCEL_ALL,
+        CANCEL_ALL_HEAD,
+        CANCEL_ORDER,
+        CANCEL_ORDER_HEAD,
+        KEY_SCOPE,
+        NEW_ORDER,
+        NEW_ORDER_HEAD,
+        REDUCE_ORDER,
+        REDUCE_ORDER_HEAD,
+        SCOPE_TRADE,
+        UNKNOWN_COMMAND,
+        UNKNOWN_INSTRUMENT,
+    )
+    from fondaco.core.layouts import (
+        NewOrder,
+        cancel_order_at,
+        new_order_at,
+        reduce_order_at,
+    )
+
+HEAD_WORDS = 5
+KINDS_MAX = 128  # command kinds are below it
+RECORD_WORDS_MAX = 8192
+RECORD_VERSION = 1
+MASK_64 = 0xFFFFFFFFFFFFFFFF
+MASK_63 = 0x7FFFFFFFFFFFFFFF
+DIGEST_SEED = 0x9E3779B97F4A7C15
+DIGEST_MIX = 0xBF58476D1CE4E5B9
+
+
+class Exchange:
+    """The whole state of a house's markets and money."""
+
+    def __init__(self) -> None:
+        """Make a house with nothing in it but its own four accounts."""
+        self.events = Events()
+        self.ledger = Ledger(self.events)
+        self.accounts = Accounts(self.ledger)
+        self.orders = Orders(self.events, self.ledger, self.accounts)
+        self.register = Register(self.events, self.ledger, self.accounts, self.orders)
+        self.instruments = self.register.instruments
+        self.ends = Words()
+        self.known = Words()
+        self.known.extend(KINDS_MAX)
+        for kind in range(KINDS_MAX):
+            self.known.items[kind] = kind in set(Command)
+        self.seq = 0
+        self.time_us = 0
+        self.halted_seq = 0
+
+    # -- commands --------------------------------------------------------------------------------
+
+    def apply(self, batch: bytes) -> bytes:
+        """Carry out a run of stamped commands; return the run of their events.
+
+        Raises:
+            ValueError: the framing, seq or time of a record is off; nothing after it was done.
+            AssertionError: the house halted at a command before, or at this one.
+        """
+        if self.halted_seq:
+            raise AssertionError(f"the exchange halted at seq {self.halted_seq}")
+        total = len(batch) >> 3
+        if len(batch) & 7:
+            raise ValueError(f"a batch of {len(batch)} bytes is not a whole number of words")
+        if cython.compiled:
+            self.input = cython.cast("int64_t *", cython.cast("char *", batch))
+        else:
+            self.input = list(struct.unpack(f"<{total}q", batch))
+        self.events.words.used = 0
+        self.ends.used = 0
+        at = 0
+        try:
+            while at < total:
+                length = self.measure(at, total)
+                self.carry_out(batch, at, length)
+                self.ends.add(self.events.words.used * 8)
+                at += length
+        except ValueError:
+            raise
+        except BaseException:
+            self.halted_seq = self.events.seq
+            raise
+        return self.events.words.to_bytes()
+
+    def boundaries(self) -> list[int]:
+        """Return where the events of each command of the last batch end, in bytes."""
+        return [self.ends.items[place] for place in range(self.ends.used)]
+
+    def measure(self, at: int, total: int) -> int:
+        """Return the length of the record at `at` in words; its seq and time must go on."""
+        if total - at < HEAD_WORDS:
+            raise ValueError(f"a record of fewer than {HEAD_WORDS} words at byte {at * 8}")
+        length = self.input[at] >> 35
+        if length < HEAD_WORDS or length > total - at or self.input[at] >> 32 & 7:
+            raise ValueError(f"a record of a wrong length at byte {at * 8}")
+        if self.input[at + 1] <= self.seq or self.input[at + 2] < self.time_us:
+            raise ValueError(
+                f"seq {self.input[at + 1]} at {self.input[at + 2]} us at byte {at * 8} does not"
+                f" follow seq {self.seq} at {self.time_us} us"
+            )
+        return length
+
+    def carry_out(self, batch: bytes, at: int, length: int) -> int:
+        """Carry out one command, then tell the levels and balances that it changed."""
+        command = new_order_at(self.input, at)
+        self.seq = command.seq
+        self.time_us = command.time_us
+        self.events.seq = command.seq
+        self.events.time_us = command.time_us
+        self.events.account = command.account
+        self.events.key = command.key
+        kind = command.word & 0xFFFF
+        if kind < ADVANCE:
+            return self.trade(kind, command.word, at)
+        if kind == ADVANCE:
+            if command.word != ADVANCE_HEAD:
+                self.events.refuse(kind, UNKNOWN_COMMAND)
+            return 0
+        self.register.carry_out(batch[at * 8 : (at + length) * 8])
+        for instrument in self.instruments:
+            if instrument is not None:
+                self.orders.tell_levels(instrument)
+        return self.ledger.settle_touches()
+
+    def trade(self, kind: int, word: int, at: int) -> int:
+        """Carry out a command about orders."""
+        command = new_order_at(self.input, at)
+        known = (
+            word == NEW_ORDER_HEAD
+            or word == CANCEL_ORDER_HEAD
+            or word == REDUCE_ORDER_HEAD
+            or word == CANCEL_ALL_HEAD
+        )
+        if not known:
+            return self.events.refuse(kind, UNKNOWN_COMMAND)
+        if command.key:
+            reason = self.accounts.allows(command.key, command.account, SCOPE_TRADE)
+            if reason:
+                return self.events.refuse(kind, reason)
+        number = command.instrument
+        if kind == CANCEL_ALL and number == 0:
+            return self.cancel_everywhere(command.account)
+        if number < 1 or number >= len(self.instruments) or self.instruments[number] is None:
+            return self.events.refuse(kind, UNKNOWN_INSTRUMENT)
+        instrument = self.instruments[number]
+        if kind == NEW_ORDER:
+            self.orders.new_order(instrument, command)
+        elif kind == CANCEL_ORDER:
+            self.orders.cancel_order(instrument, cancel_order_at(self.input, at))
+        elif kind == REDUCE_ORDER:
+            self.orders.reduce_order(instrument, reduce_order_at(self.input, at))
+        elif self.orders.cancel_all(instrument, command.account) == 0:
+            return self.orders.refuse_cancel_all()
+        self.orders.tell_levels(instrument)
+        return self.ledger.settle_touches()
+
+    def cancel_everywhere(self, account: int) -> int:
+        """CANCEL_ALL of all instruments, by number."""
+        count = 0
+        for instrument in self.instruments:
+            if instrument is not None:
+                count += self.orders.cancel_all(instrument, account)
+        if count == 0:
+            return self.orders.refuse_cancel_all()
+        for instrument in self.instruments:
+            if instrument is not None:
+                self.orders.tell_levels(instrument)
+        return self.ledger.settle_touches()
+
+    def stamp(self, batch: bytearray, first_seq: int, time_us: int) -> int:
+        """Write seq and time into each record of a batch, in place; return their number.
+
+        Raises:
+            ValueError: a record's framing is off; the text names its byte.
+        """
+        total = len(batch) >> 3
+        if len(batch) & 7:
+            raise ValueError(f"a batch of {len(batch)} bytes is not a whole number of words")
+        if cython.compiled:
+            self.input = cython.cast("int64_t *", PyByteArray_AS_STRING(batch))
+        else:
+            self.input = list(struct.unpack(f"<{total}q", batch))
+        at = 0
+        count = 0
+        while at < total:
+            length = self.check_frame(at, total)
+            self.input[at + 1] = first_seq + count
+            self.input[at + 2] = time_us
+            at += length
+            count += 1
+        if not cython.compiled:
+            batch[:] = struct.pack(f"<{total}q", *self.input)
+        return count
+
+    def check_frame(self, at: int, total: int) -> int:
+        """Return the length in words of the record at `at`, if its head is a command's."""
+        if total - at < HEAD_WORDS:
+            raise ValueError(f"a record of fewer than {HEAD_WORDS} words at byte {at * 8}")
+        word = self.input[at]
+        kind = word & 0xFFFF
+        if kind >= KINDS_MAX or self.known.items[kind] == 0:
+            raise ValueError(f"no command has the kind {kind} at byte {at * 8}")
+        if word >> 16 & 0xFFFF != RECORD_VERSION:
+            raise ValueError(f"a record of version {word >> 16 & 0xFFFF} at byte {at * 8}")
+        length = word >> 35
+        if word >> 32 & 7 or length < HEAD_WORDS or length > total - at:
+            raise ValueError(f"a record of {word >> 32} bytes at byte {at * 8}")
+        if length > RECORD_WORDS_MAX:
+            raise ValueError(f"a record of {length * 8} bytes at byte {at * 8}; 65536 is the most")
+        return length
+
+    # -- state -------------------------------------------------------------------------------------
+
+    def deadline(self) -> int:
+        """Return when the next ADVANCE is due, in microseconds; 0 = nothing waits."""
+        return 0
+
+    def query(self, record: bytes) -> bytes:
+        """Answer a question about now with event records; REFUSED if it isn't one."""
+        return answers.answer(self, record)
+
+    def dump(self) -> bytes:
+        """Return a copy of the whole state, in logical order."""
+        return snapshot.dump(self)
+
+    def load(self, dump: bytes) -> None:
+        """Replace the whole state by what dump() gave.
+
+        Raises:
+            ValueError: it isn't a dump of this version.
+        """
+        snapshot.load(self, dump)
+
+    def state_hash(self) -> bytes:
+        """Return 16 bytes that are equal exactly when the logical states are."""
+        return snapshot.hash_of(self.dump())
+
+
+class Digest:
+    """A running digest of words, for comparing a replay with the record of the first run."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.input_length = 0
+
+    @cython.overflowcheck(False)  # the products wrap: that is the hash
+    def of(self, events: bytes) -> int:
+        """Return a 63-bit digest of a run of events."""
+        total = len(events) >> 3
+        if cython.compiled:
+            self.input = cython.cast("int64_t *", cython.cast("char *", events))
+        else:
+            self.input = list(struct.unpack(f"<{total}q", events))
+        one = DIGEST_SEED
+        two = one ^ MASK_64
+        at = 0
+        while at + 1 < total:
+            one = (one ^ (self.input[at] & MASK_64)) * DIGEST_MIX & MASK_64
+            two = (two ^ (self.input[at + 1] & MASK_64)) * DIGEST_MIX & MASK_64
+            one = one ^ (one >> 32)
+            two = two ^ (two >> 29)
+            at += 2
+        if at < total:
+            one = (one ^ (self.input[at] & MASK_64)) * DIGEST_MIX & MASK_64
+        one = (one ^ (two >> 32) ^ (total & MASK_64)) * DIGEST_MIX & MASK_64
+        one = (one ^ (one >> 29) ^ two) * DIGEST_MIX & MASK_64
+        return (one ^ (one >> 32)) & MASK_63
+
+
+def events_digest(events: bytes) -> int:
+    """Return a 63-bit digest of a run of events: what the next journal record carries."""
+    return Digest().of(events)

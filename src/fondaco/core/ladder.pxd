@@ -1,0 +1,26 @@
+import cython
+from libc.stdint cimport int64_t
+from fondaco.core.buffer cimport Words
+from fondaco.core.constants cimport BLOCK_KEYS, KEY_NONE, ROW_BLOCK
+from fondaco.core.rows cimport Block, block_at, row_bytes
+from fondaco.core.slab cimport Slab
+
+@cython.final
+cdef class Ladder:
+    cdef Slab blocks
+    cdef Words tops
+    cdef Words slots
+    cdef readonly int64_t count
+    cdef readonly int64_t best_key
+    cdef readonly int64_t best_level
+    cdef int64_t at_block
+    cdef int64_t at
+    cdef int64_t locate(self, int64_t key) except -1 nogil
+    cdef int64_t insert(self, int64_t key, int64_t level) except -1 nogil
+    cdef int64_t split(self) except -1 nogil
+    cdef int64_t remove(self, int64_t key) except -1 nogil
+    cdef int64_t find_best(self) except -1 nogil
+    cdef int64_t first(self) except -1 nogil
+    cdef int64_t next(self) except -1 nogil
+    cdef int64_t clear(self) except -1 nogil
+    cdef int64_t breach(self, int64_t key) except -1 nogil

@@ -1,0 +1,70 @@
+import cython
+from libc.stdint cimport int64_t
+from fondaco.core.accounts cimport Accounts
+from fondaco.core.buffer cimport Words
+from fondaco.core.checks cimport Checks
+from fondaco.core.constants cimport (
+    BUY, CANCEL_ALL, CANCEL_ORDER, CAUSE_ORDER, CAUSE_TRADE, EXECUTION_EXPIRED, EXECUTION_NEW,
+    EXECUTION_REDUCED, EXECUTION_TRADE_PREVENTION, FEES, FOK, GTC, INVALID_QUANTITY, MARKET,
+    NEW_ORDER, NOT_REDUCED, REDUCE_ORDER, ROW_ORDER, STATUS_EXPIRED, STATUS_EXPIRED_IN_MATCH,
+    STEP_DECREMENT, STEP_FILL, STP_NONE, TOUCH_WORDS, UNKNOWN_ORDER,
+)
+from fondaco.core.events cimport Events
+from fondaco.core.index cimport Index
+from fondaco.core.instrument cimport Instrument
+from fondaco.core.ladder cimport Ladder
+from fondaco.core.layouts cimport CancelEvent, CancelOrder, FillEvent, NewOrder, ReduceOrder, TradeEvent
+from fondaco.core.ledger cimport Ledger
+from fondaco.core.retries cimport Retries
+from fondaco.core.rows cimport (
+    Level, Order, Seat, Step, level_at, order_at, row_bytes, seat_at, step_at,
+)
+from fondaco.core.slab cimport Slab
+
+cdef int64_t ORDER_WORDS
+
+@cython.final
+cdef class Orders:
+    cdef Events events
+    cdef Ledger ledger
+    cdef Accounts accounts
+    cdef readonly Slab orders
+    cdef Index index
+    cdef readonly Retries retries
+    cdef Checks checks
+    cdef int64_t taker_fee
+    cdef int64_t maker_fee
+    cdef int64_t new_order(self, Instrument instrument, NewOrder* command) except -1 nogil
+    cdef int64_t accept(self, Instrument instrument, NewOrder* command) except -1 nogil
+    cdef int64_t fillable(self, Instrument instrument, Order* order) except -1 nogil
+    cdef int64_t may_rest(self, int64_t slot) except -1 nogil
+    cdef int64_t rest(self, Instrument instrument, int64_t slot) except -1 nogil
+    cdef int64_t finish(self, Instrument instrument, int64_t slot) except -1 nogil
+    cdef int64_t expire(self, Instrument instrument, int64_t slot, int64_t execution, int64_t status) except -1 nogil
+    cdef int64_t settle(self, Instrument instrument, int64_t taker_slot) except -1 nogil
+    cdef int64_t settle_fill(self, Instrument instrument, int64_t taker_slot, Step* step) except -1 nogil
+    cdef int64_t free_held(self, Instrument instrument, Order* order) except -1 nogil
+    cdef int64_t move(self, Instrument instrument, Order* taker, Order* maker, int64_t base, int64_t quote) except -1 nogil
+    cdef int64_t tell_trade(self, Instrument instrument, Order* taker, Order* maker, Step* step, int64_t quote) except -1 nogil
+    cdef int64_t tell_fill(self, Instrument instrument, Order* order, int64_t account, Step* step, int64_t quote, int64_t is_maker, int64_t other) except -1 nogil
+    cdef int64_t settle_prevented(self, Instrument instrument, int64_t taker_slot, Step* step) except -1 nogil
+    cdef int64_t release_all(self, Order* order) except -1 nogil
+    cdef int64_t close(self, int64_t slot) except -1 nogil
+    cpdef int64_t find_order(self, int64_t account, int64_t instrument, int64_t order_id) except -1 nogil
+    cpdef int64_t find_client_order(self, int64_t account, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) except -1 nogil
+    cdef int64_t cancel_order(self, Instrument instrument, CancelOrder* command) except -1 nogil
+    cdef int64_t take_out(self, Instrument instrument, int64_t slot) except -1 nogil
+    cdef int64_t cancel_all(self, Instrument instrument, int64_t account) except -1 nogil
+    cdef int64_t refuse_cancel_all(self) except -1 nogil
+    cdef int64_t reduce_order(self, Instrument instrument, ReduceOrder* command) except -1 nogil
+    cpdef int64_t tell_levels(self, Instrument instrument) except -1 nogil
+    cpdef int64_t answer_order(self, int64_t slot) except -1 nogil
+    cpdef int64_t answer_open(self, int64_t instrument, int64_t account) except -1 nogil
+    cpdef int64_t answer_depth(self, Instrument instrument, int64_t limit) except -1 nogil
+    cdef int64_t answer_side(self, Instrument instrument, Ladder ladder, int64_t limit) except -1 nogil
+    cpdef int64_t hold_anew(self, Instrument instrument) except -1
+    cdef int64_t list_side(self, Instrument instrument, Ladder ladder, Words slots) except -1 nogil
+    cpdef int64_t dump(self, Words words, Instrument instrument) except -1
+    cpdef int64_t load(self, Words words, int64_t at, Instrument instrument) except -1
+    cdef int64_t load_order(self, Words words, int64_t at, Instrument instrument) except -1
+    cpdef int64_t forget(self) except -1

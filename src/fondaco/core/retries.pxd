@@ -1,0 +1,48 @@
+import cython
+from libc.stdint cimport int64_t, uint64_t
+from fondaco.core.buffer cimport Words
+from fondaco.core.constants cimport DAY_US, RETRIES_MAX, ROW_ENTRY, ROW_RETRY
+from fondaco.core.index cimport Index
+from fondaco.core.rows cimport Entry, Retry, entry_at, retry_at, row_bytes
+from fondaco.core.slab cimport Slab
+
+cdef int64_t RING_FIRST
+cdef int64_t SWEEP
+cdef uint64_t MASK_64
+cdef uint64_t MASK_62
+cdef uint64_t MIX_0
+cdef uint64_t MIX_1
+cdef uint64_t SEED_0
+cdef uint64_t SEED_1
+
+@cython.final
+cdef class Retries:
+    cdef Index open_orders
+    cdef Slab ring
+    cdef Index index
+    cdef Slab entries
+    cdef Index entry_index
+    cdef int64_t head
+    cdef int64_t tail
+    cdef readonly int64_t live
+    cdef int64_t mask
+    cdef int64_t print_0
+    cdef int64_t print_1
+    cdef uint64_t mix(self, uint64_t state, int64_t word) noexcept nogil
+    cdef int64_t find(self, int64_t account, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) except -1 nogil
+    cdef int64_t digest_order(self, int64_t kinds, int64_t price, int64_t lots, int64_t quote) except -1 nogil
+    cdef int64_t seq(self, int64_t position) except -1 nogil
+    cdef int64_t digest(self, int64_t position) except -1 nogil
+    cdef int64_t current(self, int64_t position, int64_t time_us) except -1 nogil
+    cdef int64_t room(self, int64_t time_us) except -1 nogil
+    cdef int64_t add(self, int64_t account, int64_t seq, int64_t digest, int64_t time_us, int64_t old) except -1 nogil
+    cdef int64_t append(self, int64_t account, int64_t print_0, int64_t print_1, int64_t seq, int64_t digest, int64_t time_us) except -1 nogil
+    cdef int64_t unchain(self, int64_t position) except -1 nogil
+    cdef int64_t sweep(self, int64_t time_us) except -1 nogil
+    cdef int64_t widen(self) except -1
+    cpdef int64_t fold(self, list words) except -1
+    cpdef int64_t entry_seq(self, int64_t entry) except -1
+    cpdef int64_t entry_digest(self, int64_t entry) except -1
+    cpdef int64_t enter(self, int64_t entry, int64_t seq, int64_t digest) except -1
+    cpdef dump(self, Words words)
+    cpdef int64_t load(self, Words words, int64_t at) except -1

@@ -1,0 +1,266 @@
+# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
+"""Client order ids of accepted orders, and the ids of money commands.
+
+Promises: (account, client order id) of an accepted order is found while the order is open and for
+24 hours after its acceptance, by the time of commands; the ids of money commands are found for
+ever. A client order id is kept as a 128-bit fingerprint with its account beside it, so that no
+account can make one that meets another's. Entries stand in a ring in order of acceptance: each
+acceptance drops a few that have run out, so there is no moment at which many are dropped, and at
+most RETRIES_MAX are kept. Knows orders only by the number that the ring's owner asks about.
+"""
+
+from __future__ import annotations
+
+import cython
+
+from fondaco.core.buffer import Words
+from fondaco.core.index import Index
+from fondaco.core.slab import Slab
+
+if not cython.compiled:
+    from fondaco.core.constants import (
+        DAY_US,
+        RETRIES_MAX,
+        ROW_ENTRY,
+        ROW_RETRY,
+    )
+    from fondaco.core.rows import entry_at, retry_at, row_bytes
+
+RING_FIRST = 64
+SWEEP = 2  # entries that may be dropped for each one added: it shrinks faster than it grows
+MASK_64 = 0xFFFFFFFFFFFFFFFF
+MASK_62 = 0x3FFFFFFFFFFFFFFF
+MIX_0 = 0xBF58476D1CE4E5B9  # the multipliers of SplitMix64
+MIX_1 = 0x94D049BB133111EB
+SEED_0 = 0x9E3779B97F4A7C15
+SEED_1 = 0xD6E8FEB86659FD93
+
+
+class Retries:
+    """The ring of client order ids. Positions count up from 1 and are never used again."""
+
+    def __init__(self, open_orders: Index) -> None:
+        """Make an empty ring; open_orders finds an open order by its number."""
+        self.open_orders = open_orders
+        self.ring = Slab(ROW_RETRY, row_bytes(ROW_RETRY))
+        self.index = Index()  # print_0 -> position of the newest entry with it
+        self.entries = Slab(ROW_ENTRY, row_bytes(ROW_ENTRY))
+        self.entry_index = Index()
+        self.head = 1  # position of the oldest
+        self.tail = 1  # position of the next
+        self.live = 0  # entries between them that are not dropped
+        self.print_0 = 0  # of the client order id that was asked about last
+        self.print_1 = 0
+        self.ring.reset(RING_FIRST)
+        self.mask = RING_FIRST - 1
+
+    @cython.overflowcheck(False)  # the products wrap: that is the hash
+    def mix(self, state: int, word: int) -> int:
+        """Return `state` with a word mixed in, as SplitMix64 does it."""
+        state = (state ^ (word & MASK_64)) * MIX_0 & MASK_64
+        state = (state ^ (state >> 29)) * MIX_1 & MASK_64
+        return state ^ (state >> 32)
+
+    def find(self, account: int, word_0: int, word_1: int, word_2: int, word_3: int) -> int:
+        """Return the position of a client order id's entry, or 0; remember its fingerprint."""
+        first = self.mix(SEED_0, word_0)
+        second = self.mix(SEED_1, word_1)
+        first = self.mix(first, word_2)
+        second = self.mix(second, word_3)
+        self.print_0 = (self.mix(first, second) & MASK_62) + 1
+        self.print_1 = (self.mix(second, first) & MASK_62) + 1
+        position = self.index.find(self.print_0)
+        while position:
+            row = retry_at(self.ring, position & self.mask)
+            if row.account == account and row.print_1 == self.print_1:
+                return position
+            position = row.chain
+        return 0
+
+    def digest_order(self, kinds: int, price: int, lots: int, quote: int) -> int:
+        """Return a digest of an order's parameters."""
+        state = self.mix(self.mix(SEED_0, kinds), price)
+        return self.mix(self.mix(state, lots), quote) & MASK_62
+
+    def seq(self, position: int) -> int:
+        """Return the seq of an entry: the order's number."""
+        return retry_at(self.ring, position & self.mask).seq
+
+    def digest(self, position: int) -> int:
+        """Return the digest of the parameters of an entry."""
+        return retry_at(self.ring, position & self.mask).digest
+
+    def current(self, position: int, time_us: int) -> int:
+        """Return 1 if less than 24 hours have passed since an entry was accepted."""
+        return time_us - retry_at(self.ring, position & self.mask).accepted_us < DAY_US
+
+    def room(self, time_us: int) -> int:
+        """Return 1 if another entry fits, perhaps in place of the oldest, which has run out."""
+        if self.live < RETRIES_MAX:
+            return 1
+        return not self.current(self.head, time_us)
+
+    def add(self, account: int, seq: int, digest: int, time_us: int, old: int) -> int:
+        """Add the client order id that find() was asked about last; `old` is its entry there."""
+        if old:
+            self.unchain(old)
+        self.append(account, self.print_0, self.print_1, seq, digest, time_us)
+        return self.sweep(time_us)
+
+    def append(  # noqa: PLR0913  the fields of the row
+        self, account: int, print_0: int, print_1: int, seq: int, digest: int, time_us: int
+    ) -> int:
+        """Add an entry at the end of the ring."""
+        if self.tail - self.head > self.mask:
+            with cython.gil:
+                self.widen()
+        row = retry_at(self.ring, self.tail & self.mask)
+        row.account = account
+        row.print_0 = print_0
+        row.print_1 = print_1
+        row.seq = seq
+        row.digest = digest
+        row.accepted_us = time_us
+        row.chain = self.index.find(print_0)
+        self.index.put(print_0, self.tail)
+        self.tail += 1
+        self.live += 1
+        return 0
+
+    def unchain(self, position: int) -> int:
+        """Drop an entry; its place in the ring stays until the sweep comes by."""
+        row = retry_at(self.ring, position & self.mask)
+        at = self.index.find(row.print_0)
+        if at == position:
+            if row.chain:
+                self.index.put(row.print_0, row.chain)
+            else:
+                self.index.remove(row.print_0)
+        else:
+            while retry_at(self.ring, at & self.mask).chain != position:
+                at = retry_at(self.ring, at & self.mask).chain
+            retry_at(self.ring, at & self.mask).chain = row.chain
+        row.account = 0
+        row.chain = 0
+        self.live -= 1
+        return 0
+
+    def sweep(self, time_us: int) -> int:
+        """Look at the oldest entries that have run out: drop them, or move those of open orders.
+
+        What happens to an entry depends only on the entries, not on the dropped places between
+        them, so that a loaded snapshot goes on like the original.
+        """
+        count = SWEEP
+        while self.head < self.tail:
+            row = retry_at(self.ring, self.head & self.mask)
+            if row.account == 0:
+                self.head += 1
+                continue
+            if count == 0 or time_us - row.accepted_us < DAY_US:
+                break
+            count -= 1
+            account = row.account
+            print_0 = row.print_0
+            print_1 = row.print_1
+            seq = row.seq
+            digest = row.digest
+            accepted_us = row.accepted_us
+            self.unchain(self.head)
+            self.head += 1
+            if self.open_orders.find(seq):
+                self.append(account, print_0, print_1, seq, digest, accepted_us)
+        return 0
+
+    def widen(self) -> int:
+        """Double the ring."""
+        old = self.ring
+        old_mask = self.mask
+        self.ring = Slab(ROW_RETRY, row_bytes(ROW_RETRY))
+        self.ring.reset(2 * (old_mask + 1))
+        self.mask = 2 * old_mask + 1
+        for position in range(self.head, self.tail):
+            source = retry_at(old, position & old_mask)
+            target = retry_at(self.ring, position & self.mask)
+            target.account = source.account
+            target.print_0 = source.print_0
+            target.print_1 = source.print_1
+            target.seq = source.seq
+            target.digest = source.digest
+            target.accepted_us = source.accepted_us
+            target.chain = source.chain
+        return 0
+
+    # -- ids of money commands -----------------------------------------------------------------
+
+    def fold(self, words: list[int]) -> int:
+        """Return a digest of the words of a money command."""
+        state = SEED_0
+        for word in words:
+            state = self.mix(state, word)
+        return state & MASK_62
+
+    def entry_seq(self, entry: int) -> int:
+        """Return the seq of the money command that used this id, or 0."""
+        slot = self.entry_index.find(entry)
+        return entry_at(self.entries, slot).seq if slot else 0
+
+    def entry_digest(self, entry: int) -> int:
+        """Return the digest of the money command that used this id; it must be known."""
+        return entry_at(self.entries, self.entry_index.find(entry)).digest
+
+    def enter(self, entry: int, seq: int, digest: int) -> int:
+        """Remember the id of a money command, for ever."""
+        slot = self.entries.take()
+        row = entry_at(self.entries, slot)
+        row.entry = entry
+        row.seq = seq
+        row.digest = digest
+        self.entry_index.put(entry, slot)
+        return 0
+
+    # -- dump ------------------------------------------------------------------------------------
+
+    def dump(self, words: Words) -> None:
+        """Write both tables, oldest first."""
+        words.add(self.live)
+        for position in range(self.head, self.tail):
+            row = retry_at(self.ring, position & self.mask)
+            if row.account:
+                at = words.extend(6)
+                words.items[at] = row.account
+                words.items[at + 1] = row.print_0
+                words.items[at + 2] = row.print_1
+                words.items[at + 3] = row.seq
+                words.items[at + 4] = row.digest
+                words.items[at + 5] = row.accepted_us
+        words.add(self.entries.live)
+        for slot in range(1, self.entries.used):
+            entry = entry_at(self.entries, slot)
+            at = words.extend(3)
+            words.items[at] = entry.entry
+            words.items[at + 1] = entry.seq
+            words.items[at + 2] = entry.digest
+
+    def load(self, words: Words, at: int) -> int:
+        """Read what dump() wrote; return the place after it."""
+        self.index.clear()
+        self.head = 1
+        self.tail = 1
+        self.live = 0
+        self.entries.clear()
+        self.entry_index.clear()
+        items = words.items
+        count = items[at]
+        at += 1
+        for _ in range(count):
+            self.append(
+                items[at], items[at + 1], items[at + 2], items[at + 3], items[at + 4], items[at + 5]
+            )
+            at += 6
+        count = items[at]
+        at += 1
+        for _ in range(count):
+            self.enter(items[at], items[at + 1], items[at + 2])
+            at += 3
+        return at

@@ -1,0 +1,159 @@
+# The rows of the core's tables as C structs, and the functions that give one by its slot.
+# rows.py has the same as Python classes. Slots are 32-bit: SLOTS_MAX bounds every slab.
+from libc.stdint cimport int8_t, int32_t, int64_t
+from fondaco.core.constants cimport (
+    ROW_ACCOUNT, ROW_BALANCE, ROW_BLOCK, ROW_CELL, ROW_ENTRY, ROW_GRANT, ROW_LEVEL, ROW_ORDER,
+    ROW_RETRY, ROW_SEAT, ROW_STEP,
+)
+from fondaco.core.slab cimport Slab
+
+# Two cache lines: first what matching touches, then the rest.
+cdef struct Order:
+    int64_t order_id
+    int64_t price_ticks
+    int64_t open_lots
+    int32_t next
+    int32_t previous
+    int32_t level
+    int32_t seat
+    int64_t held
+    int64_t quantity_lots
+    int64_t filled_quote
+    int8_t side
+    int8_t order_type
+    int8_t time_in_force
+    int8_t self_trade
+    int32_t member
+    int32_t seat_next
+    int32_t seat_previous
+    int64_t created_us
+    int64_t stop_or_quote  # stop price in ticks; of a MARKET order its quote quantity
+    int64_t client_order_id_0
+    int64_t client_order_id_1
+    int64_t client_order_id_2
+    int64_t client_order_id_3
+
+cdef struct Level:
+    int64_t price_ticks
+    int64_t open_lots
+    int32_t first
+    int32_t last
+    int32_t touch
+    int32_t side
+
+cdef struct Block:
+    int64_t keys[64]
+    int32_t levels[64]
+    int64_t count
+
+cdef struct Seat:
+    int64_t account
+    int32_t member
+    int32_t instrument
+    int32_t account_row
+    int32_t base_balance
+    int32_t quote_balance
+    int32_t open_orders
+    int32_t first
+    int32_t last
+
+cdef struct Balance:
+    int64_t account
+    int32_t asset
+    int32_t touch
+    int64_t free
+    int64_t held
+    int64_t before
+
+cdef struct Account:
+    int64_t number
+    int32_t member
+    int8_t kind
+    int8_t frozen
+
+cdef struct Grant:
+    int64_t number
+    int64_t account
+    int64_t scopes
+
+cdef struct Retry:
+    int64_t account
+    int64_t print_0
+    int64_t print_1
+    int64_t seq
+    int64_t digest
+    int64_t accepted_us
+    int64_t chain
+
+cdef struct Step:
+    int64_t price_ticks
+    int64_t lots
+    int32_t maker
+    int32_t kind
+
+cdef struct Cell:
+    int64_t key
+    int64_t value
+
+cdef struct Entry:
+    int64_t entry
+    int64_t seq
+    int64_t digest
+
+cdef inline Order* order_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Order*> slab.memory) + slot
+
+cdef inline Level* level_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Level*> slab.memory) + slot
+
+cdef inline Block* block_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Block*> slab.memory) + slot
+
+cdef inline Seat* seat_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Seat*> slab.memory) + slot
+
+cdef inline Balance* balance_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Balance*> slab.memory) + slot
+
+cdef inline Account* account_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Account*> slab.memory) + slot
+
+cdef inline Grant* grant_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Grant*> slab.memory) + slot
+
+cdef inline Retry* retry_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Retry*> slab.memory) + slot
+
+cdef inline Step* step_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Step*> slab.memory) + slot
+
+cdef inline Cell* cell_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Cell*> slab.memory) + slot
+
+cdef inline Entry* entry_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Entry*> slab.memory) + slot
+
+cdef inline int64_t row_bytes(int64_t kind) noexcept nogil:
+    if kind == ROW_ORDER:
+        return sizeof(Order)
+    if kind == ROW_LEVEL:
+        return sizeof(Level)
+    if kind == ROW_BLOCK:
+        return sizeof(Block)
+    if kind == ROW_SEAT:
+        return sizeof(Seat)
+    if kind == ROW_BALANCE:
+        return sizeof(Balance)
+    if kind == ROW_ACCOUNT:
+        return sizeof(Account)
+    if kind == ROW_GRANT:
+        return sizeof(Grant)
+    if kind == ROW_RETRY:
+        return sizeof(Retry)
+    if kind == ROW_STEP:
+        return sizeof(Step)
+    if kind == ROW_CELL:
+        return sizeof(Cell)
+    if kind == ROW_ENTRY:
+        return sizeof(Entry)
+    return 0

@@ -1,0 +1,124 @@
+# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
+"""An array of rows of one kind, with a list of the free ones.
+
+Promises: a slot stays the same row for as long as it is taken; a taken row is all zeros; slot 0 is
+never given. Slots are given last-in-first-out, so the same commands give the same slots. Growing
+moves the rows: no pointer to a row may be kept across take().
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cython
+
+if cython.compiled:
+    from cython.cimports.libc.stdlib import free, malloc, realloc
+    from cython.cimports.libc.string import memset
+else:
+    from fondaco.core.constants import SLOTS_MAX
+
+ROWS_FIRST = 64
+ALIGNMENT = 48  # large blocks of malloc begin 16 bytes into a cache line: 48 more and rows fit them
+
+
+class Slab:
+    """Rows of one kind; see rows.py for the kinds."""
+
+    rows: list[Any]
+
+    def __init__(self, kind: int, row_bytes: int) -> None:
+        """Make an empty slab for rows of this kind and size."""
+        self.kind = kind
+        self.row_bytes = row_bytes
+        self.capacity = 0
+        self.used = 1
+        self.free_slot = 0
+        self.live = 0
+        if not cython.compiled:
+            from fondaco.core.rows import ROW_CLASSES  # noqa: PLC0415  rows.py types itself with Slab
+
+            self.row_class = ROW_CLASSES[kind]
+            self.rows = []
+            self.links: dict[int, int] = {}
+        self.grow(ROWS_FIRST)
+
+    def __dealloc__(self) -> None:
+        """Free the rows."""
+        if cython.compiled:
+            free(self.raw)
+
+    def grow(self, capacity: int) -> int:
+        """Make room for `capacity` rows."""
+        if capacity > SLOTS_MAX:
+            return self.refuse()
+        if cython.compiled:
+            raw = cython.cast("char *", realloc(self.raw, capacity * self.row_bytes + 64))
+            if raw == cython.NULL:
+                return self.refuse()
+            self.raw = raw
+            self.memory = raw + ALIGNMENT
+        else:
+            self.rows.extend(self.row_class() for _ in range(capacity - len(self.rows)))
+        self.capacity = capacity
+        return 0
+
+    def refuse(self) -> int:
+        """Halt: there is no memory, or a table passed its stated bound."""
+        with cython.gil:
+            msg = f"a table of the core cannot grow past {self.capacity} rows (kind {self.kind})"
+            raise MemoryError(msg)
+
+    def take(self) -> int:
+        """Return the slot of a fresh row of zeros."""
+        slot = self.free_slot
+        if slot == 0:
+            slot = self.used
+            if slot == self.capacity:
+                self.grow(2 * slot)
+            self.used = slot + 1
+            if cython.compiled:
+                memset(self.memory + slot * self.row_bytes, 0, self.row_bytes)
+            else:
+                self.rows[slot] = self.row_class()
+        elif cython.compiled:
+            self.free_slot = cython.cast("int64_t *", self.memory + slot * self.row_bytes)[0]
+            memset(self.memory + slot * self.row_bytes, 0, self.row_bytes)
+        else:
+            self.free_slot = self.links.pop(slot)
+            self.rows[slot] = self.row_class()
+        self.live += 1
+        return slot
+
+    def give(self, slot: int) -> int:
+        """Take a row back."""
+        if cython.compiled:
+            cython.cast("int64_t *", self.memory + slot * self.row_bytes)[0] = self.free_slot
+        else:
+            self.links[slot] = self.free_slot
+        self.free_slot = slot
+        self.live -= 1
+        return 0
+
+    def clear(self) -> int:
+        """Take all rows back and forget their order; the memory stays."""
+        self.used = 1
+        self.free_slot = 0
+        self.live = 0
+        if not cython.compiled:
+            self.links.clear()
+        return 0
+
+    def reset(self, rows: int) -> int:
+        """Make exactly `rows` rows of zeros, all taken, slots 0 to rows - 1."""
+        if rows > self.capacity:
+            self.grow(rows)
+        if cython.compiled:
+            memset(self.memory, 0, rows * self.row_bytes)
+        else:
+            self.rows[:rows] = [self.row_class() for _ in range(rows)]
+            self.links.clear()
+        self.used = rows
+        self.free_slot = 0
+        self.live = rows
+        return 0

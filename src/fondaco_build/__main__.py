@@ -1,0 +1,40 @@
+"""`python -m fondaco_build`: compile the core in place, if its sources have changed.
+
+Promises: after a failed build there is no build, so that no old one is imported by mistake.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from fondaco_build import STAMP, core_directory, source_hash
+
+HASH_FILE = "_built.hash"
+
+
+def main() -> int:
+    """Build, and return the exit status."""
+    directory = core_directory()
+    wanted = source_hash()
+    stamp = directory / HASH_FILE
+    built = any(directory.glob(f"{STAMP}.*.so"))
+    if built and stamp.is_file() and stamp.read_text() == wanted:
+        return 0
+    stamp.unlink(missing_ok=True)
+    for old in directory.glob("*.so"):
+        old.unlink()
+    root = directory.parents[2]
+    command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
+    status = subprocess.run(command, cwd=root, check=False).returncode  # noqa: S603  our own
+    if status:
+        for half in directory.glob("*.so"):
+            half.unlink()
+        sys.stderr.write("fondaco: the core did not compile: see the messages above\n")
+        return status
+    stamp.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
