@@ -1,0 +1,1 @@
+"""Generated flows through the compiled core and its naive twin: every event equal."""

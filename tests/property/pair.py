@@ -1,0 +1,149 @@
+"""Two exchanges fed with the same commands, compared after each: events, balances, books, sums.
+
+One is the oracle (the twin), the other is on trial: the compiled or the pure core, or a planted
+bug. A difference raises Difference with the command and both runs of events, told as text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Protocol
+
+from fondaco.core.records import LAYOUTS, Command, Event, Query, Reason, pack, split, unpack
+from tests.property.flows import START_US, Flow, OpenOrder, stamp
+from tests.twin.answers import answer
+from tests.twin.exchange import Twin
+
+__all__ = ["Difference", "OnTrial", "Pair", "new_core"]
+
+
+class Difference(AssertionError):
+    """The exchange on trial did otherwise than the twin."""
+
+
+class OnTrial(Protocol):
+    """What is asked of an exchange on trial."""
+
+    def apply(self, batch: bytes) -> bytes:
+        """Apply stamped commands."""
+
+    def boundaries(self) -> list[int]:
+        """Return where each command's events end."""
+
+    def query(self, record: bytes) -> bytes:
+        """Answer a question."""
+
+
+def new_core() -> OnTrial:
+    """Return a core of the build that this process imports."""
+    from fondaco.core.exchange import Exchange
+
+    core: OnTrial = Exchange()
+    return core
+
+
+class Pair:
+    """The twin and an exchange on trial."""
+
+    def __init__(self, on_trial: OnTrial | None = None) -> None:
+        """Begin with two empty houses."""
+        self.twin = Twin()
+        self.on_trial = new_core() if on_trial is None else on_trial
+        self.seq = 0
+        self.time_us = START_US
+        self.kinds: Counter[int] = Counter()
+        self.reasons: Counter[int] = Counter()
+        self.commands = 0
+
+    def send(self, *records: bytes, elapsed_us: int = 0) -> list[bytes]:
+        """Apply records to both as one batch and compare; return the events."""
+        self.time_us += elapsed_us
+        stamped = []
+        for record in records:
+            self.seq += 1
+            stamped.append(stamp(record, self.seq, self.time_us))
+        expected = [self.twin.apply_one(record) for record in stamped]
+        run = self.on_trial.apply(b"".join(stamped))
+        ends = self.on_trial.boundaries()
+        if len(ends) != len(records):
+            raise Difference(f"{len(records)} commands have {len(ends)} boundaries")
+        start = 0
+        for record, wanted, end in zip(stamped, expected, ends, strict=True):
+            if run[start:end] != b"".join(wanted):
+                raise Difference(_told(record, wanted, split(run[start:end])))
+            start = end
+        if start != len(run):
+            raise Difference(f"{len(run) - start} bytes of events belong to no command")
+        self.commands += len(records)
+        events = [event for found in expected for event in found]
+        self._count(events)
+        return events
+
+    def check(self) -> None:
+        """Compare every answer about now, and the twin's own sums."""
+        questions = [pack(Query.TOTALS), pack(Query.DEFINITIONS)]
+        for number in self.twin.market.instruments:
+            questions += [pack(Query.DEPTH, instrument=number, limit=n) for n in (1000, 2)]
+        for account in (1, 2, *self.twin.accounts):
+            questions.append(pack(Query.BALANCES, account=account))
+            questions.append(pack(Query.OPEN_ORDERS, account=account))
+        for question in questions:
+            wanted = answer(self.twin, question)
+            found = self.on_trial.query(question)
+            if wanted != found:
+                raise Difference(_told(question, split(wanted), split(found)))
+        sums = self.twin.ledger.sums()
+        if any(sums.values()):
+            raise Difference(f"the twin's own sums are {sums}")
+
+    def open_orders(self) -> list[OpenOrder]:
+        """Return the open orders, for a Flow to choose from."""
+        return [
+            OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id)
+            for o in self.twin.market.orders.values()
+        ]
+
+    def run(self, flow: Flow, commands: int, *, check_every: int = 1) -> None:
+        """Send the flow's opening and so many commands, in batches of one to four."""
+        self.send(*flow.opening())
+        sent = 0
+        while sent < commands:
+            batch = [flow.next() for _ in range(flow.random.choice((1, 1, 1, 2, 4)))]
+            self.send(*batch, elapsed_us=flow.elapsed_us())
+            sent += len(batch)
+            if sent % check_every == 0 or check_every == 1:
+                self.check()
+        self.check()
+
+    def _count(self, events: list[bytes]) -> None:
+        for event in events:
+            kind = event[0] | event[1] << 8
+            self.kinds[kind] += 1
+            if kind == Event.REFUSED:
+                self.reasons[unpack(event)["reason"]] += 1
+
+
+def _told(command: bytes, wanted: list[bytes], found: list[bytes]) -> str:
+    lines = [f"at {_text(command)}", "the twin says:"]
+    lines += [f"  {_text(event)}" for event in wanted]
+    lines.append("on trial:")
+    lines += [f"  {_text(event)}" for event in found]
+    for place, (one, other) in enumerate(zip(wanted, found, strict=False)):
+        if one != other and (one[0] | one[1] << 8) in LAYOUTS and one[:2] == other[:2]:
+            left, right = unpack(one), unpack(other)
+            words = [f"{k}: {left[k]} / {right[k]}" for k in left if left[k] != right[k]]
+            lines.append(f"event {place}: {', '.join(words)}")
+            break
+    return "\n".join(lines)
+
+
+def _text(record: bytes) -> str:
+    kind = record[0] | record[1] << 8
+    names = {**{int(k): k.name for k in Command}, **{int(k): k.name for k in Event}}
+    names |= {int(k): k.name for k in Query}
+    if kind not in LAYOUTS:
+        return f"{names.get(kind, kind)} {record[24:]!r}"
+    words = {key: word for key, word in unpack(record).items() if word and key != "kind"}
+    if kind == Event.REFUSED and "reason" in words:
+        words["reason"] = Reason(words["reason"]).name  # type: ignore[assignment]
+    return f"{names[kind]} {' '.join(f'{key}={word}' for key, word in words.items())}"

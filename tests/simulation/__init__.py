@@ -1,0 +1,1 @@
+"""A house in memory, its clients and its misfortunes, by a seed."""

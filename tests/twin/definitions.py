@@ -1,0 +1,106 @@
+"""What an asset, an instrument or an account must be, by exact fractions."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Final
+
+from fondaco.core.records import (
+    ASSET_TOTAL_MAX,
+    DECIMALS_MAX,
+    AccountBody,
+    AccountKind,
+    AssetBody,
+    InstrumentBody,
+    InstrumentStatus,
+    Reason,
+)
+from tests.twin.market import Refusal
+
+__all__ = ["ACCOUNT_MAX", "check_account", "check_asset", "check_instrument"]
+
+NUMBER_MAX: Final = 4096  # of assets and of instruments
+ACCOUNT_MAX: Final = (1 << 40) - 1
+MEMBER_MAX: Final = (1 << 31) - 1
+OPENING_MAX: Final = 256
+OPEN_ORDERS_MAX: Final = 1 << 20
+PPM: Final = 1_000_000
+FIXED: Final = ("symbol", "base", "quote", "market", "base_per_lot", "quote_per_lot_tick")
+TEXT: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+
+
+def check_asset(body: AssetBody, assets: dict[int, AssetBody]) -> None:
+    """Refuse what is no asset, and another meaning of one that is known."""
+    named = re.fullmatch(r"[A-Z0-9]{1,16}", body.code, re.ASCII)
+    if not (1 <= body.number <= NUMBER_MAX and 0 <= body.decimals <= DECIMALS_MAX and named):
+        raise Refusal(Reason.INVALID_DEFINITION)
+    same_name = [asset for asset in assets.values() if asset.code == body.code]
+    if assets.get(body.number, body) != body or (same_name and body.number not in assets):
+        raise Refusal(Reason.DEFINITION_CONFLICT)
+
+
+def check_instrument(
+    body: InstrumentBody, assets: dict[int, AssetBody], known: dict[int, InstrumentBody]
+) -> None:
+    """Refuse what is no instrument, and another meaning of one that is known."""
+    if body.base not in assets or body.quote not in assets:
+        raise Refusal(Reason.UNKNOWN_ASSET)
+    if not (_words_sound(body) and _ranges_sound(body) and _sizes_sound(body, assets)):
+        raise Refusal(Reason.INVALID_DEFINITION)
+    old = known.get(body.number)
+    if old is None:
+        if body.symbol in {other.symbol for other in known.values()}:
+            raise Refusal(Reason.DEFINITION_CONFLICT)
+    elif any(getattr(old, name) != getattr(body, name) for name in FIXED):
+        raise Refusal(Reason.DEFINITION_CONFLICT)
+
+
+def _words_sound(body: InstrumentBody) -> bool:
+    return (
+        1 <= body.number <= NUMBER_MAX
+        and re.fullmatch(r"[A-Z0-9][A-Z0-9_.-]{0,31}", body.symbol, re.ASCII) is not None
+        and body.base != body.quote
+        and body.market in {1, 2, 3}
+        and body.status in {int(status) for status in InstrumentStatus}
+        and 0 <= body.maker_fee_ppm < PPM
+        and 0 <= body.taker_fee_ppm < PPM
+        and 0 <= body.min_notional <= ASSET_TOTAL_MAX
+        and 0 <= body.max_notional <= ASSET_TOTAL_MAX
+        and 0 <= body.max_open_orders <= OPEN_ORDERS_MAX
+        and 1 <= body.base_per_lot <= ASSET_TOTAL_MAX
+        and 1 <= body.quote_per_lot_tick <= ASSET_TOTAL_MAX
+    )
+
+
+def _ranges_sound(body: InstrumentBody) -> bool:
+    prices = ASSET_TOTAL_MAX // body.quote_per_lot_tick
+    lots = ASSET_TOTAL_MAX // body.base_per_lot
+    return (
+        1 <= body.price_ticks_min <= (body.price_ticks_max or prices) <= prices
+        and 1 <= body.quantity_lots_min <= (body.quantity_lots_max or lots) <= lots
+    )
+
+
+def _sizes_sound(body: InstrumentBody, assets: dict[int, AssetBody]) -> bool:
+    """One lot is base_per_lot base units; one lot at one tick is quote_per_lot_tick quote units."""
+    if not (TEXT.fullmatch(body.tick_size) and TEXT.fullmatch(body.lot_size)):
+        return False
+    tick, lot = Fraction(body.tick_size), Fraction(body.lot_size)
+    base = lot * 10 ** assets[body.base].decimals
+    quote = tick * lot * 10 ** assets[body.quote].decimals
+    return base == body.base_per_lot and quote == body.quote_per_lot_tick
+
+
+def check_account(body: AccountBody, assets: dict[int, AssetBody]) -> None:
+    """Refuse what no account can be opened with."""
+    if not 0 <= body.member <= MEMBER_MAX or body.kind not in {2, 3, 4}:
+        raise Refusal(Reason.INVALID_DEFINITION)
+    assert AccountKind.HOUSE == 1
+    if len(dict(body.opening)) != len(body.opening) or len(body.opening) > OPENING_MAX:
+        raise Refusal(Reason.INVALID_BODY)
+    for asset, amount in body.opening:
+        if asset not in assets:
+            raise Refusal(Reason.UNKNOWN_ASSET)
+        if not 0 <= amount <= ASSET_TOTAL_MAX:
+            raise Refusal(Reason.INVALID_AMOUNT)
