@@ -179,15 +179,18 @@ async def test_a_peer_that_goes_costs_nobody_else_an_answer(house: House) -> Non
         gone = [peer for peer in server.peers if peer.role == "test"]
 
         def drop() -> None:
-            for peer in gone:
-                assert peer._transport is not None
-                peer._transport.abort()
+            while gone:
+                transport = gone.pop()._transport
+                assert transport is not None
+                transport.abort()
 
         house.sequencer.on_commit = drop
         writer.write(b"".join(encode(Frame.COMMAND, n, deposit(n)) for n in range(1, 20)))
         replies = await asyncio.gather(*(client.submit(deposit(n)) for n in range(100)))
         assert [event(reply)[1] for reply in replies] == list(range(100))
     writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def test_a_full_queue_is_overloaded_and_not_executed(house: House) -> None:

@@ -21,6 +21,9 @@ class OldCommit(Protocol):
     """One commit as the event log keeps it."""
 
     @property
+    def first_seq(self) -> int: ...
+
+    @property
     def last_seq(self) -> int: ...
 
     @property
@@ -91,6 +94,11 @@ class Feed:
         written = 0
         while written < self.CHUNK_BYTES and self.next_seq <= newest:
             commit = self._next()
+            if commit.first_seq > self.next_seq:
+                text = f"the events from seq {self.next_seq} to {commit.first_seq - 1} are gone"
+                self._sink.fault(0, FaultCode.INVALID, text)
+                self._sink.close()
+                return
             self.next_seq = commit.last_seq + 1
             self._sink.out.append(encode(Frame.EVENTS, commit.last_seq, commit.payload))
             written += len(commit.payload)

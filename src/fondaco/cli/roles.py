@@ -1,0 +1,148 @@
+"""The roles of a house as processes: writer, edge, office, worker, and the demo's traders.
+
+Promises: each imports its own room only, ends with 0 at SIGTERM, and raises its faults for the
+command line to say. Standing alone, a writer locks the data directory and an edge binds its own
+port; under a parent both are inherited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fondaco.cli import guard
+from fondaco.link.address import writer_socket
+
+if TYPE_CHECKING:
+    from fondaco.cli.serve import Start
+
+__all__ = ["run"]
+
+WRITER_WAIT_S: Final = 3600.0  # a long recovery is no fault of the worker's
+POLL_S: Final = 0.05
+DEMO_SEED: Final = 1
+
+
+def run(role: str, asked: Start) -> None:
+    """Run one role until SIGTERM."""
+    os.environ.update(asked.environment())
+    table: dict[str, Callable[[Start], None]] = {
+        "writer": run_writer_role,
+        "edge": run_edge_role,
+        "office": run_edge_role,
+        "worker": run_worker_role,
+        "traders": run_traders_role,
+    }
+    table[role](asked)
+
+
+def run_writer_role(asked: Start) -> None:
+    from fondaco.cli.serve import lock_soon
+    from fondaco.link.writer import WriterOptions, run_writer
+
+    port = 0 if guard.is_guarded() else asked.port
+    options = WriterOptions(
+        data_dir=asked.data_dir,
+        test_clock=asked.house.house.clock == "test",
+        host=asked.host,
+        port=port,
+    )
+    with ExitStack() as stack:
+        if not guard.is_guarded():
+            stack.enter_context(lock_soon(asked.data_dir))
+        run_writer(options)
+
+
+def run_edge_role(asked: Start) -> None:
+    from fondaco import asgi
+    from fondaco.cli.serve import bind_soon
+
+    inherited = os.environ.pop("FONDACO_LISTENER", "")
+    if guard.is_guarded() and inherited:
+        listener = socket.socket(fileno=int(inherited))
+    else:
+        listener = bind_soon(asked.host, asked.port)
+    prepared = os.environ.get("FONDACO_PREPARED", "")
+    asgi.serve(
+        listener,
+        address=writer_socket(asked.data_dir),
+        house=asked.house,
+        base_url=asked.base_url,
+        prepared=Path(prepared) if prepared else None,
+    )
+
+
+def run_worker_role(asked: Start) -> None:
+    """Bring both databases up to date, apply the house file, then project until told to stop."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
+
+    import django
+
+    django.setup()
+    from fondaco.house.errors import HouseFault
+    from fondaco.house.file import located
+    from fondaco.identity import services as identity
+    from fondaco.link.blocking import BlockingClient, Halted, Overloaded, Unanswered
+    from fondaco.projections import projector
+
+    migrate()
+    if asked.is_demo:
+        from fondaco.robots import simulated
+
+        simulated.write_history(asked.data_dir, asked.house, DEMO_SEED)
+    client = BlockingClient(writer_socket(asked.data_dir), role="worker")
+    with client:
+        while not stop.is_set():
+            try:
+                client.wait_until_connected(POLL_S)
+                identity.apply_house(asked.house, client)
+            except HouseFault as fault:
+                raise located(asked.house_path, fault) from fault
+            except (Overloaded, Unanswered, Halted):
+                continue  # the writer is recovering; what was done is not done again
+            break
+        prepared = os.environ.get("FONDACO_PREPARED", "")
+        if prepared and not stop.is_set():
+            Path(prepared).touch()
+        if not stop.is_set():
+            projector.run(client, stop)
+
+
+def migrate() -> None:
+    """Bring the office's and the projections' tables up to date."""
+    from django.core.management import call_command
+
+    from fondaco.projections import services as projections
+
+    call_command("migrate", database="default", interactive=False, verbosity=0)
+    projections.prepare()
+
+
+def run_traders_role(asked: Start) -> None:
+    """Trade as the demo's simulated members, over the public API, until told to stop."""
+    from fondaco.robots import simulated
+    from fondaco.robots.house_client import ApiKey
+
+    keys = {}
+    for role in simulated.ROLES:
+        member = next(each for each in asked.house.members if each.username == role)
+        keys[role] = ApiKey(member.api_keys[0].key, member.api_keys[0].secret)
+
+    async def trade() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        await simulated.run(f"http://{asked.host}:{asked.port}", keys, int(time.time()), stop)
+
+    asyncio.run(trade())

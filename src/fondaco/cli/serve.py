@@ -1,0 +1,215 @@
+"""`fondaco serve` and `fondaco demo`: check everything, then start the house or one role of it.
+
+Promises: house file, secret, data directory and port are checked before anything starts, each
+fault with its sentence and status; the demo is the same house with its own file, secret and
+traders, on loopback only.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from fondaco.cli import guard, welcome
+from fondaco.cli.children import Child
+from fondaco.cli.faults import Misconfigured, one_sentence
+from fondaco.cli.parent import Parent
+from fondaco.cli.secret import VARIABLE, demo_secret, require_secret
+from fondaco.house.declared import House
+from fondaco.house.file import load
+from fondaco.journal.faults import DataInUse
+from fondaco.journal.lock import DataLock, lock_data
+
+__all__ = ["DEMO_HOUSE", "Role", "Start", "register"]
+
+DEMO_HOUSE: Final = Path(__file__).with_name("demo.toml")
+# The children of a killed parent are gone within 2 s: so long the lock and the port are waited for.
+LEFT_OVER_S: Final = 3.0
+RETRY_S: Final = 0.05
+BACKLOG: Final = 2048
+DEFAULT_BASE_URL: Final = "http://127.0.0.1:8000"
+
+DataOption = Annotated[Path, typer.Option("--data", help="The data directory of the house.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The port of HTTP.")]
+
+
+class Role(enum.StrEnum):
+    ALL = "all"
+    WRITER = "writer"
+    EDGE = "edge"
+    OFFICE = "office"
+    WORKER = "worker"
+    TRADERS = "traders"
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for, checked."""
+
+    house_path: Path
+    house: House
+    data_dir: Path
+    host: str
+    port: int
+    secret: str
+    is_demo: bool = False
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach the house; the house file's, unless it names none."""
+        named = self.house.house.base_url.rstrip("/")
+        if named != DEFAULT_BASE_URL:
+            return named
+        return f"http://{self.host if ':' not in self.host else f'[{self.host}]'}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the children."""
+        return {
+            **os.environ,
+            VARIABLE: self.secret,
+            "FONDACO_DATA": str(self.data_dir),
+            "FONDACO_BASE_URL": self.base_url,
+            "FONDACO_HOUSE_NAME": self.house.house.name,
+            "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(serve)
+    app.command()(demo)
+
+
+def serve(
+    house: Annotated[Path, typer.Option("--house", help="The house file.")],
+    data: DataOption,
+    host: Annotated[str, typer.Option(help="The address to serve on.")] = "127.0.0.1",
+    port: PortOption = 8000,
+    role: Annotated[Role, typer.Option(help="One role only, or all.")] = Role.ALL,
+    is_demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
+) -> None:
+    """Serve a house, in the foreground, until SIGTERM or Ctrl-C."""
+    with one_sentence():
+        asked = Start(
+            house_path=house,
+            house=load(house, host=host),
+            data_dir=data.absolute(),
+            host=host,
+            port=port,
+            secret="" if role is Role.WRITER else require_secret(data.absolute()),
+            is_demo=is_demo,
+        )
+        if role is Role.ALL:
+            raise typer.Exit(serve_all(asked))
+        from fondaco.cli import roles
+
+        roles.run(role.value, asked)
+
+
+def demo(
+    port: PortOption = 8000,
+    data: DataOption = Path("var/demo"),
+) -> None:
+    """Open the demo house: a live market with simulated traders, on this machine only."""
+    with one_sentence():
+        data_dir = data.absolute()
+        asked = Start(
+            house_path=DEMO_HOUSE,
+            house=load(DEMO_HOUSE),
+            data_dir=data_dir,
+            host="127.0.0.1",
+            port=port,
+            secret="",
+            is_demo=True,
+        )
+        raise typer.Exit(serve_all(asked))
+
+
+def serve_all(asked: Start) -> int:
+    """Lock, bind, start all roles and keep them; return the exit status."""
+    with lock_soon(asked.data_dir) as lock, bind_soon(asked.host, asked.port) as listener:
+        if asked.is_demo:
+            asked = msgspec.structs.replace(asked, secret=demo_secret(asked.data_dir))
+        prepared = prepared_mark(asked.data_dir)
+        shared = ["--house", str(asked.house_path), "--data", str(asked.data_dir)]
+        shared += ["--host", asked.host, "--port", str(asked.port)]
+        shared += ["--demo"] if asked.is_demo else []
+
+        def child(role: Role, *, is_vital: bool = True) -> Child:
+            arguments = ["serve", "--role", role.value, *shared]
+            return Child(role.value, arguments, is_vital=is_vital)
+
+        children = [child(Role.WRITER), child(Role.WORKER)]
+        children += [child(Role.EDGE) for _ in range(asked.house.house.edges)]
+        if asked.is_demo:
+            children.append(child(Role.TRADERS, is_vital=False))
+        environment = {
+            **asked.environment(),
+            "FONDACO_LISTENER": str(listener.fileno()),
+            "FONDACO_PREPARED": str(prepared),
+        }
+        parent = Parent(children, environment, lock=lock.fileno(), listener=listener)
+        welcome.announce_when_ready(
+            asked.base_url, asked.host, asked.port, asked.house, is_demo=asked.is_demo
+        )
+        return parent.run()
+
+
+def prepared_mark(data_dir: Path) -> Path:
+    """Return the file that the worker makes once the house file is applied, absent now."""
+    run = data_dir / "run"
+    run.mkdir(mode=0o700, exist_ok=True)
+    mark = run / "prepared"
+    mark.unlink(missing_ok=True)
+    return mark
+
+
+def lock_soon(data_dir: Path) -> DataLock:
+    """Lock the data directory, waiting a moment for the children of a killed parent to go."""
+    deadline = time.monotonic() + LEFT_OVER_S
+    while True:
+        try:
+            return lock_data(data_dir)
+        except DataInUse:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(RETRY_S)
+
+
+def bind_soon(host: str, port: int) -> socket.socket:
+    """Return a socket that listens, waiting a moment as lock_soon does. Raises Misconfigured."""
+    deadline = time.monotonic() + LEFT_OVER_S
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise Misconfigured(f"--host {host} is no address of this machine: {error}") from error
+    family, kind, protocol, _, address = found[0]
+    while True:
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind(address)
+            made.listen(BACKLOG)
+        except OSError as error:
+            made.close()
+            if time.monotonic() >= deadline:
+                reason = error.strerror or str(error)
+                raise Misconfigured(
+                    f"port {port} of {host} can't be served ({reason}); "
+                    "stop what uses it or choose another with --port"
+                ) from error
+        else:
+            return made
+        time.sleep(RETRY_S)
+
+
+def is_child() -> bool:
+    """Return whether a parent holds lock and port for this process."""
+    return guard.is_guarded()
