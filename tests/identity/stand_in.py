@@ -43,10 +43,15 @@ class StandInCore:
 
     def _apply(self, kind: int, account: int, record: bytes) -> bytes:
         if kind in {Command.DEFINE_ASSET, Command.DEFINE_INSTRUMENT}:
-            asset = kind == Command.DEFINE_ASSET
-            event = Event.ASSET if asset else Event.INSTRUMENT
-            model = records.AssetBody if asset else records.InstrumentBody
-            body = msgspec.msgpack.decode(records.unpack_body(record), type=model)
+            body: records.AssetBody | records.InstrumentBody
+            if kind == Command.DEFINE_ASSET:
+                body = msgspec.msgpack.decode(records.unpack_body(record), type=records.AssetBody)
+                event = Event.ASSET
+            else:
+                body = msgspec.msgpack.decode(
+                    records.unpack_body(record), type=records.InstrumentBody
+                )
+                event = Event.INSTRUMENT
             self.definitions[event, body.number] = records.pack_body(event, body)
             return self.definitions[event, body.number]
         if kind == Command.OPEN_ACCOUNT:

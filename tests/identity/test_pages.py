@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from fondaco.identity import services
@@ -130,7 +131,7 @@ def test_a_missing_or_short_secret_key_stops_the_start(
 ) -> None:
     """There is no default."""
     monkeypatch.setenv("FONDACO_SECRET_KEY", value)
-    with pytest.raises(environment.ImproperlyConfigured, match=said):
+    with pytest.raises(ImproperlyConfigured, match=said):
         environment.secret_key()
 
 
@@ -140,7 +141,7 @@ def test_a_database_url_of_another_kind_is_refused(
 ) -> None:
     """One sentence says the form."""
     monkeypatch.setenv("FONDACO_DATABASE_URL", url)
-    with pytest.raises(environment.ImproperlyConfigured, match="postgresql://user"):
+    with pytest.raises(ImproperlyConfigured, match="postgresql://user"):
         environment.databases(tmp_path)
 
 

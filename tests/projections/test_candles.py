@@ -26,7 +26,7 @@ def recomputed(trades: Iterable[TradeRow], name: str) -> dict[int, tuple[int, ..
     parts: dict[int, list[TradeRow]] = {}
     for trade in trades:
         parts.setdefault(INTERVALS[name].start_of(trade.time_us), []).append(trade)
-    found = {}
+    found: dict[int, tuple[int, ...]] = {}
     for start, part in parts.items():
         prices = [trade.price_ticks for trade in part]
         bought = [trade for trade in part if trade.taker_side == Side.BUY]

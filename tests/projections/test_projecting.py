@@ -9,8 +9,8 @@ import pytest
 from django.db import connections
 
 from fondaco.core import records
-from fondaco.projections import selectors, services
-from fondaco.projections.decoding import Decoded
+from fondaco.projections import decoding, selectors, services
+from fondaco.projections.decoding import Decoded, InstrumentTerms
 from fondaco.projections.models import Cursor, Order, Posting
 from fondaco.projections.router import ALIAS
 from fondaco.projections.services import EventsMissing, SecondProjector, Writer
@@ -180,15 +180,15 @@ def test_a_planted_bug_is_seen_in_the_dumps(
     apply_in_batches(commits, seed=1)
     whole = dump()
     tables()
-    decode = services.decoding.decode
+    decode = decoding.decode
 
-    def planted(*arguments: object) -> Decoded:
-        found = decode(*arguments)  # type: ignore[arg-type]
+    def planted(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> Decoded:
+        found = decode(events, after_seq, terms)
         if found.trades and found.postings and found.orders:
             plant(found)
         return found
 
-    monkeypatch.setattr(services.decoding, "decode", planted)
+    monkeypatch.setattr(decoding, "decode", planted)
     try:
         apply_in_batches(commits, seed=1)
     except EventsMissing:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest
 
-from fondaco.projections import selectors as history
+from fondaco.projections.selectors import instruments
 
 __all__ = ["house", "listed_symbols", "terminal_page"]
 
@@ -24,7 +24,7 @@ def house(_request: HttpRequest) -> dict[str, Any]:
 def listed_symbols() -> list[str]:
     """Return the symbols that are listed, by name; none while the history is being prepared."""
     try:
-        return [row.symbol for row in history.instruments()]
+        return [row.symbol for row in instruments()]
     except DatabaseError:
         return []
 

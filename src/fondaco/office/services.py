@@ -11,7 +11,7 @@ import fcntl
 from django.conf import settings
 from django.core.management import call_command
 
-from fondaco.projections import services as projections
+from fondaco.projections.services import prepare as prepare_projections
 
 __all__ = ["prepare_databases"]
 
@@ -23,4 +23,4 @@ def prepare_databases() -> None:
     with (folder / "databases.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         call_command("migrate", database="default", interactive=False, verbosity=0)
-        projections.prepare()
+        prepare_projections()

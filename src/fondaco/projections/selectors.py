@@ -309,7 +309,7 @@ def my_trades(
             f"FROM {_TRADES} WHERE {condition} ORDER BY id {direction} LIMIT %s",
             (*parameters, _bounded(limit)),
         )
-        fills.extend(FillRow(*row[:10], is_maker=bool(row[10])) for row in rows)
+        fills.extend(FillRow(*(*row[:10], bool(row[10]))) for row in rows)
     fills.sort(key=lambda fill: (fill.trade_id, fill.side))
     return fills[-limit:] if newest else fills[:limit]
 
