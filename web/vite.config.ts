@@ -4,6 +4,8 @@
  * Promises: the same sources give the same bytes (no dates, no machine paths), all under
  * /static/terminal/, and a page that runs under `style-src 'self'; script-src 'self'`.
  */
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
@@ -29,9 +31,34 @@ function logoStyleInOurSheet(): Plugin {
   };
 }
 
+/** Kilobytes after gzip for everything but the font, which is kept for a year by its name. */
+const BUDGET_KB = 150;
+const FONT_BUDGET_KB = 50;
+
+/** Fails the build when the page outgrows its budget, and says how large it is. */
+function sizeBudget(): Plugin {
+  return {
+    name: 'fondaco-size-budget',
+    generateBundle: {
+      order: 'post',
+      handler(_options, bundle) {
+        const bytes = Object.values(bundle).reduce(
+          (sum, one) => sum + gzipSync(one.type === 'chunk' ? one.code : one.source).length,
+          0,
+        );
+        const said = `${(bytes / 1000).toFixed(1)} KB gz of ${BUDGET_KB}`;
+        if (bytes > BUDGET_KB * 1000) this.error(`the terminal is over its size budget: ${said}`);
+        const font = readFileSync(new URL('public/fonts/inter-latin.woff2', import.meta.url)).length;
+        if (font > FONT_BUDGET_KB * 1000) this.error(`the font is over ${FONT_BUDGET_KB} KB`);
+        this.info(`terminal ${said}`);
+      },
+    },
+  };
+}
+
 export default defineConfig(({ mode }) => ({
   base: '/static/terminal/',
-  plugins: [svelte(), logoStyleInOurSheet()],
+  plugins: [svelte(), logoStyleInOurSheet(), sizeBudget()],
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
   build: {
     outDir: '../src/fondaco/office/static/terminal',

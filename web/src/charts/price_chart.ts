@@ -31,6 +31,7 @@ export interface IndicatorChoice {
   }[];
   /** In a pane of its own, below the candles. */
   readonly apart?: boolean;
+  readonly guides?: readonly number[];
 }
 
 export const INDICATORS: readonly IndicatorChoice[] = [
@@ -51,6 +52,7 @@ export const INDICATORS: readonly IndicatorChoice[] = [
     label: 'RSI 14',
     lines: [{ colour: '--chart-1', of: (c) => relativeStrength(c, 14) }],
     apart: true,
+    guides: [30, 70],
   },
 ];
 
@@ -194,8 +196,19 @@ export class PriceChart {
       ),
     }));
     this.host.dataset['indicators'] = String(this.#indicators.length);
-    const pane = this.#chart.panes()[1];
-    if (pane) pane.setStretchFactor(0.28);
+    this.#chart.panes()[1]?.setStretchFactor(0.28);
+    for (const { choice, series } of this.#indicators) {
+      for (const price of choice.guides ?? []) {
+        series[0]?.createPriceLine({
+          price,
+          color: this.#colours('--line-strong'),
+          lineWidth: 1,
+          lineStyle: LineStyle.Dashed,
+          axisLabelVisible: false,
+          title: '',
+        });
+      }
+    }
     this.#drawIndicators();
   }
 
@@ -283,11 +296,10 @@ function bar(candle: Candle) {
   return { time: stamp(candle), open, high, low, close };
 }
 
-/** Whether all but the last two candles are the very same: then drawing the last one is enough. */
+/** Whether the candle before the last is the very same one: then drawing the last is enough. */
 function agrees(known: readonly Candle[], next: readonly Candle[]): boolean {
-  const until = next.length === known.length ? next.length - 1 : next.length - 1;
-  if (next.length > known.length && known.at(-1) !== next[until - 1]) return false;
-  return known[until - 1] === next[until - 1];
+  const before = next.length - 2;
+  return known[before] === next[before];
 }
 
 function coloursOf(host: HTMLElement): (name: string) => string {

@@ -45,6 +45,12 @@ export function instrumentFromWire(wire: WireSymbol): Instrument {
     notionalMax: read(notional?.maxNotional),
     pricePlaces: placesOf(tickSize),
     quantityPlaces: placesOf(lotSize),
-    quotePlaces: Math.max(2, Math.min(wire.quoteAssetPrecision, placesOf(tickSize))),
+    quotePlaces: quotePlaces(tickSize, lotSize),
   };
+}
+
+/** Cents for prices in cents; where prices are finer, every digit that price x quantity has. */
+function quotePlaces(tickSize: Decimal, lotSize: Decimal): number {
+  const price = placesOf(tickSize);
+  return price <= 2 ? 2 : Math.min(8, price + placesOf(lotSize));
 }

@@ -121,6 +121,9 @@ export class Terminal {
   constructor(storage: Storage | null = window.localStorage) {
     this.#storage = storage;
     this.#preferences = readPreferences(storage ?? { getItem: () => null });
+    // A link from a page of the house may name the instrument.
+    const named = new URLSearchParams(location.search).get('symbol');
+    if (named) this.#preferences = { ...this.#preferences, symbol: named };
     this.interval = this.#preferences.interval;
     this.indicators = this.#preferences.indicators;
     this.setTheme(this.#preferences.theme);
