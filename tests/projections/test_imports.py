@@ -106,8 +106,13 @@ def test_a_rebuild_has_the_imported_files_again(tables: Renew, tmp_path: Path) -
 def test_plain_and_compressed_files_give_the_same(tmp_path: Path, suffix: str) -> None:
     """A head line or none, compressed or not: the kept rows are equal."""
     path = tmp_path / f"trades.csv{suffix}"
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "": bytes,
+        ".gz": gzip.compress,
+        ".xz": lzma.compress,
+    }
     text = f"ts_ms,price,qty,buyer_is_maker\n{LINES}".encode()
-    path.write_bytes({"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}[suffix](text))
+    path.write_bytes(packers[suffix](text))
     found = services.import_trades(path, data_dir=tmp_path, instrument=XRPETH)
     assert list(imports.rows_of(found)) == [
         (1_600_000_000_000_000, 50_000_000, 2, 100_000_000, 2),

@@ -1,0 +1,157 @@
+"""The same tables on PostgreSQL: equal rows, equal answers, a rebuild that equals itself."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.needs("postgresql")
+START_S = 60
+
+
+def _binary(name: str) -> str:
+    """The path of a PostgreSQL program; Debian keeps them out of PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(found[-1]) if found else shutil.which(name) or name
+
+
+def _as_owner(command: list[str], folder: Path) -> None:
+    """Run as a user that PostgreSQL accepts: it refuses root."""
+    if os.getuid() == 0:
+        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder), "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """The URL of a private cluster on a Unix socket, gone afterwards."""
+    if os.getuid() == 0:
+        try:
+            owner = pwd.getpwnam("postgres")
+        except KeyError:
+            pytest.skip("PostgreSQL refuses root, and there is no user postgres")
+        if shutil.which("setpriv") is None:
+            pytest.skip("PostgreSQL refuses root, and setpriv (util-linux) is missing")
+        user = "postgres"
+    else:
+        owner = None
+        user = getpass.getuser()
+    folder = Path(tempfile.mkdtemp(prefix="fondaco-pg-"))
+    if owner is not None:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    data = folder / "data"
+    started = False
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    try:
+        _as_owner([_binary("initdb"), "-D", str(data), "-U", user, "-A", "trust", "-N"], folder)
+        log = ["-w", "-l", str(folder / "log"), "-o", options]
+        _as_owner([_binary("pg_ctl"), "-D", str(data), *log, "start"], folder)
+        started = True
+        _as_owner([_binary("createdb"), "-h", str(folder), "-U", user, "house"], folder)
+        yield f"postgresql://{user}@/house?host={folder}"
+    finally:
+        if started:
+            _as_owner([_binary("pg_ctl"), "-D", str(data), "-m", "immediate", "stop"], folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_CODE = """
+import sys, warnings
+warnings.simplefilter("error")
+import django
+django.setup()
+from django.conf import settings
+from django.db import connections
+from fondaco.identity import services as identity
+from fondaco.identity.models import Member
+from fondaco.office.services import prepare_databases
+from fondaco.projections import candles, selectors
+from fondaco.projections.services import Writer
+from tests.projections import packed
+from tests.projections.conftest import dump
+
+prepare_databases()
+prepare_databases()
+vendor = connections["projections"].vendor
+commits = list(packed.history(700, seed=21))
+
+def project(size):
+    writer = Writer()
+    for start in range(0, len(commits), size):
+        part = commits[start : start + size]
+        writer.apply_events(b"".join(events for _, events in part), part[-1][0])
+
+project(90)
+if vendor == "postgresql":
+    first = dump()
+    with connections["projections"].cursor() as cursor:
+        cursor.execute("DROP SCHEMA projections CASCADE")
+    prepare_databases()
+    project(701)
+    assert dump() == first, "a rebuild on PostgreSQL differs"
+    identity.create_member(username="ann", email="ann@example.com", password="a password")
+    assert Member.objects.get().pk == 1
+now = packed.NOON_US + 3600 * 1_000_000
+answers = [
+    vendor and dump(),
+    selectors.orders(17, packed.BTCUSDT, limit=50),
+    selectors.orders(17, packed.BTCUSDT, start_us=packed.NOON_US + 5_000_000, limit=50),
+    selectors.my_trades(17, packed.BTCUSDT),
+    selectors.agg_trades(packed.BTCUSDT, limit=20),
+    selectors.order_by_client_id(17, (0, 0, 0, 1 << 60)),
+    sorted(selectors.balances(17).items()),
+    candles.klines(packed.BTCUSDT, "3m", now_us=now),
+    candles.rolling(packed.BTCUSDT, start_us=0, end_us=now),
+    selectors.cursor(),
+]
+print(vendor, file=sys.stderr)
+print(repr(answers))
+"""
+
+
+def _answers(tmp_path: Path, url: str, vendor: str) -> str:
+    environ = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
+        "FONDACO_SECRET_KEY": "a key for tests that guards nothing at all",
+        "FONDACO_DATA": str(tmp_path),
+        "FONDACO_DATABASE_URL": url,
+        "PYTHONPATH": os.pathsep.join(("src", ".")),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE],
+        env=environ,
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.split()[-1] == vendor
+    return done.stdout
+
+
+def test_postgresql_holds_and_answers_the_same_as_sqlite(postgresql: str, tmp_path: Path) -> None:
+    """Two servers, one history: every table and every kind of answer is equal."""
+    theirs = _answers(tmp_path / "a", postgresql, "postgresql")
+    assert not (tmp_path / "a" / "projections.sqlite3").exists()
+    assert theirs == _answers(tmp_path / "b", "", "sqlite")
