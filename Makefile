@@ -9,8 +9,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
-# uv installs from the locks only, never fetches a Python, and reads nobody's own settings.
-UV := UV_PYTHON_DOWNLOADS=never UV_NO_CONFIG=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
+# uv installs what the locks say, byte for byte, and never fetches a Python.
+UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 
 # Arguments for pytest: make test ARGS="tests/core -k ladder"; FAST=1 leaves the slow ones out.
 ARGS ?=
@@ -45,7 +45,8 @@ $(BIN)/python:
 
 $(STAMPS)/uv: requirements/uv.txt | $(BIN)/python
 	@mkdir -p $(STAMPS)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r $<
 	@touch $@
 
 $(STAMPS)/dependencies: requirements/dev.txt requirements/build.txt $(STAMPS)/uv
@@ -60,7 +61,7 @@ $(STAMPS)/core: $(CORE_SOURCES) $(STAMPS)/dependencies
 	@touch $@
 
 $(STAMPS)/install: pyproject.toml $(STAMPS)/core
-	$(UV) pip install --quiet --no-build-isolation --no-deps --editable .
+	FONDACO_CORE_BUILT=1 $(UV) pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
 # ---- run, test
@@ -109,7 +110,7 @@ prove: setup
 
 lock: $(STAMPS)/uv
 	cd requirements && for name in uv build; do \
-		UV_NO_CONFIG=1 ../$(BIN)/uv pip compile --quiet --generate-hashes --upgrade \
+		../$(BIN)/uv pip compile --quiet --generate-hashes --upgrade \
 			--custom-compile-command "make lock" --output-file $$name.txt $$name.in; done
 	$(UV) pip compile --quiet --generate-hashes --upgrade --custom-compile-command "make lock" \
 		--output-file requirements/base.txt pyproject.toml

@@ -3,6 +3,7 @@
 `python -m fondaco_build` (with src on the path) calls it in place; `pip install` calls it too.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -39,18 +40,24 @@ PyMODINIT_FUNC PyInit_{STAMP}(void) {{
     return str(CORE / path.name)
 
 
-extensions = cythonize(
-    [
-        Extension(f"fondaco.core.{name}", [str(CORE / f"{name}.py")], extra_compile_args=FLAGS)
-        for name in MODULES
-    ],
-    include_path=["src"],
-    build_dir="build/cython",
-    force=True,
-    quiet=True,
-    nthreads=0,
-    compiler_directives={"language_level": 3},
-)
-stamp = Extension(f"fondaco.core.{STAMP}", [write_stamp()], extra_compile_args=FLAGS)
+def extensions() -> list[Extension]:
+    """Translate the sources and return what there is to compile."""
+    compiled = cythonize(
+        [
+            Extension(f"fondaco.core.{name}", [str(CORE / f"{name}.py")], extra_compile_args=FLAGS)
+            for name in MODULES
+        ],
+        include_path=["src"],
+        build_dir="build/cython",
+        force=True,
+        quiet=True,
+        nthreads=0,
+        compiler_directives={"language_level": 3},
+    )
+    stamp = Extension(f"fondaco.core.{STAMP}", [write_stamp()], extra_compile_args=FLAGS)
+    return [*compiled, stamp]
 
-setup(ext_modules=[*extensions, stamp], package_dir={"": "src"})
+
+# `make setup` compiles in place first; its editable install then has nothing left to compile.
+built = os.environ.get("FONDACO_CORE_BUILT") == "1"
+setup(ext_modules=[] if built else extensions(), package_dir={"": "src"})
