@@ -144,8 +144,9 @@ class FileLog:
             disk.truncate(self._handle, self.offset)
             self._allocated = self.offset
             disk.fdatasync(self._handle)
-        self._write_mark()
-        self._watermark.sync()
+        for _ in range(2):  # both slots: one of them may have been damaged or torn
+            self._write_mark()
+            self._watermark.sync()
 
     def first_seq(self) -> int:
         """Return the oldest seq that the log holds, or 1 for a new one."""
