@@ -131,6 +131,7 @@ class Flow:
         self.orders = orders
         self.money = money
         self.sent_orders: list[bytes] = []
+        self.sent_at: list[tuple[bytes, int]] = []
         self.sent_money: list[bytes] = []
         self.entry = 0
         self.bodies = {body.number: body for body in INSTRUMENTS}
@@ -187,6 +188,21 @@ class Flow:
             self.sent_money.append(record)
         return record
 
+    def batch(self, now_us: int) -> tuple[int, list[bytes]]:
+        """Return how much later the next batch comes, and its commands."""
+        random = self.random
+        if self.sent_at and random.random() < 0.02:
+            record, sent_us = random.choice(self.sent_at[-30:])
+            due_us = sent_us + DAY_US + random.choice((-1, 0, 1))  # when its id is free again
+            if due_us >= now_us:
+                return due_us - now_us, [record]
+        elapsed_us = self.elapsed_us()
+        records = [self.next() for _ in range(random.choice((1, 1, 1, 2, 4)))]
+        sent = self.sent_orders[-1:]
+        if sent and records[-1] is sent[0]:
+            self.sent_at.append((sent[0], now_us + elapsed_us))
+        return elapsed_us, records
+
     def elapsed_us(self) -> int:
         """Return how much later the next batch comes."""
         fate = self.random.random()
@@ -198,11 +214,11 @@ class Flow:
 
     def who(self) -> dict[str, int]:
         """Return an account and perhaps a key."""
-        if self.random.random() < 0.02:
+        if self.random.random() < 0.01:
             return {"account": self.random.choice((0, 1, 2, 15, 99)), "key": 0}
         account = self.random.choice(ACCOUNTS)
         key = 0
-        if self.random.random() < 0.15:
+        if self.random.random() < 0.06:
             key = self.random.choice((*KEYS, 9))
         return {"account": account, "key": key}
 
@@ -273,7 +289,7 @@ class Flow:
         if self.random.random() < 0.7:
             return record
         words = list(struct.unpack(f"<{len(record) // 8}q", record))
-        words[11] += self.random.choice((1, 2))  # another quantity
+        words[11] = words[11] % 50 + self.random.choice((1, 2))  # another quantity
         return struct.pack(f"<{len(words)}q", *words)
 
     def open_order(self) -> OpenOrder | None:
@@ -361,7 +377,8 @@ class Flow:
         if self.random.random() < 0.75:
             return record
         words = list(struct.unpack(f"<{len(record) // 8}q", record))
-        words[self.random.choice((3, 5, 6))] += 1  # account, asset or amount
+        place = self.random.choice((3, 5, 6))  # account, asset or amount
+        words[place] = words[place] % 1_000_000 + 1
         return struct.pack(f"<{len(words)}q", *words)
 
     # ---- the house
@@ -384,10 +401,13 @@ class Flow:
         fate = random.random()
         if fate < 0.05:
             changes[random.choice(("base_per_lot", "quote_per_lot_tick", "base", "market"))] = 2
-        elif fate < 0.1:
+        elif fate < 0.08:
+            number = random.choice((4, 5, 4096, 4097, 0))
+            changes |= {"number": number, "symbol": "DDDEEE", "market": random.choice((1, 2, 3))}
+        elif fate < 0.12:
             changes[random.choice(("maker_fee_ppm", "min_notional", "price_ticks_min"))] = -1
         changed = msgspec.structs.replace(body, **changes)
-        if fate >= 0.1:
+        if fate >= 0.12:
             self.bodies[body.number] = changed
         return pack_body(Command.DEFINE_INSTRUMENT, changed)
 
@@ -400,7 +420,7 @@ class Flow:
     def configure(self) -> bytes:
         """Return an account frozen or thawed."""
         account = self.random.choice((*ACCOUNTS, *ACCOUNTS, 3, 99))
-        frozen = self.random.random() < 0.3
+        frozen = self.random.random() < 0.2
         body = AccountBody(member=MEMBERS.get(account, 0), frozen=frozen)
         return pack_body(Command.CONFIGURE_ACCOUNT, body, account=account)
 
@@ -424,9 +444,14 @@ class Flow:
         return pack(Command.ROLL, day=self.random.randrange(99), month=self.random.randrange(9))
 
     def spoiled(self) -> bytes:
-        """Return a sound command with one or two words replaced by edges: framing stays valid."""
+        """Return a command with one or two words replaced by edges, its framing still sound."""
         makers = (self.limit, self.market, self.cancel, self.reduce, self.deposit, self.transfer)
+        if self.random.random() < 0.15:
+            makers = (self.redefine, self.configure, self.reopen, self.revoke, self.grant)
         record = bytearray(self.random.choice(makers)())
+        if self.random.random() < 0.1:  # a record of another length than its kind has
+            record += bytes(8)
+            struct.pack_into("<I", record, 4, len(record))
         for _ in range(self.random.choice((1, 1, 2))):
             place = self.random.randrange(3, len(record) // 8)
             struct.pack_into("<q", record, 8 * place, self.random.choice(WORD_EDGES))

@@ -108,8 +108,8 @@ class Pair:
         self.send(*flow.opening())
         sent = 0
         while sent < commands:
-            batch = [flow.next() for _ in range(flow.random.choice((1, 1, 1, 2, 4)))]
-            self.send(*batch, elapsed_us=flow.elapsed_us())
+            elapsed_us, batch = flow.batch(self.time_us)
+            self.send(*batch, elapsed_us=elapsed_us)
             sent += len(batch)
             if sent % check_every == 0 or check_every == 1:
                 self.check()

@@ -56,7 +56,7 @@ def check_shape(order: Order) -> None:
     }
     if order.time_in_force not in times[OrderType(order.order_type)]:
         raise Refusal(Reason.INVALID_TIME_IN_FORCE)
-    if order.self_trade not in {0, *SelfTrade}:
+    if order.self_trade not in {int(mode) for mode in SelfTrade}:
         raise Refusal(Reason.INVALID_SELF_TRADE)
     if order.order_type == OrderType.MARKET:
         if order.price != 0:

@@ -156,7 +156,6 @@ class Twin:
         """Carry out an order that nothing stands against."""
         market, walk = self.market, terms.walk
         order.quantity, order.runs_out = terms.lots, terms.runs_out
-        order.self_trade = order.self_trade or SelfTrade.NONE
         if order.order_type != OrderType.MARKET:
             order.time_in_force = order.time_in_force or TimeInForce.GTC
         if order.client_id != NO_ID:
@@ -184,7 +183,7 @@ class Twin:
             side=words["side"],
             order_type=words["order_type"],
             time_in_force=words["time_in_force"],
-            self_trade=words["self_trade"],
+            self_trade=words["self_trade"] or SelfTrade.NONE,
             price=words["price_ticks"],
             stop_price=words["stop_price_ticks"],
             quantity=words["quantity_lots"],

@@ -1,0 +1,118 @@
+"""Bugs planted in the twin, each of a kind that real exchanges had; the harness must see each.
+
+A planted exchange has the core's doors (apply, boundaries, query) and is put on trial against the
+sound twin. None of them touches src.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fondaco.core.records import ACCOUNT_FEES, Cause, OrderStatus, Side
+from tests.twin import exchange
+from tests.twin.answers import answer
+from tests.twin.exchange import Twin
+from tests.twin.market import Market, Order, Walk
+
+__all__ = ["PLANTS", "PlantedTwin"]
+
+
+class PlantedTwin(Twin):
+    """A twin with the core's doors; a subclass plants a bug in it."""
+
+    market_class: type[Market] = Market
+
+    def __init__(self) -> None:
+        """Put the planted market into the exchange."""
+        super().__init__()
+        self.market = self.market_class(self.ledger)
+
+    def query(self, record: bytes) -> bytes:
+        """Answer a question."""
+        return answer(self, record)
+
+
+def _planted(market: type[Market]) -> type[PlantedTwin]:
+    return type(market.__name__, (PlantedTwin,), {"market_class": market})
+
+
+class _LastInFirstOut(Market):
+    def side(self, instrument: int, side: int) -> list[Order]:
+        found = super().side(instrument, side)
+        if side != Side.BUY:
+            return found
+        return sorted(found, key=lambda order: (-order.price, -order.order_id))
+
+
+class _HoldNotReleased(Market):
+    def take_out(self, order: Order) -> None:
+        owed = order.held
+        super().take_out(order)
+        if order.status == OrderStatus.EXPIRED_IN_MATCH and order.side == Side.BUY:
+            asset, _ = self.obligation(order, 0)
+            self.ledger.move(order.account, asset, free=-owed, held=owed, cause=Cause.ORDER)
+
+
+class _FeeFromNowhere(Market):
+    def trade(self, taker: Order, maker: Order, lots: int) -> None:
+        super().trade(taker, maker, lots)
+        if maker.side == Side.SELL and lots == 13:
+            quote = self.instruments[maker.instrument].quote
+            self.ledger.move(ACCOUNT_FEES, quote, free=1, cause=Cause.TRADE)
+
+
+class _StaleDepth(Market):
+    def level_lots(self, instrument: int, side: int, price: int) -> int:
+        lots = super().level_lots(instrument, side, price)
+        return lots + (lots == 21)
+
+
+class _PreventionForgotten(Market):
+    def walk(self, order: Order, lots: int) -> Walk:
+        found = super().walk(order, lots)
+        return found if len(found.steps) < 2 else found._replace(stopped=False)
+
+
+class _PriceOfTheTaker(Market):
+    def affordable(self, order: Order, worth: int, lots_max: int) -> tuple[int, bool]:
+        lots, ran_out = super().affordable(order, worth, lots_max)
+        return max(1, lots - (order.side == Side.SELL)), ran_out
+
+
+class _DuplicateAfterADay(PlantedTwin):
+    def check_retry(self, order: Order) -> None:
+        day, exchange.DAY_US = exchange.DAY_US, exchange.DAY_US + 1  # type: ignore[misc]
+        try:
+            super().check_retry(order)
+        finally:
+            exchange.DAY_US = day  # type: ignore[misc]
+
+
+class _EntryTwice(PlantedTwin):
+    def move(self, words: dict[str, int], debit: int, credit: int, cause: Cause) -> None:
+        super().move(words, debit, credit, cause)
+        if cause == Cause.TRANSFER:
+            del self.entries[words["entry"]]
+
+
+class _ReduceLosesItsPlace(PlantedTwin):
+    def reduce_order(self, words: dict[str, int]) -> None:
+        order = self.find_open(words)
+        super().reduce_order(words)
+        others = [o for o in self.market.orders.values() if o.price == order.price]
+        if others[-1] is not order and others[-1].side == order.side:
+            order.filled_quote += 1
+
+
+PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
+    "last in, first out among equal bids": _planted(_LastInFirstOut),
+    "hold not released when prevention ends a bid": _planted(_HoldNotReleased),
+    "a fee from nowhere": _planted(_FeeFromNowhere),
+    "a depth that is one off at 21 lots": _planted(_StaleDepth),
+    "prevention forgotten after the first maker": _planted(_PreventionForgotten),
+    "one lot less for a sale by quote quantity": _planted(_PriceOfTheTaker),
+    "a client order id held a microsecond too long": _DuplicateAfterADay,
+    "a transfer's row id accepted twice": _EntryTwice,
+    "a reduced order that isn't as it was": _ReduceLosesItsPlace,
+}
