@@ -1,0 +1,1 @@
+"""The doors for programs: the Binance Spot-compatible API, streams, health and metrics."""

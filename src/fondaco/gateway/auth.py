@@ -1,0 +1,323 @@
+"""Who asks: an API key with a signature, or a signed-in person's cookie.
+
+Promises: a signature is checked over the bytes as they came, query then body, before anything is
+parsed; comparisons take constant time; a request that can't prove itself gets 401 whatever else is
+wrong with it. A revoked key stops at the event that revokes it. Sessions are asked of identity in
+a thread and believed for SESSION_CACHE_S. It holds no passwords and writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from fondaco.core.records import Scope
+from fondaco.gateway.faults import (
+    AHEAD,
+    BAD_KEY,
+    BAD_KEY_FORMAT,
+    BAD_SIGNATURE,
+    OUTSIDE_WINDOW,
+    Fault,
+    bad_characters,
+    mandatory,
+)
+from fondaco.identity.selectors import KeyGrant, MemberSession
+
+__all__ = ["Caller", "Keys", "Sessions", "check_window", "split_signature"]
+
+RECEIVE_WINDOW_MS: Final = 5_000
+RECEIVE_WINDOW_MS_MAX: Final = 60_000
+AHEAD_US_MAX: Final = 1_000_000
+MICROSECONDS_FROM: Final = 10**14  # a timestamp above it is in microseconds
+SESSION_CACHE_S: Final = 3.0
+SESSIONS_MAX: Final = 10_000
+RELOAD_S: Final = 1.0  # an unknown key makes the keys be read again, at most this often
+KEY_BYTES_MAX: Final = 128
+_SIGNATURE: Final = b"signature="
+
+
+class Caller(NamedTuple):
+    """Who asks, as far as the routes need it. `key` 0 = a signed-in person."""
+
+    account: int
+    key: int
+    member: int
+    scopes: int
+    order_limit_10s: int
+    order_limit_1d: int
+    weight_limit_1m: int
+    proof: Callable[[bytes, bytes], bool] | None  # (payload, signature) -> genuine
+
+
+def _hmac_proof(secret: str) -> Callable[[bytes, bytes], bool]:
+    key = secret.encode()
+    digest = hmac.digest
+    compare = hmac.compare_digest
+
+    def genuine(payload: bytes, signature: bytes) -> bool:
+        return compare(digest(key, payload, "sha256").hex().encode(), signature.lower())
+
+    return genuine
+
+
+def _ed25519_proof(pem: str) -> Callable[[bytes, bytes], bool]:
+    key = load_pem_public_key(pem.encode())
+    assert isinstance(key, Ed25519PublicKey), type(key)
+
+    def genuine(payload: bytes, signature: bytes) -> bool:
+        try:
+            key.verify(base64.b64decode(unquote_to_bytes(signature), validate=True), payload)
+        except (InvalidSignature, binascii.Error):
+            return False
+        return True
+
+    return genuine
+
+
+def caller_of(grant: KeyGrant) -> Caller:
+    proof = _hmac_proof(grant.secret) if grant.secret else _ed25519_proof(grant.public_key)
+    return Caller(
+        account=grant.account,
+        key=grant.number,
+        member=grant.member,
+        scopes=grant.scopes,
+        order_limit_10s=grant.order_limit_10s,
+        order_limit_1d=grant.order_limit_1d,
+        weight_limit_1m=grant.weight_limit_1m,
+        proof=proof,
+    )
+
+
+class Keys:
+    """The live API keys by their text.
+
+    `load_all` and `load_one` are identity's selectors; they are called in threads.
+    """
+
+    def __init__(
+        self,
+        load_all: Callable[[], list[KeyGrant]],
+        load_one: Callable[[int], KeyGrant | None],
+    ) -> None:
+        self._load_all = load_all
+        self._load_one = load_one
+        self._by_text: dict[bytes, Caller] = {}
+        self._text_by_number: dict[int, bytes] = {}
+        self._revoked: set[int] = set()
+        self._reloaded_at = float("-inf")
+        self._reloading: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._by_text)
+
+    def get(self, text: bytes) -> Caller | None:
+        """Return the caller of a key that is known already."""
+        return self._by_text.get(text)
+
+    def holds(self, number: int) -> bool:
+        """Whether the key of that number is live."""
+        return number in self._text_by_number
+
+    async def find(self, text: bytes) -> Caller | None:
+        """Return the caller of a key, reading the keys again if it is new; None if unknown."""
+        caller = self._by_text.get(text)
+        if caller is None and 0 < len(text) <= KEY_BYTES_MAX:
+            await self.reload()
+            caller = self._by_text.get(text)
+        return caller
+
+    async def reload(self, *, at_once: bool = False) -> None:
+        """Read all keys, at most once in RELOAD_S; callers at the same time share one reading."""
+        if self._reloading is not None:
+            await asyncio.shield(self._reloading)
+            return
+        now = time.monotonic()
+        if not at_once and now - self._reloaded_at < RELOAD_S:
+            return
+        self._reloaded_at = now
+        self._reloading = asyncio.get_running_loop().create_task(self._read_all())
+        try:
+            await asyncio.shield(self._reloading)
+        finally:
+            self._reloading = None
+
+    async def _read_all(self) -> None:
+        for grant in await asyncio.to_thread(self._load_all):
+            self._put(grant)
+
+    def _put(self, grant: KeyGrant) -> None:
+        if grant.number in self._revoked:
+            return
+        text = grant.key.encode()
+        self._by_text[text] = caller_of(grant)
+        self._text_by_number[grant.number] = text
+
+    def revoke(self, number: int) -> None:
+        """Forget a key for ever: numbers are never used twice."""
+        self._revoked.add(number)
+        text = self._text_by_number.pop(number, None)
+        if text is not None:
+            del self._by_text[text]
+
+    async def granted(self, number: int) -> None:
+        """Read one key that the core has just granted (its row may be marked a moment later)."""
+        grant = await asyncio.to_thread(self._load_one, number)
+        if grant is not None:
+            self._put(grant)
+
+
+def split_signature(query: bytes, body: bytes) -> tuple[bytes, bytes]:
+    """Return (the signed bytes, the signature): query + body, without the signature parameter.
+
+    Raises Fault, 401, where there is none.
+    """
+    for place, part in enumerate((query, body)):
+        at = part.rfind(_SIGNATURE)
+        if at < 0 or (at > 0 and part[at - 1] != 38):  # 38: "&"
+            continue
+        end = part.find(b"&", at)
+        if end < 0:
+            signature = part[at + 10 :]
+            rest = part[: at - 1] if at else b""
+        else:
+            signature = part[at + 10 : end]
+            rest = part[:at] + part[end + 1 :]
+        return (rest + body, signature) if place == 0 else (query + rest, signature)
+    fault = mandatory("signature")
+    raise Fault(fault.code, fault.text, status=401)
+
+
+def check_proof(caller: Caller, payload: bytes, signature: bytes) -> None:
+    """Raise Fault, 401, unless the signature is the key's over those bytes."""
+    if caller.proof is None or not caller.proof(payload, signature):
+        raise Fault(*BAD_SIGNATURE, status=401)
+
+
+def check_window(timestamp: str | None, window: str | None, *clocks_us: int) -> None:
+    """Raise Fault unless the timestamp is fresh by one of the clocks."""
+    if not timestamp:
+        raise mandatory("timestamp")
+    if len(timestamp) > 20 or not (timestamp.isascii() and timestamp.isdigit()):
+        raise bad_characters("timestamp", "^[0-9]{1,20}$")
+    window_us = RECEIVE_WINDOW_MS * 1000
+    if window is not None:
+        window_us = _window_us(window)
+    stamp = int(timestamp)
+    stamp_us = stamp if stamp > MICROSECONDS_FROM else stamp * 1000
+    early = False
+    for now_us in clocks_us:
+        if stamp_us >= now_us + AHEAD_US_MAX:
+            early = True
+        elif now_us - stamp_us <= window_us:
+            return
+    raise Fault(*(AHEAD if early else OUTSIDE_WINDOW))
+
+
+def _window_us(window: str) -> int:
+    whole, _, fraction = window.partition(".")
+    readable = window.isascii() and whole.isdigit() and len(whole) <= 20 and len(fraction) <= 20
+    if not readable or (fraction and not fraction.isdigit()) or window.endswith("."):
+        raise bad_characters("recvWindow")
+    window_us = int(whole) * 1000 + int(f"{fraction}000"[:3])
+    if window_us > RECEIVE_WINDOW_MS_MAX * 1000:
+        raise Fault(-1131, "'recvWindow' must be less than 60000.")
+    return window_us
+
+
+class Sessions:
+    """Signed-in people, by their session cookie."""
+
+    def __init__(
+        self,
+        load: Callable[[str], MemberSession | None],
+        *,
+        session_cookie: str,
+        csrf_cookie: str,
+        origins: frozenset[str],
+    ) -> None:
+        self._load = load
+        self._session_cookie = session_cookie
+        self._csrf_cookie = csrf_cookie
+        self._origins = origins
+        self._cache: dict[bytes, tuple[float, Caller | None]] = {}
+
+    async def find(
+        self, method: str, headers: dict[bytes, bytes], *, same_origin: bool = False
+    ) -> Caller | None:
+        """Return who is signed in, or None without a live session.
+
+        Raises Fault, 403, where a request that changes something (or, with `same_origin`, any)
+        doesn't come from the house's own pages.
+        """
+        cookies = _cookies(headers.get(b"cookie", b""))
+        key = cookies.get(self._session_cookie, "")
+        if not key:
+            return None
+        if method != "GET":
+            self._check_csrf(cookies, headers)
+        if method != "GET" or same_origin or b"origin" in headers:
+            self.check_origin(headers)
+        mark = hashlib.blake2b(key.encode(), digest_size=16).digest()
+        now = time.monotonic()
+        cached = self._cache.get(mark)
+        if cached is not None and now - cached[0] < SESSION_CACHE_S:
+            return cached[1]
+        session = await asyncio.to_thread(self._load, key)
+        caller = None
+        if session is not None and session.account:
+            caller = Caller(
+                account=session.account,
+                key=0,
+                member=session.member,
+                scopes=Scope.READ | Scope.TRADE,
+                order_limit_10s=100,
+                order_limit_1d=200_000,
+                weight_limit_1m=6000,
+                proof=None,
+            )
+        if len(self._cache) >= SESSIONS_MAX:
+            self._cache.clear()
+        self._cache[mark] = (now, caller)
+        return caller
+
+    def _check_csrf(self, cookies: dict[str, str], headers: dict[bytes, bytes]) -> None:
+        token = cookies.get(self._csrf_cookie, "").encode()
+        sent = headers.get(b"x-csrftoken", b"")
+        if not token or not hmac.compare_digest(token, sent):
+            raise Fault(-1002, "The X-CSRFToken header is not the csrftoken cookie.", status=403)
+
+    def check_origin(self, headers: dict[bytes, bytes]) -> None:
+        """Raise Fault, 403, unless the Origin is the house's own or that of the address asked."""
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        host = headers.get(b"host", b"").decode("latin-1")
+        if origin in self._origins or (origin and urlsplit(origin).netloc == host):
+            return
+        raise Fault(-1002, f"The origin {origin[:100]!r} is not this house's.", status=403)
+
+
+def _cookies(text: bytes) -> dict[str, str]:
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar.load(text.decode("latin-1"))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
+
+
+def bad_key(text: bytes) -> Fault:
+    """Return the refusal of a key that is missing, malformed or unknown."""
+    readable = 0 < len(text) <= KEY_BYTES_MAX and text.isascii() and text.isalnum()
+    return Fault(*(BAD_KEY if readable else BAD_KEY_FORMAT), status=401)

@@ -1,0 +1,92 @@
+"""What the edge knows of assets and instruments: numbers, codes, scales.
+
+Promises: built from the core's ASSET and INSTRUMENT records only, replaced whole when a definition
+changes. No balances, no books.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fondaco.core.records import (
+    AssetBody,
+    Event,
+    InstrumentBody,
+    InstrumentStatus,
+    unpack_body,
+)
+from fondaco.gateway.numbers import Step, units_text
+
+__all__ = ["Asset", "Catalogue", "Instrument"]
+
+MARKET_BOOK: Final = 1
+_STATUS: Final = {
+    InstrumentStatus.TRADING: "TRADING",
+    InstrumentStatus.HALT: "HALT",
+    InstrumentStatus.BREAK: "BREAK",
+    InstrumentStatus.END_OF_DAY: "BREAK",  # clients know no fourth word
+}
+
+
+class Asset:
+    __slots__ = ("code", "decimals", "number")
+
+    def __init__(self, body: AssetBody) -> None:
+        self.number = body.number
+        self.code = body.code
+        self.decimals = body.decimals
+
+    def text(self, units: int) -> str:
+        """Return an amount of it as wire text."""
+        return units_text(units, self.decimals)
+
+
+class Instrument:
+    """One instrument with the scales of its prices, quantities and amounts."""
+
+    __slots__ = ("base", "body", "lot", "number", "quote", "status_text", "symbol", "tick")
+
+    def __init__(self, body: InstrumentBody, assets: dict[int, Asset]) -> None:
+        self.body = body
+        self.number = body.number
+        self.symbol = body.symbol
+        self.base = assets[body.base]
+        self.quote = assets[body.quote]
+        self.tick = Step(body.tick_size)
+        self.lot = Step(body.lot_size)
+        self.status_text = _STATUS[InstrumentStatus(body.status)]
+
+    @property
+    def is_book(self) -> bool:
+        """Whether orders meet in a book; others have no word on these routes."""
+        return self.body.market == MARKET_BOOK
+
+
+class Catalogue:
+    """All assets and instruments of the house, by number and by name."""
+
+    def __init__(self) -> None:
+        self.assets: dict[int, Asset] = {}
+        self.instruments: dict[int, Instrument] = {}
+        self.by_symbol: dict[str, Instrument] = {}
+        self.version = 0  # moves with every change, so that what was derived can be kept
+
+    def take(self, kind: int, record: bytes) -> Instrument | None:
+        """Take one ASSET or INSTRUMENT record; return the instrument that is new or changed."""
+        self.version += 1
+        if kind == Event.ASSET:
+            asset = msgspec.msgpack.decode(unpack_body(record), type=AssetBody)
+            self.assets[asset.number] = Asset(asset)
+            return None
+        assert kind == Event.INSTRUMENT, kind
+        body = msgspec.msgpack.decode(unpack_body(record), type=InstrumentBody)
+        instrument = Instrument(body, self.assets)
+        self.instruments[body.number] = instrument
+        self.by_symbol[body.symbol] = instrument
+        return instrument
+
+    def books(self) -> list[Instrument]:
+        """Return the instruments that these routes serve, in order of their numbers."""
+        return [each for _, each in sorted(self.instruments.items()) if each.is_book]

@@ -1,0 +1,122 @@
+"""The house's own routes on this edge: ledger totals, the test clock, health, metrics.
+
+Promises: errors are {"error": "..."}; totals come from the core as of now, as decimal text; the
+test clock moves only in a house whose file asks for it. Health says why it is not ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from fondaco.core.records import Query, pack, split, unpack
+from fondaco.gateway.edge import Edge
+from fondaco.gateway.faults import Fault
+
+__all__ = ["Counters", "Native", "plain_text"]
+
+ADVANCE_S_MAX: Final = 400 * 86_400  # a year of tests in one step is enough
+SOCKETS: Final = ("members", "fees", "rounding", "inventory", "world")
+
+
+class Counters:
+    """What this edge counts, as plain numbers: no cost on an order's way."""
+
+    def __init__(self) -> None:
+        self.requests: dict[tuple[str, int], int] = {}  # (route, status) -> number
+        self.sockets = 0
+        self.texts_sent = 0
+        self.dropped = 0
+
+
+class AdvanceBody(msgspec.Struct, forbid_unknown_fields=True):
+    advance_s: float
+
+
+def plain_text(units: int, decimals: int) -> str:
+    """Return an amount as decimal text without needless zeros; "0" for nothing."""
+    sign = "-" if units < 0 else ""
+    whole, fraction = divmod(abs(units), 10**decimals)
+    digits = f"{fraction:0{decimals}d}".rstrip("0") if decimals else ""
+    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+
+class Native:
+    def __init__(self, edge: Edge, counters: Counters, why_not_ready: Callable[[], str]) -> None:
+        self._edge = edge
+        self._why_not_ready = why_not_ready
+        self._registry = CollectorRegistry()
+        self._registry.register(_EdgeCollector(edge, counters, why_not_ready))
+
+    async def totals(self) -> bytes:
+        """Return what each asset sums to, by whose it is."""
+        answer = await self._edge.query(pack(Query.TOTALS))
+        assets = self._edge.catalogue.assets
+        found: dict[str, dict[str, str]] = {}
+        for record in split(answer.records):
+            words = unpack(record)
+            asset = assets.get(words["asset"])
+            if asset is None:
+                continue
+            parts = {name: words[name] for name in SOCKETS}
+            parts["sum"] = sum(parts.values())
+            found[asset.code] = {
+                name: plain_text(units, asset.decimals) for name, units in parts.items()
+            }
+        return msgspec.json.encode(found)
+
+    async def advance_clock(self, body: bytes) -> bytes:
+        """Move the test clock forward."""
+        try:
+            asked = msgspec.json.decode(body, type=AdvanceBody)
+        except msgspec.DecodeError as error:
+            raise Fault(-1130, f'send {{"advance_s": seconds}}: {error}') from None
+        if not 0 <= asked.advance_s <= ADVANCE_S_MAX:
+            raise Fault(-1130, f"advance_s is {asked.advance_s}; give 0 to {ADVANCE_S_MAX}")
+        await self._edge.writer.advance_clock(round(asked.advance_s * 1_000_000))
+        return msgspec.json.encode({"time": self._edge.now_us() // 1000})
+
+    def ready(self) -> tuple[int, bytes]:
+        """Return the status and the body of /health/ready."""
+        why = self._why_not_ready()
+        body = {"status": "not ready", "why": why} if why else {"status": "ready"}
+        return (503 if why else 200), msgspec.json.encode(body)
+
+    def metrics(self) -> bytes:
+        return generate_latest(self._registry)
+
+
+class _EdgeCollector(Collector):
+    def __init__(self, edge: Edge, counters: Counters, why_not_ready: Callable[[], str]) -> None:
+        self._edge = edge
+        self._counters = counters
+        self._why_not_ready = why_not_ready
+
+    def collect(self):  # type: ignore[no-untyped-def]
+        """Yield the numbers as they are now."""
+        requests = CounterMetricFamily(
+            "fondaco_edge_requests", "Requests answered", labels=["route", "status"]
+        )
+        for (route, status), number in self._counters.requests.items():
+            requests.add_metric([route, str(status)], number)
+        yield requests
+        counters = self._counters
+        for name, what, value in (
+            ("sockets", "WebSockets open", counters.sockets),
+            ("seq", "Newest commit seen", self._edge.seq),
+            ("projection_cursor", "How far the projections are", self._edge.overlay.cursor),
+            ("overlay_bytes", "Events newer than the projections", self._edge.overlay.bytes_held),
+            ("ready", "1 when all is caught up", 0 if self._why_not_ready() else 1),
+        ):
+            yield GaugeMetricFamily(f"fondaco_edge_{name}", what, value=value)
+        yield CounterMetricFamily(
+            "fondaco_edge_texts_sent", "WebSocket texts sent", value=counters.texts_sent
+        )
+        yield CounterMetricFamily(
+            "fondaco_edge_clients_dropped", "Clients dropped as too slow", value=counters.dropped
+        )

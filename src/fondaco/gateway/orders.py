@@ -1,0 +1,369 @@
+"""Orders in the wire's words: from parameters to a command's record, from states to JSON.
+
+Promises: what can be seen to be wrong without the core is refused here with the code and the text
+that clients act on; nothing is rounded. JSON is written by hand where an order's way is hot: every
+text in it is ASCII without quotes by construction (symbols, client order ids, enumerations).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from fondaco.core.client_ids import decode, encode
+from fondaco.core.records import (
+    HEAD_WORDS,
+    LAYOUTS,
+    VERSION,
+    Command,
+    Event,
+    Execution,
+    OrderStatus,
+    OrderType,
+    SelfTrade,
+    TimeInForce,
+)
+from fondaco.gateway import faults
+from fondaco.gateway.call import Call
+from fondaco.gateway.edge import Market
+from fondaco.gateway.faults import Fault
+from fondaco.gateway.instruments import Instrument
+from fondaco.gateway.numbers import Finer
+from fondaco.gateway.overlay import OrderState, unpack_fill
+from fondaco.projections.selectors import OrderRow
+
+__all__ = [
+    "EXECUTIONS",
+    "NewOrder",
+    "cancel_record",
+    "cancel_reply",
+    "client_id_text",
+    "new_order",
+    "new_order_reply",
+    "order_json",
+    "refusal_in",
+]
+
+_NEW: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Command.NEW_ORDER])}q")
+_NEW_HEAD: Final = Command.NEW_ORDER | VERSION << 16 | _NEW.size << 32
+_CANCEL: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Command.CANCEL_ORDER])}q")
+_CANCEL_HEAD: Final = Command.CANCEL_ORDER | VERSION << 16 | _CANCEL.size << 32
+_REFUSED: Final = struct.Struct("<q4q2q")
+_WORD: Final = struct.Struct("<q")
+NO_ID: Final = (0, 0, 0, 0)
+ORDER_KIND: Final = int(Event.ORDER)
+FILL_KIND: Final = int(Event.FILL)
+CANCEL_KIND: Final = int(Event.CANCEL)
+REFUSED_KIND: Final = int(Event.REFUSED)
+MARKET: Final = int(OrderType.MARKET)
+QUOTE_UNITS_MAX: Final = (1 << 62) - 1
+
+SIDES: Final = {"BUY": 1, "SELL": 2}
+SIDE_TEXTS: Final = ("", "BUY", "SELL")
+TYPES: Final = {each.name: int(each) for each in OrderType}
+TYPE_TEXTS: Final = ("", *(each.name for each in OrderType))
+SERVED: Final = frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.LIMIT_MAKER})
+TIMES: Final = {each.name: int(each) for each in TimeInForce}
+TIME_TEXTS: Final = ("GTC", "GTC", "IOC", "FOK")  # a MARKET order has none: clients read GTC
+PREVENTIONS: Final = {each.name: int(each) for each in SelfTrade}
+PREVENTION_TEXTS: Final = ("NONE", *(each.name for each in SelfTrade))
+STATUSES: Final = ("", *(each.name for each in OrderStatus))
+EXECUTIONS: Final = {int(each): each.name for each in Execution}
+EXECUTIONS[Execution.REDUCED] = "REPLACED"  # clients know no other word for it
+_OWN_ID: Final = re.compile(r"F([1-9][0-9]{0,18})\Z")
+_UNSERVED: Final = ("icebergQty", "trailingDelta", "pegPriceType")
+
+
+class NewOrder(NamedTuple):
+    """A NEW_ORDER record without its account, and what its reply needs."""
+
+    record: bytes
+    client_id: str | None
+    reply_type: str  # ACK, RESULT or FULL
+
+
+def new_order(call: Call, market: Market, account: int, key: int) -> NewOrder:
+    """Read the parameters of an order. Raises Fault."""
+    get = call.parameters.get
+    instrument = market.instrument
+    side = SIDES.get(get("side") or "", 0)
+    if not side:
+        raise _enumerated(call, "side", faults.INVALID_SIDE)
+    order_type = TYPES.get(get("type") or "", 0)
+    if not order_type:
+        raise _enumerated(call, "type", faults.INVALID_TYPE)
+    if order_type not in SERVED or any(get(name) for name in _UNSERVED):
+        raise Fault(-1020, "This operation is not supported: stops, trailing and iceberg orders.")
+    price = quantity = quote = time_in_force = 0
+    if order_type == MARKET:
+        quantity, quote = _market_size(call, instrument)
+        for name in ("price", "timeInForce"):
+            if get(name):
+                raise faults.not_required(name)
+    else:
+        quantity = lots_of(call, instrument)
+        price = ticks_of(call, instrument)
+        if get("quoteOrderQty"):
+            raise faults.not_required("quoteOrderQty")
+        time_in_force = _time_in_force(call, order_type)
+    if get("stopPrice"):
+        raise faults.not_required("stopPrice")
+    prevention = PREVENTIONS.get(get("selfTradePreventionMode") or "NONE", 0)
+    if not prevention:
+        raise Fault(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")
+    client_id = call.client_id("newClientOrderId")
+    words = NO_ID if client_id is None else encode(client_id)
+    record = _NEW.pack(
+        _NEW_HEAD,
+        0,
+        0,
+        account,
+        key,
+        instrument.number,
+        side,
+        order_type,
+        time_in_force,
+        prevention,
+        price,
+        quantity,
+        quote,
+        0,
+        *words,
+    )
+    return NewOrder(record, client_id, _reply_type(get("newOrderRespType"), order_type))
+
+
+def _enumerated(call: Call, name: str, invalid: tuple[int, str]) -> Fault:
+    return Fault(*invalid) if call.get(name) else faults.mandatory(name)
+
+
+def _time_in_force(call: Call, order_type: int) -> int:
+    text = call.get("timeInForce")
+    if order_type == OrderType.LIMIT_MAKER:
+        if text not in (None, "GTC"):
+            raise faults.not_required("timeInForce")
+        return TimeInForce.GTC.value
+    found = TIMES.get(text or "", 0)
+    if not found:
+        raise _enumerated(call, "timeInForce", faults.INVALID_TIME_IN_FORCE)
+    return found
+
+
+def _reply_type(text: str | None, order_type: int) -> str:
+    if text is None or text == "":
+        return "ACK" if order_type not in {OrderType.LIMIT, OrderType.MARKET} else "FULL"
+    if text not in {"ACK", "RESULT", "FULL"}:
+        raise Fault(*faults.INVALID_REPLY_TYPE)
+    return text
+
+
+def _market_size(call: Call, instrument: Instrument) -> tuple[int, int]:
+    quote_text = call.get("quoteOrderQty")
+    if quote_text is None:
+        return lots_of(call, instrument), 0
+    if call.get("quantity"):
+        raise Fault(*faults.COMBINATION)
+    return 0, _quote_units(quote_text, instrument)
+
+
+def _quote_units(text: str, instrument: Instrument) -> int:
+    from fondaco.gateway.numbers import split_number
+
+    parts = split_number(text)
+    if parts is None:
+        raise faults.bad_characters("quoteOrderQty")
+    whole, fraction = parts
+    decimals = instrument.quote.decimals
+    if len(fraction) > decimals:
+        raise faults.too_precise("quoteOrderQty")
+    units = int(f"{whole}{fraction.ljust(decimals, '0')}")
+    if units == 0:
+        raise Fault(*faults.NOTIONAL)
+    return min(units, QUOTE_UNITS_MAX)
+
+
+def ticks_of(call: Call, instrument: Instrument, name: str = "price") -> int:
+    """Return a price in ticks, above 0. Raises Fault."""
+    text = call.need(name)
+    try:
+        ticks = instrument.tick.count(text)
+    except ValueError:
+        raise faults.bad_characters(name) from None
+    except Finer as finer:
+        raise (faults.too_precise(name) if finer.places else Fault(*faults.PRICE_FILTER)) from None
+    if ticks == 0:
+        raise Fault(*faults.PRICE_FILTER)
+    return ticks
+
+
+def lots_of(call: Call, instrument: Instrument, name: str = "quantity") -> int:
+    """Return a quantity in lots, above 0. Raises Fault."""
+    text = call.need(name)
+    try:
+        lots = instrument.lot.count(text)
+    except ValueError:
+        raise faults.bad_characters(name) from None
+    except Finer as finer:
+        raise (faults.too_precise(name) if finer.places else Fault(*faults.LOT_SIZE)) from None
+    if lots == 0:
+        raise Fault(*faults.LOT_SIZE)
+    return lots
+
+
+def own_id(text: str) -> int:
+    """Return the order that a default client order id names, 0 if it is not of that form."""
+    found = _OWN_ID.match(text)
+    return int(found.group(1)) if found else 0
+
+
+def cancel_record(
+    account: int,
+    key: int,
+    instrument: int,
+    order_id: int,
+    words: Sequence[int],
+    cancel_words: Sequence[int],
+) -> bytes:
+    return _CANCEL.pack(
+        _CANCEL_HEAD, 0, 0, account, key, instrument, order_id, *words, *cancel_words
+    )
+
+
+# ---- what came of it
+
+
+def refusal_in(events: bytes) -> tuple[int, int] | None:
+    """Return (reason, command) if the events are a refusal."""
+    if events[0] | events[1] << 8 != REFUSED_KIND:
+        return None
+    _, _, _, _, _, command, reason = _REFUSED.unpack_from(events)
+    return reason, command
+
+
+def client_id_text(words: Sequence[int], order_id: int) -> str:
+    """Return the client order id, the default one where the order has none."""
+    return decode((words[0], words[1], words[2], words[3])) if any(words) else f"F{order_id}"
+
+
+def new_order_reply(events: bytes, instrument: Instrument, order: NewOrder) -> bytes:
+    """Return the JSON of a new order from its own events. Raises Fault where it was refused."""
+    refusal = refusal_in(events)
+    if refusal is not None:
+        raise faults.of_reason(*refusal)
+    state = OrderState.at(events, 0)
+    order_id = state.order_id
+    account = state.account
+    offset = 0
+    end = len(events)
+    wants_fills = order.reply_type == "FULL"
+    fills = []
+    last = 0
+    read = _WORD.unpack_from
+    while offset < end:
+        (head,) = read(events, offset)
+        kind = head & 0xFFFF
+        if (
+            kind in (ORDER_KIND, FILL_KIND, CANCEL_KIND)
+            and read(events, offset + 48)[0] == order_id
+            and read(events, offset + 24)[0] == account
+        ):
+            last = offset
+            if kind == FILL_KIND and wants_fills:
+                fills.append(_fill_json(events, offset, instrument))
+        offset += head >> 32
+    if last:
+        state = OrderState.at(events, last)
+    client_id = order.client_id or f"F{order_id}"
+    made_ms = state.time_us // 1000
+    text = (
+        f'{{"symbol":"{instrument.symbol}","orderId":{order_id},"orderListId":-1,'
+        f'"clientOrderId":"{client_id}","transactTime":{made_ms}'
+    )
+    if order.reply_type == "ACK":
+        return f"{text}}}".encode()
+    text = f'{text},{_result(state, instrument)},"workingTime":{made_ms},{_prevention(state)}'
+    if wants_fills:
+        text = f'{text},"fills":[{",".join(fills)}]'
+    return f"{text}}}".encode()
+
+
+def _fill_json(events: bytes, offset: int, instrument: Instrument) -> str:
+    words = unpack_fill(events, offset)
+    price, lots, _, fee, fee_asset, trade_id = words[24:30]
+    asset = instrument.base if fee_asset == instrument.base.number else instrument.quote
+    return (
+        f'{{"price":"{instrument.tick.text(price)}","qty":"{instrument.lot.text(lots)}",'
+        f'"commission":"{asset.text(fee)}","commissionAsset":"{asset.code}",'
+        f'"tradeId":{trade_id}}}'
+    )
+
+
+def _result(order: OrderState | OrderRow, instrument: Instrument) -> str:
+    """Return the fields that every answer about an order shares."""
+    lots = instrument.lot.text
+    quote = instrument.quote.text
+    return (
+        f'"price":"{instrument.tick.text(order.price_ticks)}",'
+        f'"origQty":"{lots(order.quantity_lots or order.filled_lots)}",'
+        f'"executedQty":"{lots(order.filled_lots)}",'
+        f'"origQuoteOrderQty":"{quote(order.quote_quantity)}",'
+        f'"cummulativeQuoteQty":"{quote(order.filled_quote)}",'
+        f'"status":"{STATUSES[order.status]}",'
+        f'"timeInForce":"{TIME_TEXTS[order.time_in_force]}",'
+        f'"type":"{TYPE_TEXTS[order.order_type]}","side":"{SIDE_TEXTS[order.side]}"'
+    )
+
+
+def _prevention(order: OrderState | OrderRow) -> str:
+    return f'"selfTradePreventionMode":"{PREVENTION_TEXTS[order.self_trade]}"'
+
+
+def words_of(order: OrderState | OrderRow) -> tuple[int, int, int, int]:
+    return (
+        order.client_order_id_0,
+        order.client_order_id_1,
+        order.client_order_id_2,
+        order.client_order_id_3,
+    )
+
+
+def order_json(order: OrderRow, instrument: Instrument) -> str:
+    """Return the JSON of an order as queries answer it."""
+    is_working = order.status in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
+    created_ms = order.created_us // 1000
+    return (
+        f'{{"symbol":"{instrument.symbol}","orderId":{order.order_id},"orderListId":-1,'
+        f'"clientOrderId":"{client_id_text(words_of(order), order.order_id)}",'
+        f"{_result(order, instrument)},"
+        f'"stopPrice":"{instrument.tick.text(order.stop_price_ticks)}",'
+        f'"icebergQty":"0.00000000","time":{created_ms},"updateTime":{order.updated_us // 1000},'
+        f'"isWorking":{"true" if is_working else "false"},"workingTime":{created_ms},'
+        f"{_prevention(order)}}}"
+    )
+
+
+def cancel_reply(events: bytes, offset: int, instrument: Instrument, cancel_id: str | None) -> str:
+    """Return the JSON of a CANCEL event."""
+    state = OrderState.at(events, offset)
+    return (
+        f'{{"symbol":"{instrument.symbol}",'
+        f'"origClientOrderId":"{client_id_text(words_of(state), state.order_id)}",'
+        f'"orderId":{state.order_id},"orderListId":-1,'
+        f'"clientOrderId":"{cancel_id or f"C{state.seq}"}",'
+        f'"transactTime":{state.time_us // 1000},{_result(state, instrument)},'
+        f"{_prevention(state)}}}"
+    )
+
+
+def offsets_of(events: bytes, wanted: int) -> list[int]:
+    """Return the offsets of the records of one kind."""
+    found = []
+    offset = 0
+    while offset < len(events):
+        (head,) = _WORD.unpack_from(events, offset)
+        if head & 0xFFFF == wanted:
+            found.append(offset)
+        offset += head >> 32
+    return found

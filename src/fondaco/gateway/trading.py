@@ -1,0 +1,346 @@
+"""Orders by their owner: new, test, cancel, one, open, all, fills.
+
+Promises: an order is answered after its sync, from its own events; what is open is the core's
+answer of now, what is history is SQL's with the overlay's newer states laid over it, so a read
+after an acknowledged write always sees it. It keeps no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from fondaco.core.client_ids import encode
+from fondaco.core.records import (
+    Command,
+    Event,
+    InstrumentStatus,
+    OrderType,
+    Query,
+    pack,
+    unpack,
+)
+from fondaco.gateway import faults
+from fondaco.gateway.auth import Caller
+from fondaco.gateway.call import Call
+from fondaco.gateway.edge import Edge
+from fondaco.gateway.faults import Fault
+from fondaco.gateway.instruments import Instrument
+from fondaco.gateway.limits import Limits
+from fondaco.gateway.orders import (
+    NO_ID,
+    NewOrder,
+    cancel_record,
+    cancel_reply,
+    new_order,
+    new_order_reply,
+    offsets_of,
+    order_json,
+    own_id,
+    refusal_in,
+    words_of,
+)
+from fondaco.gateway.overlay import OrderState
+from fondaco.projections import selectors
+from fondaco.projections.selectors import FillRow, OrderRow
+
+__all__ = ["Trading", "holder_of"]
+
+LIMIT_DEFAULT: Final = 500
+LIMIT_MAX: Final = 1000
+ORDER_EVENT: Final = int(Event.ORDER)
+CANCEL_EVENT: Final = int(Event.CANCEL)
+
+
+def holder_of(caller: Caller) -> int:
+    """Return by whom orders and weight are counted: the key, or a signed-in person's account."""
+    return caller.key or -caller.account
+
+
+class Trading:
+    def __init__(self, edge: Edge, limits: Limits) -> None:
+        self._edge = edge
+        self._limits = limits
+
+    # ---- writing
+
+    async def new_order(self, call: Call) -> bytes:
+        edge = self._edge
+        caller = call.who
+        market = edge.market_of(call.parameters.get("symbol") or _no_symbol())
+        order = new_order(call, market, caller.account, caller.key)
+        self._count(caller)
+        events = await edge.submit(order.record)
+        return new_order_reply(events, market.instrument, order)
+
+    async def test_order(self, call: Call) -> bytes:
+        """Check everything that does not need the book or the balance; nothing is sent."""
+        caller = call.who
+        market = self._edge.market_of(call.need("symbol"))
+        check_filters(new_order(call, market, caller.account, caller.key), market.instrument)
+        return b"{}"
+
+    def _count(self, caller: Caller) -> None:
+        self._limits.take_order(
+            holder_of(caller), caller.order_limit_10s, caller.order_limit_1d, self._limits.now_s()
+        )
+
+    async def cancel_order(self, call: Call) -> bytes:
+        caller = call.who
+        instrument = self._edge.market_of(call.need("symbol")).instrument
+        cancel_id = call.client_id("newCancelClientOrderId")
+        cancel_words = NO_ID if cancel_id is None else encode(cancel_id)
+        order_id, client_id = _which(call)
+        if order_id:
+            targets = [(order_id, NO_ID)]
+        else:
+            targets = [(0, encode(client_id))]
+            if own_id(client_id):  # the id that we show for an order without one
+                targets.append((own_id(client_id), NO_ID))
+        refusal: tuple[int, int] | None = None
+        for number, words in targets:
+            events = await self._edge.submit(
+                cancel_record(
+                    caller.account, caller.key, instrument.number, number, words, cancel_words
+                )
+            )
+            refusal = refusal_in(events)
+            if refusal is None:
+                for offset in offsets_of(events, CANCEL_EVENT):
+                    return cancel_reply(events, offset, instrument, cancel_id).encode()
+        assert refusal is not None, "a cancel gives CANCEL or REFUSED"
+        raise faults.of_reason(*refusal)
+
+    async def cancel_open_orders(self, call: Call) -> bytes:
+        caller = call.who
+        instrument = self._edge.market_of(call.need("symbol")).instrument
+        command = pack(
+            Command.CANCEL_ALL,
+            account=caller.account,
+            key=caller.key,
+            instrument=instrument.number,
+        )
+        events = await self._edge.submit(command)
+        refusal = refusal_in(events) if events else None
+        if refusal is not None:
+            raise faults.of_reason(*refusal)
+        found = [
+            cancel_reply(events, offset, instrument, None)
+            for offset in offsets_of(events, CANCEL_EVENT)
+        ]
+        if not found:
+            raise Fault(*faults.UNKNOWN_ORDER)
+        return f"[{','.join(found)}]".encode()
+
+    async def cancel_replace(self, _call: Call) -> bytes:
+        """Refuse: the core has no such command yet."""
+        raise Fault(
+            -1020, "This operation is not supported: cancel the order, then place the new one."
+        )
+
+    # ---- reading
+
+    async def order(self, call: Call) -> bytes:
+        caller = call.who
+        instrument = self._edge.market_of(call.need("symbol")).instrument
+        order_id, client_id = _which(call)
+        row = await self._find(caller.account, instrument, order_id, client_id)
+        if row is None and client_id and own_id(client_id):
+            row = await self._find(caller.account, instrument, own_id(client_id), "")
+            if row is not None and any(words_of(row)):
+                row = None  # it has a client id of its own
+        if row is None:
+            raise Fault(*faults.NO_SUCH_ORDER)
+        return order_json(row, instrument).encode()
+
+    async def _find(
+        self, account: int, instrument: Instrument, order_id: int, client_id: str
+    ) -> OrderRow | None:
+        """Return an order's newest state: among the open ones, in memory, in SQL."""
+        words = encode(client_id) if client_id else NO_ID
+        question = pack(
+            Query.ORDER,
+            account=account,
+            instrument=instrument.number,
+            order_id=order_id,
+            client_order_id_0=words[0],
+            client_order_id_1=words[1],
+            client_order_id_2=words[2],
+            client_order_id_3=words[3],
+        )
+        answer = await self._edge.query(question)
+        for offset in offsets_of(answer.records, ORDER_EVENT):
+            return OrderState.at(answer.records, offset).row()
+        newest: OrderRow | None = None
+        for state in self._edge.overlay.states(account):
+            matches = state.order_id == order_id if order_id else words_of(state) == words
+            if (
+                matches
+                and state.instrument == instrument.number
+                and (newest is None or state.order_id >= newest.order_id)
+            ):
+                newest = state.row()
+        if newest is not None:
+            return newest
+        if order_id:
+            row = await self._edge.read(selectors.order, order_id)
+        else:
+            row = await self._edge.read(selectors.order_by_client_id, account, words)
+        mine = row is not None and row.account == account
+        return row if mine and row is not None and row.instrument == instrument.number else None
+
+    async def open_orders(self, call: Call) -> bytes:
+        symbol = call.get("symbol")
+        number = self._edge.market_of(symbol).instrument.number if symbol else 0
+        question = pack(Query.OPEN_ORDERS, account=call.who.account, instrument=number)
+        records = (await self._edge.query(question)).records
+        instruments = self._edge.catalogue.instruments
+        found = []
+        for offset in offsets_of(records, ORDER_EVENT):
+            row = OrderState.at(records, offset).row()
+            found.append(order_json(row, instruments[row.instrument]))
+        return f"[{','.join(found)}]".encode()
+
+    async def all_orders(self, call: Call) -> bytes:
+        instrument = self._edge.market_of(call.need("symbol")).instrument
+        account = call.who.account
+        limit = call.limit(default=LIMIT_DEFAULT, most=LIMIT_MAX)
+        from_id = call.integer("orderId")
+        start_us, end_us = time_range(call)
+        await self._edge.catch_up()
+        newer = list(self._edge.overlay.states(account))
+        rows = await self._edge.read(
+            selectors.orders,
+            account,
+            instrument.number,
+            from_order_id=from_id,
+            start_us=start_us,
+            end_us=end_us,
+            limit=limit,
+        )
+        merged = _latest(rows, newer, instrument.number)
+        kept = [
+            row
+            for row in merged
+            if (from_id is None or row.order_id >= from_id)
+            and (start_us is None or row.created_us >= start_us)
+            and (end_us is None or row.created_us < end_us)
+        ]
+        newest = from_id is None and start_us is None
+        kept = kept[-limit:] if newest else kept[:limit]
+        return f"[{','.join(order_json(row, instrument) for row in kept)}]".encode()
+
+    async def my_trades(self, call: Call) -> bytes:
+        instrument = self._edge.market_of(call.need("symbol")).instrument
+        account = call.who.account
+        limit = call.limit(default=LIMIT_DEFAULT, most=LIMIT_MAX)
+        from_id = call.integer("fromId")
+        order_id = call.integer("orderId")
+        start_us, end_us = time_range(call)
+        if from_id is not None and (start_us is not None or end_us is not None):
+            raise Fault(*faults.COMBINATION)
+        await self._edge.catch_up()
+        newer = self._edge.overlay.fills(account, instrument.number)
+        rows = await self._edge.read(
+            selectors.my_trades,
+            account,
+            instrument.number,
+            from_id=from_id,
+            order_id=order_id,
+            start_us=start_us,
+            end_us=end_us,
+            limit=limit,
+        )
+        merged = {(row.trade_id, row.side): row for row in (*rows, *newer)}
+        kept = [
+            merged[each]
+            for each in sorted(merged)
+            if (from_id is None or merged[each].trade_id >= from_id)
+            and (order_id is None or merged[each].order_id == order_id)
+            and (start_us is None or merged[each].time_us >= start_us)
+            and (end_us is None or merged[each].time_us < end_us)
+        ]
+        newest = from_id is None and start_us is None and order_id is None
+        kept = kept[-limit:] if newest else kept[:limit]
+        return f"[{','.join(fill_json(row, instrument) for row in kept)}]".encode()
+
+
+def _no_symbol() -> str:
+    raise faults.mandatory("symbol")
+
+
+def _which(call: Call) -> tuple[int, str]:
+    """Return (order id, "") or (0, client order id): the order that a request names."""
+    order_id = call.integer("orderId", least=1)
+    if order_id is not None:
+        return order_id, ""
+    client_id = call.client_id("origClientOrderId")
+    if client_id is None:
+        raise Fault(
+            -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
+        )
+    return 0, client_id
+
+
+def time_range(call: Call) -> tuple[int | None, int | None]:
+    """Return startTime and endTime as the range [start, end) in microseconds."""
+    start = call.integer("startTime", most=1 << 50)
+    end = call.integer("endTime", most=1 << 50)
+    if start is not None and end is not None and start > end:
+        raise Fault(-1023, "Start time is greater than end time.")
+    start_us = None if start is None else _micros(start)
+    end_us = None if end is None else (end + 1 if end > 10**14 else (end + 1) * 1000)
+    return start_us, end_us
+
+
+def _micros(stamp: int) -> int:
+    return stamp if stamp > 10**14 else stamp * 1000
+
+
+def _latest(
+    rows: Iterable[OrderRow], newer: Iterable[OrderState], instrument: int
+) -> list[OrderRow]:
+    """Return rows with newer states laid over them, by order id."""
+    found = {row.order_id: row for row in rows}
+    for state in newer:
+        if state.instrument != instrument:
+            continue
+        known = found.get(state.order_id)
+        if known is None or known.updated_seq <= state.seq:
+            found[state.order_id] = state.row()
+    return [found[order_id] for order_id in sorted(found)]
+
+
+def fill_json(row: FillRow, instrument: Instrument) -> str:
+    """Return the JSON of one's own side of a trade."""
+    asset = instrument.base if row.fee_asset == instrument.base.number else instrument.quote
+    is_buyer = row.side == 1
+    return (
+        f'{{"symbol":"{instrument.symbol}","id":{row.trade_id},"orderId":{row.order_id},'
+        f'"orderListId":-1,"price":"{instrument.tick.text(row.price_ticks)}",'
+        f'"qty":"{instrument.lot.text(row.quantity_lots)}",'
+        f'"quoteQty":"{instrument.quote.text(row.quote_amount)}",'
+        f'"commission":"{asset.text(row.fee)}","commissionAsset":"{asset.code}",'
+        f'"time":{row.time_us // 1000},"isBuyer":{"true" if is_buyer else "false"},'
+        f'"isMaker":{"true" if row.is_maker else "false"},"isBestMatch":true}}'
+    )
+
+
+def check_filters(order: NewOrder, instrument: Instrument) -> None:
+    """Raise the Fault that the core would give for an instrument's filters."""
+    words = unpack(order.record)
+    body = instrument.body
+    price, lots = words["price_ticks"], words["quantity_lots"]
+    if body.status != InstrumentStatus.TRADING:
+        raise Fault(*faults.MARKET_CLOSED)
+    if words["order_type"] != OrderType.MARKET and not (
+        body.price_ticks_min <= price <= (body.price_ticks_max or price)
+    ):
+        raise Fault(*faults.PRICE_FILTER)
+    if lots and not body.quantity_lots_min <= lots <= (body.quantity_lots_max or lots):
+        raise Fault(*faults.LOT_SIZE)
+    notional = price * lots * body.quote_per_lot_tick or words["quote_quantity"]
+    if notional and (
+        notional < body.min_notional or (body.max_notional and notional > body.max_notional)
+    ):
+        raise Fault(*faults.NOTIONAL)

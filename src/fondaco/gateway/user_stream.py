@@ -1,0 +1,227 @@
+"""An account's own events: execution reports, balances, and the keys that open the stream.
+
+Promises: reports go out in journal order with the balances of the same command behind them; a
+listen key is a bearer secret that names one account, lives for an hour from its last use and dies
+with the API key that made it. It writes no sockets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from fondaco.core.records import Cause, Event, OrderStatus
+from fondaco.gateway import faults
+from fondaco.gateway.call import Call
+from fondaco.gateway.edge import Edge
+from fondaco.gateway.faults import Fault
+from fondaco.gateway.orders import (
+    EXECUTIONS,
+    PREVENTION_TEXTS,
+    SIDE_TEXTS,
+    STATUSES,
+    TIME_TEXTS,
+    TYPE_TEXTS,
+    client_id_text,
+    words_of,
+)
+from fondaco.gateway.overlay import OrderState, unpack_fill
+from fondaco.gateway.streams import USER, Topics
+
+__all__ = ["ListenKeys", "UserStream", "report_json"]
+
+BALANCE: Final = int(Event.BALANCE)
+FILL: Final = int(Event.FILL)
+CANCEL: Final = int(Event.CANCEL)
+LISTEN_KEY_S: Final = 3600.0
+LISTEN_KEYS_MAX: Final = 100_000
+MOVED: Final = frozenset({int(Cause.DEPOSIT), int(Cause.WITHDRAWAL), int(Cause.TRANSFER)})
+OPEN: Final = frozenset({int(OrderStatus.NEW), int(OrderStatus.PARTIALLY_FILLED)})
+
+
+def topic_of(account: int) -> str:
+    """Return the topic of an account's own events."""
+    return f"{USER}{account}"
+
+
+def report_json(events: bytes, offset: int, kind: int, edge: Edge) -> str:
+    """Return the executionReport of an ORDER, FILL or CANCEL event."""
+    state = OrderState.at(events, offset)
+    instrument = edge.catalogue.instruments[state.instrument]
+    tick, lot, quote = instrument.tick.text, instrument.lot.text, instrument.quote.text
+    client_id = client_id_text(words_of(state), state.order_id)
+    original = ""
+    last_price = last_lots = last_quote = fee = 0
+    fee_text, fee_asset, trade_id, is_maker = '"0"', "null", -1, False
+    if kind == FILL:
+        words = unpack_fill(events, offset)
+        last_price, last_lots, last_quote, fee, asset_number, trade_id = words[24:30]
+        is_maker = bool(words[30])
+        asset = instrument.base if asset_number == instrument.base.number else instrument.quote
+        fee_text, fee_asset = f'"{asset.text(fee)}"', f'"{asset.code}"'
+    elif kind == CANCEL:
+        original = client_id
+        words = OrderState.at(events, offset + 4 * 8)[20:24]
+        client_id = client_id_text(words, 0) if any(words) else f"C{state.seq}"
+    made_ms, stamp_ms = state.created_us // 1000, state.time_us // 1000
+    return (
+        f'{{"e":"executionReport","E":{stamp_ms},"s":"{instrument.symbol}","c":"{client_id}",'
+        f'"S":"{SIDE_TEXTS[state.side]}","o":"{TYPE_TEXTS[state.order_type]}",'
+        f'"f":"{TIME_TEXTS[state.time_in_force]}",'
+        f'"q":"{lot(state.quantity_lots or state.filled_lots)}","p":"{tick(state.price_ticks)}",'
+        f'"P":"{tick(state.stop_price_ticks)}","F":"0.00000000","g":-1,"C":"{original}",'
+        f'"x":"{EXECUTIONS[state.execution]}","X":"{STATUSES[state.status]}","r":"NONE",'
+        f'"i":{state.order_id},"l":"{lot(last_lots)}","z":"{lot(state.filled_lots)}",'
+        f'"L":"{tick(last_price)}","n":{fee_text},"N":{fee_asset},"T":{stamp_ms},'
+        f'"t":{trade_id},"I":{state.seq << 10 | (offset >> 3) & 1023},'
+        f'"w":{"true" if state.status in OPEN else "false"},'
+        f'"m":{"true" if is_maker else "false"},"M":{"true" if kind == FILL else "false"},'
+        f'"O":{made_ms},"Z":"{quote(state.filled_quote)}","Y":"{quote(last_quote)}",'
+        f'"Q":"{quote(state.quote_quantity)}","W":{made_ms},'
+        f'"V":"{PREVENTION_TEXTS[state.self_trade]}"}}'
+    )
+
+
+class UserStream:
+    """Turns the events of accounts that somebody listens to into messages."""
+
+    def __init__(self, edge: Edge, topics: Topics) -> None:
+        self._edge = edge
+        self._topics = topics
+        self._balances: dict[int, dict[int, tuple[int, int]]] = {}  # account -> asset -> held
+        self._command: tuple[int, int] = (0, 0)  # seq and stamp of the balances
+
+    def take(self, account: int, events: bytes, offset: int, kind: int) -> None:
+        """Take one event of an account: ORDER, FILL, CANCEL or BALANCE."""
+        topic = self._topics.get(topic_of(account))
+        if topic is None:
+            return
+        seq = int.from_bytes(events[offset + 8 : offset + 16], "little")
+        if seq != self._command[0]:
+            self.flush()
+            stamp = int.from_bytes(events[offset + 16 : offset + 24], "little")
+            self._command = (seq, stamp)
+        if kind != BALANCE:
+            topic.publish(report_json(events, offset, kind, self._edge))
+            return
+        asset, free, held, change, cause = memoryview(events)[offset + 40 : offset + 80].cast("q")
+        self._balances.setdefault(account, {})[asset] = (free, held)
+        if cause in MOVED:
+            moved = self._edge.catalogue.assets[asset]
+            stamp_ms = self._command[1] // 1000
+            topic.publish(
+                f'{{"e":"balanceUpdate","E":{stamp_ms},"a":"{moved.code}",'
+                f'"d":"{moved.text(change)}","T":{stamp_ms}}}'
+            )
+
+    def flush(self) -> None:
+        """Tell the balances of the command that is behind."""
+        if not self._balances:
+            return
+        stamp_ms = self._command[1] // 1000
+        assets = self._edge.catalogue.assets
+        for account, held in self._balances.items():
+            topic = self._topics.get(topic_of(account))
+            if topic is None:
+                continue
+            parts = [
+                f'{{"a":"{assets[number].code}","f":"{assets[number].text(free)}",'
+                f'"l":"{assets[number].text(locked)}"}}'
+                for number, (free, locked) in held.items()
+            ]
+            topic.publish(
+                f'{{"e":"outboundAccountPosition","E":{stamp_ms},"u":{stamp_ms},'
+                f'"B":[{",".join(parts)}]}}'
+            )
+        self._balances.clear()
+
+
+class Listener(NamedTuple):
+    """Whom a listen key lets listen, and until when (monotonic seconds)."""
+
+    account: int
+    key: int
+    until: float
+
+
+class ListenKeys:
+    """Listen keys of this edge; one that another edge of the house made is taken over.
+
+    A key is text: account, API key number, the second of its making, 16 random bytes, and an
+    HMAC over them by the house's secret.
+    """
+
+    def __init__(self, secret: bytes, key_lives: Callable[[int], bool]) -> None:
+        self._secret = hashlib.blake2b(secret, person=b"listen keys").digest()
+        self._key_lives = key_lives
+        self._live: dict[str, Listener] = {}
+        self._by_owner: dict[tuple[int, int], str] = {}
+        self._dead: set[str] = set()
+
+    async def start(self, call: Call) -> bytes:
+        """Make a key, or lengthen the one that the caller has."""
+        owner = (call.who.account, call.who.key)
+        text = self._by_owner.get(owner)
+        if text is None or self.find(text) is None:
+            text = self._make(*owner)
+        self._keep(text, *owner)
+        return b'{"listenKey":"%s"}' % text.encode()
+
+    async def keep(self, call: Call) -> bytes:
+        text = self._owned(call)
+        self._keep(text, call.who.account, call.who.key)
+        return b"{}"
+
+    async def close(self, call: Call) -> bytes:
+        text = self._owned(call)
+        self._live.pop(text, None)
+        self._by_owner.pop((call.who.account, call.who.key), None)
+        self._dead.add(text)
+        return b"{}"
+
+    def _owned(self, call: Call) -> str:
+        text = call.need("listenKey")
+        listener = self.find(text)
+        if listener is None or listener.account != call.who.account:
+            raise Fault(*faults.INVALID_LISTEN_KEY)
+        return text
+
+    def find(self, text: str) -> Listener | None:
+        """Return whom a key lets listen, None if it is unknown, expired or its API key revoked."""
+        listener = self._live.get(text) or self._adopt(text)
+        if listener is None or listener.until < time.monotonic():
+            return None
+        if listener.key and not self._key_lives(listener.key):
+            return None
+        return listener
+
+    def _keep(self, text: str, account: int, key: int) -> None:
+        if len(self._live) >= LISTEN_KEYS_MAX:
+            now = time.monotonic()
+            self._live = {each: kept for each, kept in self._live.items() if kept.until >= now}
+        self._live[text] = Listener(account, key, time.monotonic() + LISTEN_KEY_S)
+        self._by_owner[account, key] = text
+
+    def _make(self, account: int, key: int) -> str:
+        body = f"{account:x}-{key:x}-{int(time.time()):x}-{secrets.token_hex(16)}"
+        return f"{body}-{self._seal(body)}"
+
+    def _seal(self, body: str) -> str:
+        return hmac.digest(self._secret, body.encode(), "sha256").hex()[:32]
+
+    def _adopt(self, text: str) -> Listener | None:
+        """Take over a key that another edge made within the hour."""
+        body, _, seal = text.rpartition("-")
+        if text in self._dead or not text.isascii():
+            return None
+        if not hmac.compare_digest(seal, self._seal(body)):
+            return None
+        account, key, made, _ = body.split("-")
+        left = LISTEN_KEY_S - (time.time() - int(made, 16))
+        listener = Listener(int(account, 16), int(key, 16), time.monotonic() + left)
+        self._live[text] = listener
+        return listener
