@@ -37,9 +37,9 @@ def letters(count: int) -> list[bytes]:
     return [bytes([65 + number % 26]) * (8 * (number % 9 + 1)) for number in range(count)]
 
 
-def filled(directory: Path, count: int, **sizes: int) -> list[bytes]:
+def filled(directory: Path, count: int, *, segment_bytes: int = 1 << 20) -> list[bytes]:
     """Write some records and close, as a clean stop does."""
-    log = a_log(directory, **sizes)
+    log = a_log(directory, segment_bytes=segment_bytes)
     for payload in letters(count):
         put(log, payload)
     log.close()
@@ -47,7 +47,7 @@ def filled(directory: Path, count: int, **sizes: int) -> list[bytes]:
 
 
 def last_segment(directory: Path) -> Path:
-    return sorted(directory.glob("*.segment"))[-1]
+    return max(directory.glob("*.segment"))
 
 
 def test_batches_come_back_in_order_with_their_stamps(tmp_path: Path) -> None:
@@ -147,13 +147,16 @@ def test_every_flipped_byte_of_a_rested_journal_halts_or_loses_nothing(tmp_path:
         flip(path, offset, offset % 8)
         before = listing(directory)
         log = FileLog(str(directory), preallocate_bytes=1024)
+        damage = None
         try:
             log.open()
+        except JournalDamaged as found:
+            damage = found
+        if damage is None:
             assert payloads(log) == written, offset
-        except JournalDamaged as damage:
+        else:
             halts += 1
-            assert damage.status == 3
-            assert str(path) in str(damage)
+            assert damage.file == str(path)
             assert listing(directory) == before
         log.close()
         flip(path, offset, offset % 8)

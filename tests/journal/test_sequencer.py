@@ -99,12 +99,12 @@ def test_the_watermark_is_synced_after_rest(tmp_path: Path) -> None:
     log = house.log
     assert isinstance(log, FileLog)
     house.commit([deposit(1)])
-    clock.steady += 4_999
-    house.tick()
-    assert not log.rested
-    clock.steady += 1
-    house.tick()
-    assert log.rested
+    rested = []
+    for step_us in (4_999, 1):
+        clock.steady += step_us
+        house.tick()
+        rested.append(log.rested)
+    assert rested == [False, True]
     house.close()
 
 
@@ -119,9 +119,12 @@ def test_no_command_is_acknowledged_after_an_io_error(
     grow(house, 3)
     disk.kind, disk.at = kind, disk.calls[kind] + after
     acknowledged = house.seq
-    with pytest.raises(Halted):
-        for _ in range(10):
+    halted = False
+    while not halted:
+        try:
             acknowledged = house.commit([deposit(2)]).first_seq
+        except Halted:
+            halted = True
     assert disk.fired == 1
     disk.kind = ""
     for call in (lambda: house.commit([deposit(2)]), house.tick, lambda: house.query(b"")):

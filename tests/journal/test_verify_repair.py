@@ -83,9 +83,7 @@ def test_a_torn_tail_is_reported_and_left(tmp_path: Path) -> None:
     data = tmp_path / "data"
     a_house(data)
     path = segments(data)[-1]
-    content = path.read_bytes()
-    end = tail_of(path)
-    path.write_bytes(content[: end + 8 - end % 8] + b"torn" + bytes(100))
+    path.write_bytes(path.read_bytes()[: tail_of(path) + 64] + b"torn" + bytes(100))
     before = listing(data)
     assert verified(data).torn_bytes >= 4
     assert listing(data) == before
