@@ -53,7 +53,7 @@ $(STAMPS)/dependencies: requirements/dev.txt requirements/build.txt $(STAMPS)/uv
 	$(UV) pip install --quiet --require-hashes -r requirements/dev.txt -r requirements/build.txt
 	@touch $@
 
-CORE_SOURCES := $(wildcard setup.py src/fondaco/core/*.py src/fondaco/core/*.pxd)
+CORE_SOURCES := $(wildcard setup.py src/fondaco_build/*.py src/fondaco/core/*.py src/fondaco/core/*.pxd)
 
 $(STAMPS)/core: $(CORE_SOURCES) $(STAMPS)/dependencies
 	@tools/preflight $(PYTHON)

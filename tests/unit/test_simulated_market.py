@@ -9,12 +9,13 @@ from random import Random
 
 import pytest
 
+from fondaco.cli import roles
 from fondaco.core.records import Side
-from fondaco.house.file import loads
+from fondaco.house.file import House, load, loads
 from fondaco.projections.imports import rows_of
 from fondaco.robots import simulated
 from fondaco.robots.simulated_ladder import LEVELS, Resting, plan, rungs
-from fondaco.robots.simulated_price import FairPrice
+from fondaco.robots.simulated_price import FairPrice, worth_of
 
 HOUSE = """
 [house]
@@ -127,6 +128,27 @@ def test_history_is_written_once(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["imports"]
 
 
-def test_balances_cover_every_asset_of_the_book_markets() -> None:
-    """The traders get the quote and the base of each order-driven instrument, and nothing else."""
-    assert simulated.balances(loads(HOUSE)) == {"USDT": "200000000", "BTC": "3125"}
+def test_a_cross_has_the_price_of_its_parts(tmp_path: Path) -> None:
+    """ETH in BTC trades at ETH in dollars by BTC in dollars: no round trip is a gift."""
+    kept = {
+        file.symbol: file for file in simulated.write_history(tmp_path, demo(), 5, now_ms=NOW_MS)
+    }
+    last = {symbol: list(rows_of(file))[-1][1] for symbol, file in kept.items()}
+    cross = last["ETHBTC"] * 0.00001
+    assert cross == pytest.approx(last["ETHUSDT"] / last["BTCUSDT"], rel=0.01)
+
+
+def demo() -> House:
+    """The house that `fondaco demo` opens."""
+    return load(Path(roles.__file__).parent / "demo.toml")
+
+
+def test_the_demo_house_has_a_member_with_a_key_and_funds_for_each_role() -> None:
+    """Each trader is an ordinary member; its key may trade without order limits."""
+    members = {member.username: member for member in demo().members}
+    for role in simulated.ROLES:
+        [key] = members[role].api_keys
+        assert set(key.scopes) == {"read", "trade"}
+        assert key.order_limit_10s == key.order_limit_1d == 0
+        for asset, amount in members[role].balances.items():
+            assert float(amount) * worth_of(asset) > 100_000_000

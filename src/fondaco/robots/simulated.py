@@ -7,7 +7,7 @@ a past.
 
 Promises: one seed, one course of decisions (what others do changes what follows); old orders are
 cancelled at start and after every broken connection; inventories come back to where they began,
-so that the traders go on for years on the balances of BALANCES; nothing is left running when
+so that the traders go on for years on what the demo house gives them; nothing is left running when
 run() returns. No statistic of a real market is claimed.
 """
 
@@ -23,36 +23,22 @@ from typing import Final
 import aiohttp
 import structlog
 
-from fondaco.house.file import House
 from fondaco.robots.house_client import ApiKey, HouseClient, Refused, pause
 from fondaco.robots.simulated_history import write_history
 from fondaco.robots.simulated_maker import MarketMaker
-from fondaco.robots.simulated_price import anchor_of
 from fondaco.robots.simulated_takers import MomentumTrader, NoiseTrader
 
-__all__ = ["BALANCE_QUOTE", "ROLES", "balances", "run", "write_history"]
+__all__ = ["ROLES", "run", "write_history"]
 
 # Each is a member of the demo house with one API key of scopes read and trade; the house file
-# frees these keys of order limits (order_limit_10s = 0, order_limit_1d = 0).
+# frees these keys of order limits (order_limit_10s = 0, order_limit_1d = 0) and gives each about
+# 200 million dollars of every asset that is traded.
 ROLES: Final = ("maker", "noise", "momentum")
-BALANCE_QUOTE: Final = 200_000_000  # of the quote asset, and as much of each base at its anchor
 BACK_OFF_S_MAX: Final = 15.0
 STOP_S_MAX: Final = 1.0  # for requests under way when the traders are told to stop
 
 _log = structlog.get_logger(__name__)
 _BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError)
-
-
-def balances(house: House) -> dict[str, str]:
-    """Return what each trader of a house begins with, as the house file writes it."""
-    found: dict[str, float] = {}
-    for instrument in house.instruments:
-        if instrument.market != "book":
-            continue
-        found.setdefault(instrument.quote, BALANCE_QUOTE)
-        worth = anchor_of(instrument.symbol)
-        found[instrument.base] = max(found.get(instrument.base, 0), BALANCE_QUOTE // worth)
-    return {asset: f"{amount:.0f}" for asset, amount in found.items()}
 
 
 async def run(base_url: str, keys: Mapping[str, ApiKey], seed: int, stop: asyncio.Event) -> None:

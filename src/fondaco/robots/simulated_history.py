@@ -8,7 +8,7 @@ that has imported trades already is left alone. The house must not be running.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -17,15 +17,16 @@ import msgspec
 
 from fondaco.core.records import Command, InstrumentBody, unpack_body
 from fondaco.house.commands import Definitions, commands
-from fondaco.house.file import House
+from fondaco.house.declared import House, InstrumentEntry
 from fondaco.projections.imports import KeptFile, keep_trades, kept_files
-from fondaco.robots.simulated_price import FairPrice, anchor_of
+from fondaco.robots.simulated_price import FairPrice, anchor_of, parts_of, worth_of
 
 __all__ = ["write_history"]
 
 DAYS: Final = 7
+STEP_S: Final = 5  # of the walk; trades lie between
 PAUSE_S: Final = (8.0, 40.0)  # between two trades: in the last day, and before it
-VALUE: Final = 5.3  # logarithm of a trade's usual size in quote
+VALUE: Final = 5.3  # logarithm of a trade's usual size in dollars
 MARKET_BOOK: Final = 1
 
 
@@ -34,15 +35,18 @@ def write_history(
 ) -> list[KeptFile]:
     """Keep a week of seeded trades for each order-driven instrument of a new house."""
     now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    entries = {entry.symbol: entry for entry in house.instruments if entry.market == "book"}
     kept = []
     for instrument in _book_instruments(house):
         if kept_files(data_dir, instrument.symbol):
             continue
         data_dir.mkdir(parents=True, exist_ok=True)
+        entry = entries[instrument.symbol]
+        prices = _prices(entry, entries, seed)
         rows = data_dir / f"history-{instrument.symbol}.csv"
         try:
             with rows.open("w", encoding="ascii") as file:
-                file.writelines(_rows(instrument, seed, now_ms))
+                file.writelines(_rows(instrument, entry.quote, prices, seed, now_ms))
             kept.append(keep_trades(rows, data_dir=data_dir, instrument=instrument))
         finally:
             rows.unlink(missing_ok=True)
@@ -57,14 +61,30 @@ def _book_instruments(house: House) -> Iterator[InstrumentBody]:
                 yield body
 
 
-def _rows(instrument: InstrumentBody, seed: int, now_ms: int) -> Iterator[str]:
-    """Yield `ts_ms,price,qty,buyer_is_maker` lines, oldest first, up to now."""
-    chance = Random(f"{seed}/history/{instrument.symbol}")
-    anchor = anchor_of(instrument.symbol)
+def _walk(symbol: str, seed: int) -> list[float]:
+    """Return the price every STEP_S over the days, the same whoever asks."""
+    chance = Random(f"{seed}/walk/{symbol}")
+    anchor = anchor_of(symbol)
     fair = FairPrice(chance, anchor=anchor, price=anchor * (1 + chance.gauss(0, 0.01)))
+    return [fair.step(STEP_S) for _ in range(DAYS * 86_400 // STEP_S + 1)]
+
+
+def _prices(entry: InstrumentEntry, symbols: Collection[str], seed: int) -> list[float]:
+    parts = parts_of(entry.base, entry.quote, symbols)
+    if parts is None:
+        return _walk(entry.symbol, seed)
+    base, quote = (_walk(symbol, seed) for symbol in parts)
+    return [above / below for above, below in zip(base, quote, strict=True)]
+
+
+def _rows(
+    instrument: InstrumentBody, quote: str, prices: list[float], seed: int, now_ms: int
+) -> Iterator[str]:
+    """Yield `ts_ms,price,qty,buyer_is_maker` lines, oldest first, up to now."""
+    chance = Random(f"{seed}/trades/{instrument.symbol}")
     tick, lot = float(instrument.tick_size), float(instrument.lot_size)
     price_digits, lot_digits = _digits(instrument.tick_size), _digits(instrument.lot_size)
-    at_ms = now_ms - DAYS * 86_400_000
+    first_ms = at_ms = now_ms - DAYS * 86_400_000
     last_day_ms = now_ms - 86_400_000
     while True:
         gap_s = chance.expovariate(1 / PAUSE_S[at_ms < last_day_ms])
@@ -72,9 +92,10 @@ def _rows(instrument: InstrumentBody, seed: int, now_ms: int) -> Iterator[str]:
         if at_ms >= now_ms:
             return
         seller = chance.random() < 0.5
-        price = fair.step(gap_s) * (1 - 2e-5 if seller else 1 + 2e-5)
+        price = prices[(at_ms - first_ms) // (STEP_S * 1000)] * (1 - 2e-5 if seller else 1 + 2e-5)
         ticks = max(1, round(price / tick))
-        lots = max(1, round(chance.lognormvariate(VALUE, 1.0) / price / lot))
+        value = chance.lognormvariate(VALUE, 1.0) / worth_of(quote)
+        lots = max(1, round(value / price / lot))
         maker = "true" if seller else "false"
         yield f"{at_ms},{ticks * tick:.{price_digits}f},{lots * lot:.{lot_digits}f},{maker}\n"
 

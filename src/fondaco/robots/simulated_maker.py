@@ -16,7 +16,14 @@ from typing import Final
 
 from fondaco.robots.house_client import PASSING, HouseClient, Market, OrderUpdate, Refused, pause
 from fondaco.robots.simulated_ladder import Plan, Quote, Resting, plan
-from fondaco.robots.simulated_price import FairPrice, anchor_of
+from fondaco.robots.simulated_price import (
+    CrossPrice,
+    FairPrice,
+    Price,
+    anchor_of,
+    parts_of,
+    worth_of,
+)
 
 __all__ = ["MarketMaker"]
 
@@ -24,19 +31,20 @@ TURN_S: Final = 1.0  # one look at one instrument
 CHANGES_MAX: Final = 3  # placed, and cancelled as too many, a side and turn
 COMPARE_S: Final = 30.0  # how often the open orders are asked for
 LEAN: Final = 1e-3  # the most that inventory moves the price
-INVENTORY_SCALE: Final = 400_000.0  # of the quote asset: where the lean is three quarters of it
-VALUE_FIRST: Final = 600.0  # usual size of the best order, in quote; farther ones are larger
+INVENTORY_SCALE: Final = 400_000.0  # in dollars: where the lean is three quarters of it
+VALUE_FIRST: Final = 600.0  # usual size of the best order, in dollars; farther ones are larger
 
 
 class _Desk:
     """One instrument of the maker's."""
 
-    def __init__(self, market: Market, fair: FairPrice, chance: Random) -> None:
+    def __init__(self, market: Market, fair: Price, chance: Random) -> None:
         self.market = market
         self.fair = fair
         self.chance = chance
         self.tick = float(market.tick_size)
         self.lot = float(market.lot_size)
+        self.worth = worth_of(market.quote)
         self.orders: dict[int, Resting] = {}
         self.gone: set[int] = set()  # ended before the answer that named them came
         self.inventory = 0.0  # of the base, against the beginning
@@ -44,14 +52,14 @@ class _Desk:
     def fair_ticks(self) -> float:
         """Return the price to quote around, leaning against the inventory."""
         value = self.fair.value
-        lean = LEAN * math.tanh(self.inventory * value / INVENTORY_SCALE)
+        lean = LEAN * math.tanh(self.inventory * value * self.worth / INVENTORY_SCALE)
         return value * (1 - lean) / self.tick
 
     def lots(self, quote: Quote) -> int:
         """Return the size of an order: larger away from the best price, never below the least."""
-        worth = VALUE_FIRST * (1 + 0.35 * quote.rung) * self.chance.lognormvariate(0, 0.6)
-        worth = max(worth, 1.5 * float(self.market.min_notional))
-        return max(1, round(worth / (quote.price_ticks * self.tick) / self.lot))
+        value = VALUE_FIRST * (1 + 0.35 * quote.rung) * self.chance.lognormvariate(0, 0.6)
+        value = max(value / self.worth, 1.5 * float(self.market.min_notional))
+        return max(1, round(value / (quote.price_ticks * self.tick) / self.lot))
 
 
 class MarketMaker:
@@ -67,10 +75,16 @@ class MarketMaker:
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Quote until stop is set; raises what breaks the connection."""
+        prices: dict[str, Price] = {}
+        symbols = {market.symbol for market in self._markets}
         for market in self._markets:
             anchor = anchor_of(market.symbol)
             price = await self._client.last_price(market) or anchor
-            fair = FairPrice(self._chance, anchor=anchor, price=price)
+            prices[market.symbol] = FairPrice(self._chance, anchor=anchor, price=price)
+        for market in self._markets:
+            fair = prices[market.symbol]
+            if parts := parts_of(market.base, market.quote, symbols):
+                fair = CrossPrice(prices[parts[0]], prices[parts[1]])
             self._desks[market.symbol] = _Desk(market, fair, self._chance)
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(self._listen())

@@ -14,14 +14,14 @@ from random import Random
 from typing import Final
 
 from fondaco.robots.house_client import PASSING, HouseClient, Market, Refused, pause
-from fondaco.robots.simulated_price import anchor_of
+from fondaco.robots.simulated_price import anchor_of, worth_of
 
 __all__ = ["MomentumTrader", "NoiseTrader"]
 
 NOISE_PAUSE_S: Final = (0.35, 0.95)  # between two orders on an instrument
-NOISE_VALUE: Final = 4.8  # logarithm of an order's usual size in quote
+NOISE_VALUE: Final = 4.8  # logarithm of an order's usual size in dollars
 NOISE_VALUE_MAX: Final = 6_000.0
-NOISE_SCALE: Final = 150_000.0  # inventory, in quote, that makes the other side twice as likely
+NOISE_SCALE: Final = 150_000.0  # inventory, in dollars, that makes the other side twice as likely
 MOMENTUM_VALUE: Final = 1_500.0
 MOMENTUM_PAUSE_S: Final = 4.0  # between two orders on an instrument
 MOMENTUM_THRESHOLD: Final = 1.2e-4  # how far the quick average leads the slow one
@@ -44,7 +44,7 @@ class NoiseTrader:
 
     async def _trade_one(self, market: Market, stop: asyncio.Event) -> None:
         chance = self._chance
-        inventory = 0.0  # of the base, in quote at the price of each trade
+        inventory = 0.0  # of the base, in dollars at the price of each trade
         mood = 0.0  # one order follows another's direction for a while
         price = anchor_of(market.symbol)
         turn = 0
@@ -113,8 +113,8 @@ class MomentumTrader:
 
 
 async def take(client: HouseClient, market: Market, side: str, value: float, price: float) -> bool:
-    """Send a market order worth about `value` of the quote; returns whether it was taken."""
-    value = max(value, 1.2 * float(market.min_notional))
+    """Send a market order worth about `value` dollars; returns whether it was taken."""
+    value = max(value / worth_of(market.quote), 1.2 * float(market.min_notional))
     lots = math.ceil(value / price / float(market.lot_size))
     quantity = market.quantity_text(lots)
     try:
