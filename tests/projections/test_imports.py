@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fondaco.core import records
@@ -100,6 +101,21 @@ def test_a_rebuild_has_the_imported_files_again(tables: Renew, tmp_path: Path) -
     writer.apply_imports()
     writer.apply_events(defined(XRPETH) + packed.trade(1, 1) + packed.trade(2, 2), 2)
     assert dump() == before
+
+
+def test_imports_of_one_instrument_are_not_taken_for_trades_of_another(
+    tables: Renew, tmp_path: Path
+) -> None:
+    """A projector that begins again beside a neighbour's imported trades goes on at its own."""
+    neighbour = msgspec.structs.replace(XRPETH, number=XRPETH.number + 1, symbol="NEXT")
+    path = tmp_path / "next.csv"
+    path.write_text(LINES)
+    services.import_trades(path, data_dir=tmp_path, instrument=neighbour)
+    writer = Writer()
+    writer.apply_events(defined(XRPETH) + defined(neighbour) + packed.trade(1, 1), 1)
+    Writer().apply_events(packed.trade(2, 2), 2)
+    assert [row.trade_id for row in selectors.trades(XRPETH.number)] == [1, 2]
+    assert len(selectors.trades(neighbour.number)) == 3
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])

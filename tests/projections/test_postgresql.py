@@ -40,7 +40,7 @@ def _as_owner(command: list[str], folder: Path) -> None:
     assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def postgresql() -> Iterator[str]:
     """The URL of a private cluster on a Unix socket, gone afterwards."""
     if os.getuid() == 0:
@@ -155,3 +155,78 @@ def test_postgresql_holds_and_answers_the_same_as_sqlite(postgresql: str, tmp_pa
     theirs = _answers(tmp_path / "a", postgresql, "postgresql")
     assert not (tmp_path / "a" / "projections.sqlite3").exists()
     assert theirs == _answers(tmp_path / "b", "", "sqlite")
+
+
+_FOLLOWING = """
+import sys, warnings
+warnings.simplefilter("error")
+import django
+django.setup()
+from fondaco.link.blocking import Commit
+from fondaco.office.services import prepare_databases
+from fondaco.projections import projector, selectors
+from tests.projections import packed
+from tests.projections.conftest import dump
+
+prepare_databases()
+commits = [Commit(*each) for each in packed.history(400, seed=22)]
+last = commits[-1].last_seq
+
+class Source:
+    writer_seq = last
+    asked = False
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+    def is_set(self): return selectors.cursor().seq >= last
+    def send_cursor(self, seq): pass
+    def subscribe(self, from_seq, timeout_s):
+        self.left = [each for each in commits if each.last_seq >= from_seq]
+        return self
+    def next(self, timeout_s):
+        if not self.left:
+            return None
+        if len(self.left) < 200 and not Source.asked:
+            Source.asked = True
+            print("half", flush=True)
+            sys.stdin.readline()
+        return self.left.pop(0)
+
+source = Source()
+projector.run(source, source, linger_s=0)
+print(repr(dump()))
+"""
+
+
+def test_a_projector_survives_a_restart_of_postgresql(postgresql: str, tmp_path: Path) -> None:
+    """The server is restarted between two transactions: nothing is lost or doubled."""
+    found = []
+    for name, url in (("a", postgresql), ("b", "")):
+        environ = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
+            "FONDACO_SECRET_KEY": "a key for tests that guards nothing at all",
+            "FONDACO_DATA": str(tmp_path / name),
+            "FONDACO_DATABASE_URL": url,
+            "PYTHONPATH": os.pathsep.join(("src", ".")),
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-c", _FOLLOWING],
+            env=environ,
+            cwd=Path(__file__).resolve().parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "half\n"
+            if url:
+                folder = Path(url.rpartition("host=")[2])
+                restart = [_binary("pg_ctl"), "-D", str(folder / "data"), "-w", "-m", "fast"]
+                _as_owner([*restart, "-l", str(folder / "log"), "restart"], folder)
+            answer, said = process.communicate("go\n", timeout=START_S)
+        assert process.returncode == 0, said
+        assert ("the database can't be reached" in said) == bool(url)
+        found.append(answer)
+    assert found[0] == found[1]

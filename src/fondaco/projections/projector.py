@@ -1,8 +1,9 @@
 """The projector: follows the events of the writer and keeps the tables up with them.
 
 Promises: run() goes on from the cursor, applies what has arrived in one transaction, then tells
-the writer how far it is; a lost connection is made again. It ends when `stop` is set, and raises
-what can't be mended by waiting (events of another house, a second projector, a full disk).
+the writer how far it is; a lost connection, to the writer or to PostgreSQL, is made again. It ends
+when `stop` is set, and raises what can't be mended by waiting (events of another house, a second
+projector, a full disk).
 Gathering for a moment costs no reader anything: what the tables don't have yet is answered from
 memory at the edge.
 """
@@ -13,7 +14,10 @@ import logging
 import time
 from typing import Final, Protocol
 
+from django.db import InterfaceError, OperationalError, connections
+
 from fondaco.link.blocking import BlockingClient, ConnectionLost, Overloaded, Subscription
+from fondaco.projections.router import ALIAS
 from fondaco.projections.services import EventsMissing, Writer
 
 __all__ = ["Stop", "run"]
@@ -34,18 +38,30 @@ class Stop(Protocol):
 
 def run(client: BlockingClient, stop: Stop, *, linger_s: float = LINGER_S) -> None:
     """Project until `stop` is set. The tables must have been prepared (services.prepare)."""
-    writer = Writer()
-    writer.apply_imports()
     while not stop.is_set():
         try:
-            with client.subscribe(writer.seq + 1, timeout_s=CONNECT_S) as subscription:
-                _check(writer, subscription)
-                subscription.send_cursor(writer.seq)
-                while not stop.is_set():
-                    if _apply_arrived(writer, subscription, linger_s):
-                        subscription.send_cursor(writer.seq)
+            _follow(client, stop, linger_s)
         except (ConnectionLost, Overloaded) as error:
             logger.info("projector: %s", error)
+        except (OperationalError, InterfaceError) as error:
+            # A server may come back; a full disk under SQLite does not by waiting.
+            if connections[ALIAS].vendor == "sqlite":
+                raise
+            logger.warning("projector: the database can't be reached: %s", error)
+            connections[ALIAS].close()
+            time.sleep(POLL_S)
+
+
+def _follow(client: BlockingClient, stop: Stop, linger_s: float) -> None:
+    """Follow one subscription from the tables' own cursor."""
+    writer = Writer()
+    writer.apply_imports()
+    with client.subscribe(writer.seq + 1, timeout_s=CONNECT_S) as subscription:
+        _check(writer, subscription)
+        subscription.send_cursor(writer.seq)
+        while not stop.is_set():
+            if _apply_arrived(writer, subscription, linger_s):
+                subscription.send_cursor(writer.seq)
 
 
 def _check(writer: Writer, subscription: Subscription) -> None:

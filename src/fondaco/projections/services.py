@@ -22,7 +22,7 @@ from fondaco.core import records
 from fondaco.projections import decoding, imports, tables
 from fondaco.projections.decoding import Decoded, InstrumentTerms
 from fondaco.projections.imports import ImportFault, KeptFile
-from fondaco.projections.models import Cursor, ImportedFile, Instrument, Trade
+from fondaco.projections.models import TRADE_HALF, Cursor, ImportedFile, Instrument, Trade
 from fondaco.projections.router import ALIAS
 from fondaco.projections.tables import table_of
 
@@ -83,8 +83,7 @@ class Writer:
         for row in Instrument.objects.all():
             self._symbols[row.symbol] = row.number
             self._terms[row.number] = InstrumentTerms(row.base, row.quote, row.base_per_lot)
-        newest = Trade.objects.filter(trade_id__gt=0).values_list("instrument")
-        self._last_trade_ids = dict(newest.annotate(Max("trade_id")))
+        self._last_trade_ids = {number: _last_trade_id(number) for number in self._terms}
 
     def apply_events(self, events: bytes, last_seq: int) -> None:
         """Apply a run of whole commits that ends at last_seq; older events in it are skipped.
@@ -172,6 +171,13 @@ class Writer:
 
 def _newest(bodies: Sequence[_Body]) -> list[_Body]:
     return list({body.number: body for body in bodies}.values())
+
+
+def _last_trade_id(instrument: int) -> int:
+    """Return the instrument's last trade id in the tables, imported ones aside; 0 = none."""
+    first, end = decoding.trade_key(instrument, 1), decoding.trade_key(instrument + 1, -TRADE_HALF)
+    newest = Trade.objects.filter(id__gte=first, id__lt=end).order_by("-id")
+    return newest.values_list("trade_id", flat=True).first() or 0
 
 
 def _write_trades(cursor: CursorWrapper, rows: Sequence[tuple[int, ...]]) -> None:
