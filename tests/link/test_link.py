@@ -394,13 +394,13 @@ async def test_threads_share_a_blocking_client(house: House) -> None:
 
     def work(account: int) -> None:
         for _ in range(50):
-            if event(client.submit(deposit(account)))[1] != account:
-                wrong.append(account)
+            wrong.extend({event(client.submit(deposit(account)))[1]} - {account})
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
-    await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
     assert wrong == []
     assert house.sequencer.seq == 200
     client.close()
@@ -419,7 +419,7 @@ def test_frames_are_the_same_whatever_the_pieces(size: int) -> None:
     wanted = [(int(Frame.COMMAND), n, bytes([n % 251]) * (n * 7 % 300)) for n in range(100)]
     stream = b"".join(encode(*frame) for frame in wanted)
     reader = FrameReader(1 << 16)
-    found = []
-    for at in range(0, len(stream), size):
-        found += reader.feed(stream[at : at + size])
+    found = [
+        frame for at in range(0, len(stream), size) for frame in reader.feed(stream[at : at + size])
+    ]
     assert found == wanted

@@ -63,7 +63,8 @@ def verify(
         from fondaco.journal.verify import verify as verify_all
 
         console = Console(stderr=True)
-        with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console) as bar:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task("reading the journal")
             report = verify_all(
                 data,

@@ -61,7 +61,7 @@ def one_sentence() -> Iterator[None]:
         yield
     except (typer.Exit, typer.Abort, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the end of the command, never carried on
         status = status_of(error)
         if status is None:
             traceback.print_exc(file=sys.stderr)

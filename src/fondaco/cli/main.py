@@ -39,7 +39,7 @@ def _show_version(asked: bool) -> None:
 
 
 def _options(
-    show_version: Annotated[  # noqa: ARG001 - its callback answers
+    show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which.")
     ] = False,
 ) -> None:

@@ -149,7 +149,7 @@ class Parent:
     def _await(self, group: Sequence[Child], patience_s: float, heard: int) -> None:
         deadline = time.monotonic() + patience_s
         while any(child.is_running for child in group) and time.monotonic() < deadline:
-            if 0 <= heard and self._signals > max(heard, 1):
+            if heard >= 0 and self._signals > max(heard, 1):
                 return  # asked again: at once
             for key, _ in self._selector.select(GONE_S):
                 if isinstance(key.data, Child):

@@ -8,6 +8,7 @@ port; under a parent both are inherited.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -62,6 +63,9 @@ def run_writer_role(asked: Start) -> None:
 
 
 def run_edge_role(asked: Start) -> None:
+    import django
+
+    django.setup()
     from fondaco import asgi
     from fondaco.cli.serve import bind_soon
 
@@ -131,6 +135,7 @@ def migrate() -> None:
 
 def run_traders_role(asked: Start) -> None:
     """Trade as the demo's simulated members, over the public API, until told to stop."""
+    from fondaco.cli.welcome import is_ready
     from fondaco.robots import simulated
     from fondaco.robots.house_client import ApiKey
 
@@ -143,6 +148,11 @@ def run_traders_role(asked: Start) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
+        while not stop.is_set() and not await asyncio.to_thread(is_ready, asked.host, asked.port):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), POLL_S)
+        if stop.is_set():
+            return
         await simulated.run(f"http://{asked.host}:{asked.port}", keys, int(time.time()), stop)
 
     asyncio.run(trade())

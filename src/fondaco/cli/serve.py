@@ -92,6 +92,7 @@ def serve(
     data: DataOption,
     host: Annotated[str, typer.Option(help="The address to serve on.")] = "127.0.0.1",
     port: PortOption = 8000,
+    *,
     role: Annotated[Role, typer.Option(help="One role only, or all.")] = Role.ALL,
     is_demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
 ) -> None:

@@ -1,6 +1,6 @@
-"""Health and metrics of a process that serves no other HTTP: GET /health/live, /health/ready,
-/metrics, and nothing else.
+"""Health and metrics of a process that serves no other HTTP.
 
+GET /health/live, /health/ready and /metrics, and nothing else.
 Promises: an answer to a whole request of at most REQUEST_BYTES_MAX, then the connection ends. A
 process that serves this is ready: it begins when all is recovered.
 """

@@ -1,0 +1,292 @@
+"""The edge as a process: uvicorn, the gateway, and the office in threads behind it.
+
+Promises: until the house is prepared and the gateway has started every path answers 503, but
+/health/live; after that the gateway has its paths and the office all others. SIGTERM lets open
+requests finish for GRACE_S and ends with 0. The office runs in OFFICE_THREADS threads, so a page
+never holds up an order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from fondaco.gateway.app import Gateway
+from fondaco.house.declared import House
+from fondaco.link.client import WriterClient
+
+__all__ = ["Application", "application", "serve"]
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+GRACE_S: Final = 2  # for open requests at the end; with the rest well below the parent's patience
+POLL_S: Final = 0.02
+BACKLOG: Final = 2048
+OFFICE_THREADS: Final = 8
+OFFICE_BODY_BYTES_MAX: Final = 2 << 20  # forms and JSON; files have their own door
+LIVE: Final = "/health/live"
+WEBSOCKET_BYTES_MAX: Final = 1 << 16  # of one message that comes in
+
+
+def serve(
+    listener: socket.socket, *, address: Path, house: House, base_url: str, prepared: Path | None
+) -> None:
+    """Serve on a listening socket until SIGTERM."""
+    config = uvicorn.Config(
+        application(address=address, house=house, base_url=base_url, prepared=prepared),
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=WEBSOCKET_BYTES_MAX,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    Server(config).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends with 0 at SIGTERM: the usual one raises the signal again."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self.handle_exit)
+        yield
+
+
+def application(
+    *, address: Path, house: House, base_url: str, prepared: Path | None = None
+) -> Application:
+    """Return the edge of the house whose writer listens at `address`.
+
+    `prepared` is a file that stands as soon as the tables and members are there; without it the
+    tables are looked at.
+    """
+    return Application(address=address, house=house, base_url=base_url, prepared=prepared)
+
+
+class Application:
+    """The ASGI application: a small front that starts what is behind it."""
+
+    def __init__(
+        self, *, address: Path, house: House, base_url: str, prepared: Path | None
+    ) -> None:
+        self._address = address
+        self._house = house
+        self._base_url = base_url
+        self._prepared = prepared
+        self._writer = WriterClient()
+        self._gateway: Gateway | None = None
+        self._office: Office | None = None
+        self._failure: BaseException | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._gateway is None or self._office is None:
+            await not_ready(scope, send)
+        elif self._gateway.handles(scope):
+            await self._gateway(scope, receive, send)
+        else:
+            await self._office(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        starting = asyncio.get_running_loop().create_task(self._start(), name="start")
+        starting.add_done_callback(self._started)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        starting.cancel()
+        await asyncio.wait({starting})
+        if self._gateway is not None:
+            await self._gateway.stop()
+        if self._office is not None:
+            self._office.close()
+        await self._writer.close()
+        if self._failure is not None:
+            await send({"type": "lifespan.shutdown.failed", "message": str(self._failure)})
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        await self._writer.connect(self._address, role="edge")
+        while not await asyncio.to_thread(self._is_prepared):  # noqa: ASYNC110 - as said below
+            await asyncio.sleep(POLL_S)  # another process makes it
+        from fondaco.office.wsgi import application as office
+
+        gateway = Gateway(self._writer, self._house, base_url=self._base_url)
+        await gateway.start()
+        self._office = Office(office)
+        self._gateway = gateway
+
+    def _is_prepared(self) -> bool:
+        if self._prepared is not None:
+            return self._prepared.exists()
+        return not missing_migrations()
+
+    def _started(self, starting: asyncio.Task[None]) -> None:
+        """End the process if the start failed: the parent starts another, and says why."""
+        if starting.cancelled():
+            return
+        self._failure = starting.exception()
+        if self._failure is not None:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def missing_migrations() -> bool:
+    """Return whether the tables still lack something that a worker will make."""
+    from django.db import OperationalError, connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    for alias in ("default", "projections"):
+        try:
+            executor = MigrationExecutor(connections[alias])
+        except OperationalError:
+            return True
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return True
+    return False
+
+
+async def not_ready(scope: Scope, send: Send) -> None:
+    """Answer 503 while the house starts; alive it is."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})
+    elif scope["path"].rstrip("/") == LIVE:
+        await answer(send, 200, b"ok\n")
+    else:
+        await answer(send, 503, b"the house is starting\n", (b"retry-after", b"1"))
+
+
+async def answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    """Send one short text."""
+    all_headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": all_headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Office:
+    """A WSGI application behind ASGI: whole body in, whole answer out, in a thread.
+
+    Unlike asgiref's bridge it closes what the application returns (Django's end-of-request work
+    hangs on that) and isn't held to one thread.
+    """
+
+    def __init__(self, wsgi: Callable[..., Iterable[bytes]]) -> None:
+        self._wsgi = wsgi
+        self._threads = ThreadPoolExecutor(OFFICE_THREADS, thread_name_prefix="office")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        body = await whole_body(receive)
+        if body is None:
+            await answer(send, 413, b"the body is too large; at most 2 MiB here\n")
+            return
+        loop = asyncio.get_running_loop()
+        status, headers, content = await loop.run_in_executor(
+            self._threads, self._call, environ_of(scope, body)
+        )
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    def _call(self, environ: dict[str, Any]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        started: list[tuple[int, list[tuple[bytes, bytes]]]] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: object = None
+        ) -> Callable[[bytes], None]:
+            del exc_info
+            encoded = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+            ]
+            started.append((int(status.split(" ", 1)[0]), encoded))
+            return written.append
+
+        written: list[bytes] = []
+        result = self._wsgi(environ, start_response)
+        try:
+            content = b"".join([*written, *result])
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        status, headers = started[-1]
+        return status, headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else content
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def whole_body(receive: Receive) -> bytes | None:
+    """Return the request's body, or None if it is over the limit."""
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(pieces)
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > OFFICE_BODY_BYTES_MAX:
+            return None
+        pieces.append(piece)
+        if not message.get("more_body"):
+            return b"".join(pieces)
+
+
+def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
+    """Return the WSGI environment of a request (PEP 3333)."""
+    host, port = scope.get("server") or ("127.0.0.1", 80)
+    found: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or 80),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    if scope.get("client"):
+        found["REMOTE_ADDR"] = scope["client"][0]
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if "_" in name:
+            continue  # X_Forwarded_For would pass for X-Forwarded-For
+        key = name.upper().replace("-", "_")
+        if key not in {"CONTENT_LENGTH", "CONTENT_TYPE"}:
+            key = f"HTTP_{key}"
+        joint = "; " if key == "HTTP_COOKIE" else ","
+        found[key] = f"{found[key]}{joint}{value}" if key in found else value
+    found["CONTENT_LENGTH"] = str(len(body))
+    return found
