@@ -290,10 +290,10 @@ class Gateway:
                 raise not_executed()
             if path.rstrip("/") == "/ws-api/v3":
                 await self._ws_api.serve(scope, receive, send)
-            elif path == "/stream" or path == "/ws" or path.startswith(("/ws/", "/stream/")):
+            elif path in {"/stream", "/ws"} or path.startswith(("/ws/", "/stream/")):
                 await self._streams.serve(scope, receive, send)
             else:
-                raise Fault(-1, f"There is no WebSocket at {path[:100]}.", status=404)
+                _no_websocket(path)
         except Fault as fault:
             content = fault.body()
             headers = [JSON, (b"content-length", b"%d" % len(content)), *fault.headers]
@@ -344,6 +344,10 @@ def _nothing_here(methods: dict[str, Route] | None) -> tuple[int, bytes, Headers
         return 404, b'{"code":-1,"msg":"There is nothing at this path."}', []
     allowed = ", ".join(sorted(methods)).encode()
     return 405, b'{"code":-1,"msg":"Allowed here: %s"}' % allowed, [(b"allow", allowed)]
+
+
+def _no_websocket(path: str) -> None:
+    raise Fault(-1, f"There is no WebSocket at {path[:100]}.", status=404)
 
 
 def _origin(url: str) -> str:

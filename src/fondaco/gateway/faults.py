@@ -71,8 +71,10 @@ OVERLOADED: Final = (
 )
 UNKNOWN_OUTCOME: Final = (
     -1007,
-    "Timeout waiting for response from backend server. "
-    "Send status unknown; execution status unknown.",
+    (
+        "Timeout waiting for response from backend server. "
+        "Send status unknown; execution status unknown."
+    ),
 )
 BAD_KEY_FORMAT: Final = (-2014, "API-key format invalid.")
 BAD_KEY: Final = (-2015, "Invalid API-key, IP, or permissions for action.")

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from fondaco.core.records import (
+    ASSET_TOTAL_MAX,
     AssetBody,
     Event,
     InstrumentBody,
@@ -46,7 +47,19 @@ class Asset:
 class Instrument:
     """One instrument with the scales of its prices, quantities and amounts."""
 
-    __slots__ = ("base", "body", "lot", "number", "quote", "status_text", "symbol", "tick")
+    __slots__ = (
+        "base",
+        "body",
+        "lot",
+        "lots_max",
+        "notional_max",
+        "number",
+        "quote",
+        "status_text",
+        "symbol",
+        "tick",
+        "ticks_max",
+    )
 
     def __init__(self, body: InstrumentBody, assets: dict[int, Asset]) -> None:
         self.body = body
@@ -56,6 +69,10 @@ class Instrument:
         self.quote = assets[body.quote]
         self.tick = Step(body.tick_size)
         self.lot = Step(body.lot_size)
+        # The core's own bounds where the definition names none: clients read 0 as a limit.
+        self.ticks_max = body.price_ticks_max or ASSET_TOTAL_MAX // body.quote_per_lot_tick
+        self.lots_max = body.quantity_lots_max or ASSET_TOTAL_MAX // body.base_per_lot
+        self.notional_max = body.max_notional or ASSET_TOTAL_MAX
         self.status_text = _STATUS[InstrumentStatus(body.status)]
 
     @property

@@ -251,7 +251,7 @@ def describe(instrument: Instrument) -> dict[str, object]:
     body, tick, lot = instrument.body, instrument.tick, instrument.lot
     sizes = {
         "minQty": lot.text(body.quantity_lots_min),
-        "maxQty": lot.text(body.quantity_lots_max),
+        "maxQty": lot.text(instrument.lots_max),
         "stepSize": lot.text(1),
     }
     return {
@@ -280,7 +280,7 @@ def describe(instrument: Instrument) -> dict[str, object]:
             {
                 "filterType": "PRICE_FILTER",
                 "minPrice": tick.text(body.price_ticks_min),
-                "maxPrice": tick.text(body.price_ticks_max),
+                "maxPrice": tick.text(instrument.ticks_max),
                 "tickSize": tick.text(1),
             },
             {"filterType": "LOT_SIZE", **sizes},
@@ -289,7 +289,7 @@ def describe(instrument: Instrument) -> dict[str, object]:
                 "filterType": "NOTIONAL",
                 "minNotional": instrument.quote.text(body.min_notional),
                 "applyMinToMarket": True,
-                "maxNotional": instrument.quote.text(body.max_notional),
+                "maxNotional": instrument.quote.text(instrument.notional_max),
                 "applyMaxToMarket": bool(body.max_notional),
                 "avgPriceMins": 0,
             },

@@ -6,12 +6,13 @@ test clock moves only in a house whose file asks for it. Health says why it is n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from fondaco.core.records import Query, pack, split, unpack
@@ -21,7 +22,7 @@ from fondaco.gateway.faults import Fault
 __all__ = ["Counters", "Native", "plain_text"]
 
 ADVANCE_S_MAX: Final = 400 * 86_400  # a year of tests in one step is enough
-SOCKETS: Final = ("members", "fees", "rounding", "inventory", "world")
+HOLDERS: Final = ("members", "fees", "rounding", "inventory", "world")
 
 
 class Counters:
@@ -63,7 +64,7 @@ class Native:
             asset = assets.get(words["asset"])
             if asset is None:
                 continue
-            parts = {name: words[name] for name in SOCKETS}
+            parts = {name: words[name] for name in HOLDERS}
             parts["sum"] = sum(parts.values())
             found[asset.code] = {
                 name: plain_text(units, asset.decimals) for name, units in parts.items()
@@ -97,7 +98,7 @@ class _EdgeCollector(Collector):
         self._counters = counters
         self._why_not_ready = why_not_ready
 
-    def collect(self):  # type: ignore[no-untyped-def]
+    def collect(self) -> Iterator[Metric]:
         """Yield the numbers as they are now."""
         requests = CounterMetricFamily(
             "fondaco_edge_requests", "Requests answered", labels=["route", "status"]

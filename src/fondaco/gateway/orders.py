@@ -26,11 +26,12 @@ from fondaco.core.records import (
     TimeInForce,
 )
 from fondaco.gateway import faults
+from fondaco.gateway.auth import Caller
 from fondaco.gateway.call import Call
 from fondaco.gateway.edge import Market
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.instruments import Instrument
-from fondaco.gateway.numbers import Finer
+from fondaco.gateway.numbers import Finer, split_number
 from fondaco.gateway.overlay import OrderState, unpack_fill
 from fondaco.projections.selectors import OrderRow
 
@@ -84,7 +85,7 @@ class NewOrder(NamedTuple):
     reply_type: str  # ACK, RESULT or FULL
 
 
-def new_order(call: Call, market: Market, account: int, key: int) -> NewOrder:
+def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
     """Read the parameters of an order. Raises Fault."""
     get = call.parameters.get
     instrument = market.instrument
@@ -119,8 +120,8 @@ def new_order(call: Call, market: Market, account: int, key: int) -> NewOrder:
         _NEW_HEAD,
         0,
         0,
-        account,
-        key,
+        caller.account,
+        caller.key,
         instrument.number,
         side,
         order_type,
@@ -169,8 +170,6 @@ def _market_size(call: Call, instrument: Instrument) -> tuple[int, int]:
 
 
 def _quote_units(text: str, instrument: Instrument) -> int:
-    from fondaco.gateway.numbers import split_number
-
     parts = split_number(text)
     if parts is None:
         raise faults.bad_characters("quoteOrderQty")
@@ -219,15 +218,15 @@ def own_id(text: str) -> int:
 
 
 def cancel_record(
-    account: int,
-    key: int,
+    caller: Caller,
     instrument: int,
+    *,
     order_id: int,
     words: Sequence[int],
     cancel_words: Sequence[int],
 ) -> bytes:
     return _CANCEL.pack(
-        _CANCEL_HEAD, 0, 0, account, key, instrument, order_id, *words, *cancel_words
+        _CANCEL_HEAD, 0, 0, caller.account, caller.key, instrument, order_id, *words, *cancel_words
     )
 
 

@@ -143,7 +143,7 @@ class Overlay:
     # ---- reading
 
     def states(self, account: int) -> Iterator[OrderState]:
-        """Yield the states of an account's orders, oldest first; the last of an order is its now."""
+        """Yield the states of an account's orders, oldest first: the last of an order counts."""
         for records, offset in self._places(account):
             yield OrderState.at(records, offset)
 

@@ -68,7 +68,7 @@ class Trading:
         edge = self._edge
         caller = call.who
         market = edge.market_of(call.parameters.get("symbol") or _no_symbol())
-        order = new_order(call, market, caller.account, caller.key)
+        order = new_order(call, market, caller)
         self._count(caller)
         events = await edge.submit(order.record)
         return new_order_reply(events, market.instrument, order)
@@ -77,7 +77,7 @@ class Trading:
         """Check everything that does not need the book or the balance; nothing is sent."""
         caller = call.who
         market = self._edge.market_of(call.need("symbol"))
-        check_filters(new_order(call, market, caller.account, caller.key), market.instrument)
+        check_filters(new_order(call, market, caller), market.instrument)
         return b"{}"
 
     def _count(self, caller: Caller) -> None:
@@ -101,7 +101,11 @@ class Trading:
         for number, words in targets:
             events = await self._edge.submit(
                 cancel_record(
-                    caller.account, caller.key, instrument.number, number, words, cancel_words
+                    caller,
+                    instrument.number,
+                    order_id=number,
+                    words=words,
+                    cancel_words=cancel_words,
                 )
             )
             refusal = refusal_in(events)
@@ -334,13 +338,11 @@ def check_filters(order: NewOrder, instrument: Instrument) -> None:
     if body.status != InstrumentStatus.TRADING:
         raise Fault(*faults.MARKET_CLOSED)
     if words["order_type"] != OrderType.MARKET and not (
-        body.price_ticks_min <= price <= (body.price_ticks_max or price)
+        body.price_ticks_min <= price <= instrument.ticks_max
     ):
         raise Fault(*faults.PRICE_FILTER)
-    if lots and not body.quantity_lots_min <= lots <= (body.quantity_lots_max or lots):
+    if lots and not body.quantity_lots_min <= lots <= instrument.lots_max:
         raise Fault(*faults.LOT_SIZE)
     notional = price * lots * body.quote_per_lot_tick or words["quote_quantity"]
-    if notional and (
-        notional < body.min_notional or (body.max_notional and notional > body.max_notional)
-    ):
+    if notional and not body.min_notional <= notional <= instrument.notional_max:
         raise Fault(*faults.NOTIONAL)
