@@ -43,11 +43,13 @@ def _has_fuse() -> bool:
 # What a test may ask for by @pytest.mark.needs("redis", ...), and whether this machine has it.
 SERVERS: dict[str, Callable[[], bool]] = {
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
+    "curl": _program("curl"),
     "fuse": _has_fuse,
     "gcc": _program("gcc"),
     "haproxy": lambda: bool(shutil.which("haproxy")) or Path("/usr/sbin/haproxy").exists(),
     "mosquitto": lambda: bool(shutil.which("mosquitto")) or Path("/usr/sbin/mosquitto").exists(),
     "node": _program("node"),
+    "openssl": _program("openssl"),
     "postgresql": _has_postgresql,
     "redis": _program("redis-server"),
 }
@@ -57,8 +59,6 @@ def core_build() -> str:
     """Return "compiled" or "pure": which build of the core `import fondaco.core` gives."""
     from fondaco import core
 
-    if not hasattr(core, "COMPILED"):  # until the core is there
-        return "pure" if PURE else "compiled"
     return "compiled" if core.COMPILED else "pure"
 
 

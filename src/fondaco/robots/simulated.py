@@ -34,7 +34,7 @@ __all__ = ["ROLES", "run", "write_history"]
 # frees these keys of order limits (order_limit_10s = 0, order_limit_1d = 0) and gives each about
 # 200 million dollars of every asset that is traded.
 ROLES: Final = ("maker", "noise", "momentum")
-BACK_OFF_S_MAX: Final = 15.0
+BACK_OFF_S_MAX: Final = 3.0
 STOP_S_MAX: Final = 1.0  # for requests under way when the traders are told to stop
 
 _log = structlog.get_logger(__name__)
@@ -73,7 +73,8 @@ async def _keep_trading(
             if any(refusal.status == HTTPStatus.UNAUTHORIZED for refusal in refusals):
                 raise
             wait_s = max(refusal.retry_after_s for refusal in refusals)
-            await _log.awarning("demo trader refused", role=role, error=str(refusals[0]))
+            if wait_s or refusals[0].status != HTTPStatus.SERVICE_UNAVAILABLE:  # 503: starting
+                await _log.awarning("demo trader refused", role=role, error=str(refusals[0]))
         except* _BROKEN as group:
             first = next(_leaves(group))
             await _log.awarning("demo trader reconnects", role=role, error=repr(first))

@@ -1,0 +1,108 @@
+"""The README's examples, taken out of it and run against a demo house as it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+START_S_MAX = 120  # on a busy machine
+EXAMPLE_S_MAX = 120
+
+
+def example(language: str, mark: str) -> str:
+    """Return the code block of a language that holds the mark."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    [found] = [block for block in blocks if mark in block]
+    return str(found)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def has_a_market(base: str) -> bool:
+    """Return whether the house answers and its first book has both sides."""
+    try:
+        with urllib.request.urlopen(f"{base}/api/v3/depth?symbol=BTCUSDT", timeout=2) as answer:
+            depth = json.load(answer)
+    except OSError:
+        return False
+    return len(depth["bids"]) > 10 and len(depth["asks"]) > 10
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running demo house; its address."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("demo")
+    said = (folder / "said.txt").open("w")
+    house = subprocess.Popen(
+        [
+            sys.executable, "-m", "fondaco", "demo",
+            "--port", str(port), "--data", str(folder / "data"),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=said,
+        cwd=ROOT,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + START_S_MAX
+        while not has_a_market(f"http://127.0.0.1:{port}"):
+            assert house.poll() is None, Path(said.name).read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, Path(said.name).read_text(encoding="utf-8")
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        house.terminate()
+        status = house.wait(timeout=20)
+        said.close()
+    assert status == 0
+
+
+@pytest.mark.needs("curl", "openssl")
+def test_the_curl_example_buys(base: str) -> None:
+    """The curl example's market order is filled for about 100 USDT."""
+    script = example("sh", "openssl").replace("http://127.0.0.1:8000", base)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=EXAMPLE_S_MAX,
+    )
+    order = json.loads(done.stdout)
+    assert order["status"] == "FILLED", order
+    assert 95 < float(order["cummulativeQuoteQty"]) <= 100
+
+
+def test_the_ccxt_example_places_and_cancels(base: str) -> None:
+    """The ccxt example rests an order, shows it, cancels it, and shows the balance."""
+    script = example("python", "import ccxt").replace("http://127.0.0.1:8000", base)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=EXAMPLE_S_MAX,
+    )
+    assert done.returncode == 0, done.stderr
+    orders, balance = done.stdout.strip().splitlines()
+    assert "'price': 50000.0" in orders
+    assert "'used': 0.0" in balance
