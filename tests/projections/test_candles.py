@@ -274,3 +274,20 @@ def test_aggregates_are_trades_of_one_taker_at_one_price(tables: Renew) -> None:
         paged += page
         next_id = page[-1].first_trade_id + 1
     assert paged == every
+
+
+@pytest.mark.parametrize("name", ["5m", "4h", "3d", "1w"])
+def test_volumes_that_pass_an_integer_stop_at_the_largest(tables: Renew, name: str) -> None:
+    """Turnover may exceed an asset's total: folded bars keep 2**63 - 1 and no request fails."""
+    writer = Writer()
+    writer.apply_events(packed.definitions(), 1)
+    start = INTERVALS[name].start_of(packed.NOON_US)
+    most = (1 << 62) - 1
+    for place in range(3):
+        moment = start + place * MINUTE_US
+        writer.apply_events(
+            packed.trade(place + 2, place + 1, time_us=moment, quote_amount=most), place + 2
+        )
+    (bar,) = candles.stored(packed.BTCUSDT, INTERVALS[name], start_us=0, end_us=1 << 60)
+    assert bar.volume_quote == bars.VOLUME_MAX
+    assert (bar.start_us, bar.trades, bar.volume_lots) == (start, 3, 9)
