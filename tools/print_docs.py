@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
-import click
 import typer
+from typer.testing import CliRunner
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 WIDTH: Final = 96
@@ -21,26 +20,27 @@ PRINTED: Final = "printed by `python tools/print_docs.py`; edit the source, not 
 
 def command_line() -> str:
     """Return docs/command-line.md: the help of every command."""
-    os.environ["COLUMNS"] = str(WIDTH)
-    from fondaco.cli.main import app
+    from fondaco.cli.main import build_app
 
+    app = build_app()
     parts = [f"# The command line\n\n<!-- {PRINTED} -->\n"]
-    for path, command in _commands(typer.main.get_command(app), "fondaco"):
-        context = click.Context(
-            command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH
-        )
-        text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
-        parts.append(f"## {path}\n\n```\n{text}\n```\n")
+    for path in [[], *_paths(app)]:
+        asked = CliRunner().invoke(app, [*path, "--help"], terminal_width=WIDTH, color=False)
+        text = "\n".join(line.rstrip() for line in asked.output.strip().splitlines())
+        parts.append(f"## {' '.join(['fondaco', *path])}\n\n```\n{text}\n```\n")
     return "\n".join(parts)
 
 
-def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        for name in command.commands:
-            child = command.commands[name]
-            if not child.hidden:
-                yield from _commands(child, f"{path} {name}")
+def _paths(app: typer.Typer) -> Iterator[list[str]]:
+    """Yield every command as the words that call it."""
+    for command in app.registered_commands:
+        called = getattr(command.callback, "__name__", "")
+        if not command.hidden:
+            yield [command.name or called.replace("_", "-")]
+    for group in app.registered_groups:
+        if group.name and group.typer_instance:
+            yield [group.name]
+            yield from ([group.name, *path] for path in _paths(group.typer_instance))
 
 
 def records() -> str:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from typer import Typer
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 from fondaco import core
 from fondaco.cli import replay as replay_module
 from fondaco.cli.replay import Fill, Replayed, TapeRefused, replay
-from fondaco.cli.tape import TapeError, read_rows
+from fondaco.cli.tape import TapeError, open_text, read_rows
 
 GOLDEN = "l3/cme_esh4_part1.tape.csv.xz"
 GOLDEN_FILLS = "l3/cme_esh4_part1.fills.csv.xz"
@@ -108,6 +109,17 @@ def test_both_builds_end_in_the_same_state(shared_data: Path) -> None:
     assert len(seen) == 1
 
 
+class Message(NamedTuple):
+    """A line of a LOBSTER message file; side is the resting order's, 1 buys."""
+
+    time: str
+    kind: int
+    identity: int
+    size: int
+    price: int
+    side: int
+
+
 def lobster_tape(shared_data: Path) -> tuple[list[str], dict[int, list[tuple[int, int, int]]]]:
     """Return the rows of the LOBSTER sample and what each aggressive row must fill.
 
@@ -118,7 +130,7 @@ def lobster_tape(shared_data: Path) -> tuple[list[str], dict[int, list[tuple[int
     """
     path = shared_data / "l3" / "lobster_AAPL_2012-06-21_message_10.csv"
     with path.open(newline="") as file:
-        messages = [(time, *map(int, rest)) for time, *rest in csv.reader(file)]
+        messages = [Message(row[0], *map(int, row[1:])) for row in csv.reader(file)]
     added = {identity for _, kind, identity, *_ in messages if kind == 1}
     before: dict[int, tuple[int, int, int]] = {}
     for _, kind, identity, size, price, side in messages:
@@ -251,5 +263,5 @@ def test_fills_are_compressed_by_their_name(tmp_path: Path, suffix: str) -> None
     assert status == 0, err
     magic = {".csv": b"n,k,", ".csv.gz": b"\x1f\x8b", ".csv.xz": b"\xfd7zXZ"}[suffix]
     assert out.read_bytes().startswith(magic)
-    with replay_module.open_text(out, "r") as file:
+    with open_text(out, "r") as file:
         assert file.read() == "n,k,maker_id,price,qty\n1,0,1,100,2\n"
