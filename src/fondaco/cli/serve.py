@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import enum
 import os
+import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,7 +19,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from fondaco.cli import guard, welcome
+from fondaco.cli import welcome
 from fondaco.cli.children import Child
 from fondaco.cli.faults import Misconfigured, one_sentence
 from fondaco.cli.parent import Parent
@@ -97,6 +99,7 @@ def serve(
     is_demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
 ) -> None:
     """Serve a house, in the foreground, until SIGTERM or Ctrl-C."""
+    leave_at_once()
     with one_sentence():
         asked = Start(
             house_path=house,
@@ -119,6 +122,7 @@ def demo(
     data: DataOption = Path("var/demo"),
 ) -> None:
     """Open the demo house: a live market with simulated traders, on this machine only."""
+    leave_at_once()
     with one_sentence():
         data_dir = data.absolute()
         asked = Start(
@@ -211,6 +215,8 @@ def bind_soon(host: str, port: int) -> socket.socket:
         time.sleep(RETRY_S)
 
 
-def is_child() -> bool:
-    """Return whether a parent holds lock and port for this process."""
-    return guard.is_guarded()
+def leave_at_once() -> None:
+    """Have SIGTERM end this process with 0 until something that must be ended has begun."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
