@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from pathlib import Path
 
@@ -266,6 +267,26 @@ def test_one_bad_slot_of_the_watermark_loses_nothing(tmp_path: Path) -> None:
         log = a_log(directory)
         assert payloads(log) == written
         log.close()
+
+
+@pytest.mark.parametrize("slot", [0, 4096])
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5, 6])
+def test_a_start_that_fails_never_tears_the_only_whole_slot(
+    tmp_path: Path, slot: int, at: int
+) -> None:
+    """One slot torn by a power cut, then a write of the recovery tears: the next start goes."""
+    directory = tmp_path / "journal"
+    written = filled(directory, 4)
+    ruined = bytearray((directory / "watermark").read_bytes())
+    ruined[slot : slot + 96] = b"\xff" * 96
+    (directory / "watermark").write_bytes(ruined)
+    log = FileLog(str(directory), FaultyDisk("pwrite", at=at))
+    with contextlib.suppress(Halted):
+        log.open()
+    log.close()
+    log = a_log(directory)
+    assert payloads(log) == written
+    log.close()
 
 
 def test_a_segment_whose_creation_was_cut_short_is_made_again(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fondaco.core.records import HEAD_BYTES, Event, split, unpack
+from fondaco.journal.disk import OsDisk
 from fondaco.journal.faults import (
     ForeignJournal,
     Halted,
@@ -110,6 +111,32 @@ def test_a_torn_event_log_is_completed_from_the_journal(tmp_path: Path, cut: int
     path.write_bytes(path.read_bytes()[:-cut])
     house = open_house(data)
     assert [batch.payload for batch in house.events.read_from(1)] == events
+    house.close()
+
+
+def test_events_that_a_failed_sync_left_in_the_cache_are_written_again(tmp_path: Path) -> None:
+    """All events after the newest snapshot: the next sync then finds them."""
+    data = tmp_path / "data"
+    house = open_house(data, snapshot_every=10**9)
+    grow(house, 200)
+    house.snapshot(wait=True)
+    grow(house, 200)
+    kill(house)
+    written: dict[int, int] = {}
+
+    class Watching(OsDisk):
+        def pwrite(self, handle: int, payload: bytes | bytearray | memoryview, offset: int) -> int:
+            if "/events/" in str(Path(f"/proc/self/fd/{handle}").readlink()):
+                written[offset] = len(payload)
+            return super().pwrite(handle, payload, offset)
+
+    house = open_house(data, disk=Watching())
+    ((offset, length),) = written.items()
+    path = max((data / "events").iterdir())
+    assert offset + length == path.stat().st_size
+    first_after = next(iter(house.events.read_from(601)))
+    assert first_after.payload in path.read_bytes()[offset:]
+    assert house.events.dirty
     house.close()
 
 

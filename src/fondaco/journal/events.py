@@ -72,15 +72,23 @@ class EventLog:
 
     # ---- recovery
 
-    def recover(self, house: bytes) -> int:
-        """Find the end, cut what isn't whole, and return the last seq (0: empty)."""
+    def recover(self, house: bytes, settled_seq: int = 0) -> int:
+        """Find the end, cut what isn't whole, and return the last seq (0: empty).
+
+        settled_seq is known to be durable, by a snapshot. What is after it may stand in the page
+        cache only, and after a failed sync the kernel may hold it clean but unwritten: so it is
+        written again, the same bytes to the same place, for the next sync to find.
+        """
         self.house = house
         try:
-            return self._recover()
+            self._recover()
+            if self._seq > settled_seq:
+                self._settle(settled_seq)
+            return self._seq
         except OSError as error:
             raise self._halt(error, f"reading the events in {self.directory}") from error
 
-    def _recover(self) -> int:
+    def _recover(self) -> None:
         disk = self._disk
         if disk.make_directory(self.directory):
             disk.fsync_directory(os.path.dirname(os.path.abspath(self.directory)))
@@ -89,7 +97,14 @@ class EventLog:
             disk.remove(self._path)
             disk.fsync_directory(self.directory)
             self._segments.pop()
-        return self._seq
+
+    def _settle(self, settled_seq: int) -> None:
+        seqs, offsets = self._index[self._segments[-1]]
+        at = bisect_right(seqs, settled_seq) - 1
+        start = offsets[at] if at > 0 else 0
+        unsure = read_all(self._disk, self._handle, self._offset - start, start)
+        write_all(self._disk, self._handle, unsure, start)
+        self.dirty = True
 
     def _take_last(self, first_seq: int) -> bool:
         """Open the last segment and find its last whole record; False if its head isn't whole."""

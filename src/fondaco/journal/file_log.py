@@ -101,6 +101,7 @@ class FileLog:
                 disk.fsync_directory(os.path.dirname(os.path.abspath(self.directory)))
             segments = list_segments(disk, self.directory, besides=(WATERMARK,))
             watermark = self._open_watermark(segments)
+            watermark.settle()
             if segments:
                 self._settle(segments[-1], watermark.mark)
         except OSError as error:

@@ -138,8 +138,9 @@ class _Opening:
         self._refuse_orphans()
         self.log.prepare()
         self.snapshots.prepare()
-        events_seq = self.events.recover(self.log.house)
-        snapshot = self._choose(events_seq)
+        newest = next(self.snapshots.whole(self.log.house), None)
+        events_seq = self.events.recover(self.log.house, newest.seq if newest else 0)
+        snapshot = self._choose(newest, events_seq)
         from_seq = 1
         if snapshot is not None:
             self._load(snapshot)
@@ -167,12 +168,12 @@ class _Opening:
                 "copy, or empty the data directory to begin a new house",
             )
 
-    def _choose(self, events_seq: int) -> Snapshot | None:
+    def _choose(self, newest: Snapshot | None, events_seq: int) -> Snapshot | None:
         """Return the newest snapshot that lets the event log be whole; None = from the start."""
+        if newest is not None and newest.seq <= events_seq:
+            return newest
         first = self.log.first_seq()
-        newest = None
-        for snapshot in self.snapshots.whole(self.log.house):
-            newest = newest or snapshot
+        for snapshot in self.snapshots.whole(self.log.house) if newest is not None else ():
             if snapshot.seq <= events_seq:
                 return snapshot
         if first > 1:

@@ -79,9 +79,17 @@ class Watermark:
         if not whole:
             disk.close(handle)
             raise JournalDamaged(path, 0, 0, f"the watermark is damaged; {VERIFY}")
-        # The newer slot may not be durable yet: it is the one to write again first.
         generation, house, mark = max(whole)
         return cls(disk, handle, house, generation=generation, mark=mark)
+
+    def settle(self) -> None:
+        """After open(): make the slot that was read durable, and turn to the other one.
+
+        It may stand in the page cache only. It is written again as it is, so that a cut in the
+        middle leaves it as it was: it may be the only whole one.
+        """
+        self.write(self.mark)
+        self.sync()
 
     def write(self, mark: Mark) -> None:
         """Write the mark without a sync; it must be durable already."""
