@@ -30,10 +30,9 @@ help:
 	@echo "make web       rebuild the terminal into the package (needs Node)"
 	@echo "make lock      pin the dependencies anew · make build  a wheel in dist/ · make clean"
 
-# The core's room says how the core is built and proved, the web's how the page is.
+# The core's room says how the core is built, the web's how the page is.
 -include build.mk
 -include web.mk
--include prove.mk
 
 # ---- setup
 
@@ -70,9 +69,10 @@ run: setup
 	$(BIN)/fondaco demo --data var/demo $(ARGS)
 
 # The core's tests run on both builds; the whole suite runs on the compiled one, last.
+CORE_TESTS := tests/core tests/property
 test: setup
 	@echo "== the core's tests on the pure build"
-	FONDACO_PURE=1 $(PYTEST) tests/core -q -p no:cacheprovider
+	FONDACO_PURE=1 $(PYTEST) $(CORE_TESTS) -q -p no:cacheprovider
 	@echo "== all tests on the compiled build"
 	$(PYTEST) $(ARGS)
 
