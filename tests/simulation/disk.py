@@ -6,7 +6,8 @@ sector written since the last sync survives, or not, or survives half, or with a
 each unsynced name survives or not; what was synced survives whole.
 
 Promises: the same seed gives the same faults at the same calls; every fault that really fired is
-counted by name in `fired`. Not modelled: rot of synced bytes (tests flip those by flip_durable).
+counted by name in `fired`. Not modelled: rot of synced bytes (tests flip those by flip_durable), and
+a drive that spoils a sector while the same bytes are written over it.
 """
 
 from __future__ import annotations
@@ -242,6 +243,17 @@ class SimulatedDisk:
         """Return what of a file would survive the worst power cut now."""
         return bytes(self._names[path].platter)
 
+    def content(self, path: str) -> bytes:
+        """Return a file as any process sees it now."""
+        return bytes(self._names[path].cache)
+
+    def restore(self, path: str, content: bytes) -> None:
+        """Put a file's content in place, durably: the operator's hand."""
+        file = self._names.setdefault(path, _File())
+        self._durable_names[path] = file
+        file.cache[:] = file.platter[:] = content
+        file.pending.clear()
+
     def paths(self) -> list[str]:
         """Return the names of all files."""
         return sorted(self._names)
@@ -318,7 +330,9 @@ class SimulatedDisk:
         while start < len(payload):
             end = min(len(payload), start + SECTOR - (offset + start) % SECTOR)
             fate = self._random.random()
-            if fate < 0.45:
+            if platter[offset + start : offset + end] == payload[start:end]:
+                pass  # the same bytes again: old, new or half of each, it is the same sector
+            elif fate < 0.45:
                 _put(platter, payload[start:end], offset + start)
             elif fate < 0.6:
                 flipped = bytearray(payload[start:end])

@@ -65,8 +65,6 @@ class Seen:
     quantity: int
     filled: int
     client_id: tuple[int, int, int, int]
-    hold_ppm: int
-    fee_in_quote: bool
 
     @property
     def remaining(self) -> int:
@@ -152,8 +150,6 @@ class Observer:
             if known is not None:
                 del self.orders[order_id]
             return
-        instrument = self.instruments[number]
-        fees = max(instrument.maker_fee_ppm, instrument.taker_fee_ppm)
         self.orders[order_id] = Seen(
             order_id=order_id,
             account=words[3],
@@ -164,8 +160,6 @@ class Observer:
             quantity=quantity,
             filled=filled,
             client_id=words[client : client + 4],  # type: ignore[arg-type]
-            hold_ppm=known.hold_ppm if known else fees,
-            fee_in_quote=known.fee_in_quote if known else instrument.fee_in_quote,
         )
 
     def _fill(self, known: Seen, words: tuple[int, ...]) -> None:
@@ -319,5 +313,5 @@ class Observer:
         if order.side == Side.SELL:
             return body.base, order.remaining * body.base_per_lot
         notional = order.remaining * order.price * body.quote_per_lot_tick
-        fee = notional * order.hold_ppm // PPM if order.fee_in_quote else 0
-        return body.quote, notional + fee
+        ppm = max(body.maker_fee_ppm, body.taker_fee_ppm) if body.fee_in_quote else 0
+        return body.quote, notional + notional * ppm // PPM

@@ -1,0 +1,437 @@
+"""One history: a house on a simulated disk, its clients, and what befalls them, from one seed.
+
+Each step the world commits a batch from its clients, or lets the house rest, snapshot, tick, or
+crash. Unanswered commands are sent again after the restart, the same bytes. After every step:
+
+I1-I7  the observer's reading of the events against the core's answers (observer.py)
+I8     what was acknowledged is there after a power cut: same seqs, same events, byte for byte
+I9     recovered hash = live hash; at the end, hash of a replay from the first command = live hash
+I10    a bit flipped in a durable file: the house halts by name, or has lost nothing
+I11    after an I/O error nothing is acknowledged any more by that process
+I12    one client order id, one order; one row id, one posting
+
+Nothing here depends on the machine's clock, hash seed or scheduler.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from fondaco.core.records import Command, Event, Execution, Reason, pack, split, unpack
+from fondaco.core.snapshot import hash_of
+from fondaco.journal.faults import Halted, JournalDamaged, Poisoned
+from fondaco.journal.recovery import open_sequencer
+from fondaco.journal.sequencer import Committed, Core, Sequencer
+from tests.property.flows import START_US, Flow, OpenOrder, stamp
+from tests.simulation.disk import FAULTS, Plan, PowerCut, SimulatedDisk
+from tests.simulation.effects import Effects
+from tests.simulation.observer import Breach, Observer, require
+from tests.simulation.poison import POISON_ENTRY, PoisonedCore, skip_poison
+from tests.twin.exchange import Twin
+
+__all__ = ["History", "Settings", "World"]
+
+DATA: Final = "/house"
+STEPS_MIN: Final = 200
+CRASHES_MIN: Final = 3
+STEPS_MAX: Final = 2_000  # far past what three crashes ever took
+RECOVERIES_MAX: Final = 50
+SEGMENT_BYTES: Final = 24 << 10
+PREALLOCATE_BYTES: Final = 8 << 10
+PLANNED: Final = [fault for fault in FAULTS if not fault.endswith(("_bytes", "_tail", "_name"))]
+
+
+def new_core() -> Core:
+    """Return the core that this process imports."""
+    from fondaco.core.exchange import Exchange
+
+    core: Core = Exchange()
+    return core
+
+
+@dataclass
+class Settings:
+    """What a harness may exchange to plant a bug."""
+
+    core: Callable[[], Core] = new_core
+    hash_of: Callable[[bytes], bytes] | None = hash_of
+    disk: Callable[[Random], SimulatedDisk] = SimulatedDisk
+    with_twin: bool = False
+    segment_bytes: int = SEGMENT_BYTES
+
+
+@dataclass
+class History:
+    """What a history did; the proof adds them up."""
+
+    seed: int = 0
+    steps: int = 0
+    commands: int = 0
+    crashes: int = 0
+    retries: int = 0
+    flips: int = 0
+    flips_halted: int = 0
+    snapshots: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[int] = field(default_factory=Counter)
+
+
+class _Clock:
+    """Stands still until the world moves it; both of the journal's clocks."""
+
+    def __init__(self) -> None:
+        self.time_us = START_US
+
+    def now_us(self) -> int:
+        """Return the day's time."""
+        return self.time_us
+
+    def steady_us(self) -> int:
+        """Return the same."""
+        return self.time_us
+
+
+class World:
+    """Everything that one seed makes happen."""
+
+    def __init__(self, seed: int, settings: Settings | None = None) -> None:
+        """Prepare the house; run() lets time begin."""
+        self.settings = settings or Settings()
+        self.random = Random(seed)
+        self.history = History(seed=seed)
+        self.clock = _Clock()
+        self.disk = self.settings.disk(Random(seed + 1))
+        self.disk.make_root("/")
+        self.observer = Observer()
+        self.effects = Effects()
+        self.flow = Flow(Random(seed + 2), self._open_orders)
+        self.twin = Twin() if self.settings.with_twin else None
+        self.unanswered: list[bytes] = []
+        self.acknowledged: list[tuple[int, bytes]] = []  # (last seq, events) of each commit
+        self.acknowledged_seq = 0
+        self.known_seq = 0  # up to which the observer has read
+        self.hashes: dict[int, bytes] = {}
+        self.records: dict[int, bytes] = {}  # seq -> command, as sent
+        self.poisoned = seed % 7 == 0  # this history meets a command that halts the core
+        self.sequencer: Sequencer | None = None
+
+    # ---- a history
+
+    def run(self) -> History:
+        """Live through one history; Breach says what did not hold."""
+        self.start()
+        self.commit(self.flow.opening())
+        history = self.history
+        while history.steps < STEPS_MIN or history.crashes < CRASHES_MIN:
+            self.step()
+            history.steps += 1
+            require(history.steps < STEPS_MAX, "a history ends", history)
+        self.end()
+        history.faults = self.disk.fired
+        history.kinds = self.observer.kinds
+        return history
+
+    def step(self) -> None:
+        """Let one thing happen."""
+        fate = self.random.random()
+        self.clock.time_us += self.flow.elapsed_us()
+        if fate < 0.08 and self.disk.plan is None:
+            self.disk.plan = Plan(self.random.randrange(1, 8), self.random.choice(PLANNED))
+        if fate < 0.02:
+            self.crash(power=self.random.random() < 0.7)
+        elif fate < 0.06:
+            self.guard(lambda sequencer: sequencer.snapshot())
+        elif fate < 0.12:
+            self.clock.time_us += 10_000
+            self.guard(lambda sequencer: sequencer.tick())
+        elif fate < 0.13:
+            self.stop_cleanly()
+        else:
+            self.commit(self.batch())
+
+    def batch(self) -> list[bytes]:
+        """Return what the clients send now: first what was never answered, then new wishes."""
+        batch = []
+        while self.unanswered and self.random.random() < 0.8:
+            batch.append(self.unanswered.pop(0))
+            self.history.retries += 1
+        batch += [self.flow.next() for _ in range(self.random.choice((1, 1, 2, 3, 5)))]
+        if self.poisoned and self.history.steps > 100:
+            self.poisoned = False
+            batch.append(pack(Command.DEPOSIT, account=16, asset=1, amount=1, entry=POISON_ENTRY))
+        return batch
+
+    def end(self) -> None:
+        """Stop, start again, and compare everything once more with a replay from the start."""
+        self.disk.plan = None
+        self.stop_cleanly()
+        sequencer = self._live()
+        self.observer.check(sequencer, everything=True)
+        if next(iter(sequencer.log.read_from(1))).first_seq != 1:
+            return
+        core = PoisonedCore(self.settings.core())
+        skipped = {unpack(r)["skipped_seq"] for r in self.records.values() if _is_tombstone(r)}
+        for batch in sequencer.log.read_from(1):
+            kept = [r for r in split(batch.payload) if unpack_seq(r) not in skipped]
+            core.apply(b"".join(kept))
+            if batch.last_seq in self.hashes:
+                live = self.hashes[batch.last_seq]
+                require(core.state_hash() == live, "I9 replay hash = live hash", batch.last_seq)
+
+    # ---- committing
+
+    def commit(self, commands: list[bytes]) -> None:
+        """Send a batch; believe only what was acknowledged."""
+        sequencer = self._live()
+        try:
+            committed = sequencer.commit(commands)
+        except PowerCut:
+            self.unanswered = commands + self.unanswered
+            self._restart(power=True)
+        except Poisoned:
+            self.unanswered = [c for c in commands if not _is_poison(c)] + self.unanswered
+            self._restart(power=False)
+        except Halted:
+            self.unanswered = commands + self.unanswered
+            self._stay_halted(sequencer)
+            self._restart(power=self.random.random() < 0.7)
+        else:
+            self._believe(committed, commands)
+
+    def _believe(self, committed: Committed, commands: list[bytes]) -> None:
+        """Take note of an acknowledged batch and check everything."""
+        sequencer = self._live()
+        first_seq = committed.first_seq
+        require(first_seq == self.known_seq + 1, "seqs have no gaps", first_seq, self.known_seq)
+        last_seq = first_seq + len(commands) - 1
+        self.acknowledged.append((last_seq, committed.events))
+        self.acknowledged_seq = last_seq
+        self._read(commands, committed.events, committed.boundaries, first_seq)
+        self.hashes[last_seq] = sequencer.exchange.state_hash()
+        self.observer.check(sequencer)
+
+    def _read(
+        self, commands: list[bytes], events: bytes, boundaries: list[int], first_seq: int
+    ) -> None:
+        """Let the observer, the book of effects and the twin read a run of events."""
+        self.observer.take(events)
+        self.known_seq = first_seq + len(commands) - 1
+        self.history.commands += len(commands)
+        start = 0
+        for place, (command, end) in enumerate(zip(commands, boundaries, strict=True)):
+            self.records[first_seq + place] = command
+            self.effects.note(command, events[start:end])
+            if self.twin is not None and not _is_poison(command):
+                stamped = stamp(command, first_seq + place, self._live().time_us)
+                self._ask_twin(stamped, events[start:end])
+            start = end
+
+    def _ask_twin(self, stamped: bytes, events: bytes) -> None:
+        assert self.twin is not None
+        wanted = b"".join(self.twin.apply_one(stamped))
+        require(wanted == events, "the twin says otherwise", wanted.hex(), events.hex())
+
+    def _stay_halted(self, sequencer: Sequencer) -> None:
+        """I11: a halted house commits nothing, asks nothing, writes nothing."""
+        writes = self.disk.calls["pwrite"], self.disk.calls["fdatasync"]
+        for attempt in (lambda: sequencer.commit([pack(Command.ADVANCE)]), sequencer.tick):
+            try:
+                attempt()
+            except Halted:
+                continue
+            raise Breach("I11: a halted sequencer went on")
+        after = self.disk.calls["pwrite"], self.disk.calls["fdatasync"]
+        require(writes == after, "I11 a halted house writes nothing", writes, after)
+
+    def guard(self, act: Callable[[Sequencer], Any]) -> None:
+        """Do something that isn't a commit, whatever becomes of the disk."""
+        sequencer = self._live()
+        try:
+            act(sequencer)
+        except PowerCut:
+            self._restart(power=True)
+        except Halted:
+            self._stay_halted(sequencer)
+            self._restart(power=self.random.random() < 0.7)
+
+    # ---- stopping and starting
+
+    def start(self) -> None:
+        """Open the house the first time."""
+        self.sequencer = self._open()
+
+    def stop_cleanly(self) -> None:
+        """Close, as SIGTERM does, and start again."""
+        try:
+            self._live().close()
+        except PowerCut:
+            self._restart(power=True)
+            return
+        except Halted:
+            pass
+        self._restart(power=self.random.random() < 0.5, crash=False)
+
+    def crash(self, *, power: bool) -> None:
+        """End the process between two calls of the disk."""
+        self._restart(power=power)
+
+    def _restart(self, *, power: bool, crash: bool = True) -> None:
+        """Recover, perhaps through further misfortunes, and hold the result against the past."""
+        self.history.crashes += crash
+        self._lose(power=power)
+        for _ in range(RECOVERIES_MAX):
+            if self.random.random() < 0.25:
+                self.disk.plan = Plan(self.random.randrange(1, 40), self.random.choice(PLANNED))
+                self.disk.reads_fail = True
+            try:
+                self.sequencer = self._open()
+            except PowerCut:
+                self.history.crashes += 1
+                self._lose(power=True)
+            except Poisoned as poisoned:
+                self.disk.plan = None
+                skip_poison(self.disk, DATA, poisoned.seq, self.settings.core)
+            except Halted:
+                self._lose(power=self.random.random() < 0.5)
+            else:
+                self.disk.reads_fail = False
+                break
+        else:
+            raise Breach("the house doesn't come up again")
+        self.disk.plan = None
+        self._compare_with_past()
+        if self.random.random() < 0.15:
+            self._flip_a_bit()
+
+    def _lose(self, *, power: bool) -> None:
+        self.disk.plan = None
+        if power:
+            self.disk.power_cut()
+        else:
+            self.disk.kill()
+
+    def _open(self) -> Sequencer:
+        return self._open_on(self.disk)
+
+    def _open_on(self, disk: SimulatedDisk) -> Sequencer:
+        return open_sequencer(
+            DATA,
+            self.clock,
+            exchange_factory=lambda: PoisonedCore(self.settings.core()),
+            hash_of=self.settings.hash_of,
+            disk=disk,
+            segment_bytes=self.settings.segment_bytes,
+            preallocate_bytes=PREALLOCATE_BYTES,
+            snapshot_every=150,
+            background=False,
+        )
+
+    # ---- the past
+
+    def _compare_with_past(self) -> None:
+        """I8 and I9: all that was acknowledged is there, and only whole commands more."""
+        sequencer = self._live()
+        seq = sequencer.seq
+        require(
+            seq >= self.acknowledged_seq, "I8 acknowledged is there", seq, self.acknowledged_seq
+        )
+        self._compare_events(sequencer)
+        fresh_from = self.known_seq + 1
+        for batch in list(sequencer.log.read_from(fresh_from)) if seq >= fresh_from else []:
+            self._learn(sequencer, split(batch.payload), batch.first_seq)
+        require(self.known_seq == seq, "every durable command was read", self.known_seq, seq)
+        found = sequencer.exchange.state_hash()
+        live = self.hashes.setdefault(seq, found)
+        require(found == live, "I9 recovered hash = live hash", seq)
+        self.observer.check(sequencer, everything=True)
+
+    def _learn(self, sequencer: Sequencer, commands: list[bytes], first_seq: int) -> None:
+        """Read a batch that is durable but was never answered."""
+        (found,) = (b for b in sequencer.events.read_from(first_seq) if b.first_seq == first_seq)
+        events = split(found.payload)
+        boundaries, at = [], 0
+        for place in range(len(commands)):
+            while events and unpack_seq(events[0]) == first_seq + place:
+                at += len(events.pop(0))
+            boundaries.append(at)
+        require(not events, "events belong to their commands", first_seq)
+        sent = [record[:8] + bytes(16) + record[24:] for record in commands]
+        self._read(sent, found.payload, boundaries, first_seq)
+
+    def _compare_events(self, sequencer: Sequencer) -> None:
+        """The event log has what was acknowledged, byte for byte."""
+        first = sequencer.events.first_seq()
+        wanted = {last: events for last, events in self.acknowledged if last >= first}
+        for batch in sequencer.events.read_from(first) if first else ():
+            events = wanted.pop(batch.last_seq, batch.payload)
+            require(events == batch.payload, "I8 events as acknowledged", batch.last_seq)
+        beyond = {last for last in wanted if last > sequencer.events.last().seq}
+        require(not beyond, "I8 events are there", beyond)
+        require(not wanted, "I8 batches as acknowledged", sorted(wanted))
+        if first:
+            self.acknowledged = self.acknowledged[-40:]
+
+    def _flip_a_bit(self) -> None:
+        """I10: a copy of the durable house with one bit flipped halts by name, or is the same."""
+        disk = copy.deepcopy(self.disk)
+        path = self.random.choice([p for p in disk.paths() if disk.durable_bytes(p)])
+        size = len(disk.durable_bytes(path))
+        disk.kill()
+        disk.flip_durable(path, self.random.randrange(size), self.random.randrange(8))
+        self.history.flips += 1
+        sequencer = self._live()
+        try:
+            other = self._open_on(disk)
+        except JournalDamaged:
+            self.history.flips_halted += 1
+            return
+        same = (other.seq, other.exchange.state_hash()) == (
+            sequencer.seq,
+            sequencer.exchange.state_hash(),
+        )
+        require(same, "I10 a flipped bit never shortens the past", path, other.seq, sequencer.seq)
+
+    # ---- small
+
+    def _live(self) -> Sequencer:
+        assert self.sequencer is not None
+        return self.sequencer
+
+    def _open_orders(self) -> list[OpenOrder]:
+        return [
+            OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id)
+            for o in self.observer.orders.values()
+        ]
+
+
+def unpack_seq(record: bytes) -> int:
+    """Return the seq in a record's head."""
+    return int.from_bytes(record[8:16], "little")
+
+
+def _is_poison(record: bytes) -> bool:
+    if record[0] | record[1] << 8 != Command.DEPOSIT or len(record) < 64:
+        return False
+    return unpack(record)["entry"] == POISON_ENTRY
+
+
+def _is_tombstone(record: bytes) -> bool:
+    return record[0] | record[1] << 8 == Command.TOMBSTONE
+
+
+@contextmanager
+def told(seed: int) -> Iterator[None]:
+    """Say how to live through a history again, if it breaks."""
+    try:
+        yield
+    except Exception as error:
+        raise Breach(f"seed {seed} (python -m tests.simulation --seed {seed}): {error}") from error
+
+
+__all__ += ["told", "Event", "Execution", "Reason"]
