@@ -263,6 +263,27 @@ def test_a_poisoned_command_halts_is_skipped_and_replays(tmp_path: Path) -> None
         repair(data, skip_seqs=[house.seq], exchange_factory=TinyExchange)
 
 
+def test_a_poisoned_batch_right_after_a_snapshot_is_skipped(tmp_path: Path) -> None:
+    """The tombstone's digest is made from the snapshot's state, though nothing lies between."""
+    data = tmp_path / "data"
+    house = open_house(data)
+    grow(house, 4)
+    house.snapshot(wait=True)
+    with pytest.raises(Poisoned):
+        house.commit([deposit(1), deposit(POISON), deposit(2)])
+    kill(house)
+    repair(data, skip_seqs=[14], exchange_factory=TinyExchange)
+    house = open_house(data)
+    assert house.seq == 16
+    state = house.exchange.state_hash()
+    kill(house)
+    shutil.rmtree(data / "snapshots")
+    shutil.rmtree(data / "events")
+    house = open_house(data)
+    assert house.exchange.state_hash() == state
+    house.close()
+
+
 def test_two_poisoned_commands_are_skipped_together(tmp_path: Path) -> None:
     """Also when nothing of the batch is left, and after a snapshot."""
     data = tmp_path / "data"

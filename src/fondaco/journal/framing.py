@@ -98,9 +98,10 @@ def frame(
         RECORD_MAGIC, flags, len(payload), first_seq, last_seq, time_us, events_digest, previous
     )
     check = blake2b(head, digest_size=8, key=house).digest()
-    body = b"".join((head, check, payload))
-    digest = blake2b(body, digest_size=DIGEST_BYTES).digest()
-    return b"".join((digest, body, bytes(-len(payload) & 7))), digest
+    running = blake2b(head + check, digest_size=DIGEST_BYTES)
+    running.update(payload)
+    digest = running.digest()
+    return b"".join((digest, head, check, payload, bytes(-len(payload) & 7))), digest
 
 
 def read_head(buffer: bytes, offset: int, house: bytes) -> Head | None:

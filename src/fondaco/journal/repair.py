@@ -28,7 +28,7 @@ from fondaco.journal.replay import Replay, without
 from fondaco.journal.scan import Scan
 from fondaco.journal.segments import JOURNAL, SEGMENT_HEAD_BYTES, list_segments, segment_name
 from fondaco.journal.sequencer import Core
-from fondaco.journal.snapshots import Snapshots
+from fondaco.journal.snapshots import Snapshot, Snapshots
 from fondaco.journal.watermark import WATERMARK, Mark, Watermark
 
 __all__ = ["Loss", "cut", "repair", "skip"]
@@ -92,9 +92,10 @@ def skip(
     rooms = Rooms(data_dir)
     with lock_data(data_dir):
         log = FileLog(rooms.journal)
-        batches = list(_tail_of(rooms, log))
+        snapshot, batches = _tail_of(rooms, log)
         try:
-            digest = _digest_without(rooms, factory, batches, set(seqs))
+            tail = _Tail(rooms, factory, snapshot, batches)
+            digest = tail.digest_without(set(seqs))
             last = batches[-1]
             records = bytearray()
             for seq in seqs:
@@ -112,56 +113,64 @@ def skip(
             log.close()
 
 
-def _tail_of(rooms: Rooms, log: FileLog) -> list[Batch]:
-    """Return the batches after the newest snapshot, and open the log for append()."""
+def _tail_of(rooms: Rooms, log: FileLog) -> tuple[Snapshot | None, list[Batch]]:
+    """Return the newest snapshot and the batches after it, and open the log for append()."""
     log.prepare()
     snapshot = next(Snapshots(rooms.snapshots).whole(log.house), None)
     from_seq = snapshot.seq + 1 if snapshot is not None else 1
-    return [batch for batch in log.recover(from_seq) if batch.first_seq >= from_seq]
+    return snapshot, [batch for batch in log.recover(from_seq) if batch.first_seq >= from_seq]
 
 
-def _digest_without(rooms: Rooms, factory: Factory, batches: list[Batch], skipped: set[int]) -> int:
-    """Return the digest of the last batch's events without the skipped commands.
+class _Tail:
+    """What a start would replay."""
 
-    Refused unless the house halts with them and doesn't without.
-    """
-    last = batches[-1] if batches else None
-    if last is None or not all(last.first_seq <= seq <= last.last_seq for seq in skipped):
-        span = f"seq {last.first_seq} to {last.last_seq}" if last else "nothing"
-        raise RepairRefused(f"only a command of the last batch can halt the house; that is {span}")
-    if last.flags & FLAG_TOMBSTONE:
-        raise RepairRefused("the last batch is a tombstone already: start the house")
-    poisoned = _replayed(rooms, factory, batches)[1]
-    if poisoned is None:
-        raise RepairRefused("the journal replays to its end: there is nothing to skip")
-    left, _ = without(last.payload, skipped)
-    replay, _ = _replayed(rooms, factory, batches[:-1])
-    exchange = replay.exchange
-    try:
-        events = exchange.apply(left) if left else b""
-    except Exception as error:
-        raise RepairRefused(
-            f"seq {exchange.halted_seq} halts the house too ({error}); skip it in the same repair"
-        ) from error
-    return events_digest(events)
+    def __init__(
+        self, rooms: Rooms, factory: Factory, snapshot: Snapshot | None, batches: list[Batch]
+    ) -> None:
+        self.rooms = rooms
+        self.factory = factory
+        self.snapshot = snapshot
+        self.batches = batches
 
+    def digest_without(self, skipped: set[int]) -> int:
+        """Return the digest of the last batch's events without the skipped commands.
 
-def _replayed(
-    rooms: Rooms, factory: Factory, batches: list[Batch]
-) -> tuple[Replay, Poisoned | None]:
-    exchange = factory()
-    digest: int | None = 0
-    if batches and batches[0].first_seq > 1:
-        snapshot = Snapshots(rooms.snapshots).read(batches[0].first_seq - 1)
-        assert snapshot is not None
-        exchange.load(snapshot.dump)
-        digest = snapshot.events_digest
-    replay = Replay(exchange, events_digest=digest, path=rooms.journal)
-    try:
+        Refused unless the house halts with them and doesn't without.
+        """
+        last = self.batches[-1] if self.batches else None
+        if last is None or not all(last.first_seq <= seq <= last.last_seq for seq in skipped):
+            span = f"seq {last.first_seq} to {last.last_seq}" if last else "nothing"
+            raise RepairRefused(
+                f"only a command of the last batch can halt the house; that is {span}"
+            )
+        if last.flags & FLAG_TOMBSTONE:
+            raise RepairRefused("the last batch is a tombstone already: start the house")
+        try:
+            self._replay(self.batches)
+        except Poisoned:
+            pass
+        else:
+            raise RepairRefused("the journal replays to its end: there is nothing to skip")
+        left, _ = without(last.payload, skipped)
+        exchange = self._replay(self.batches[:-1])
+        try:
+            events = exchange.apply(left) if left else b""
+        except Exception as error:
+            raise RepairRefused(
+                f"seq {exchange.halted_seq} halts the house too ({error}); "
+                "skip it in the same repair"
+            ) from error
+        return events_digest(events)
+
+    def _replay(self, batches: list[Batch]) -> Core:
+        exchange = self.factory()
+        digest = 0
+        if self.snapshot is not None:
+            exchange.load(self.snapshot.dump)
+            digest = self.snapshot.events_digest
+        replay = Replay(exchange, events_digest=digest, path=self.rooms.journal)
         replay.run(batches)
-    except Poisoned as poisoned:
-        return replay, poisoned
-    return replay, None
+        return exchange
 
 
 def cut(data_dir: str | os.PathLike[str], *, accept_loss: bool = False) -> Loss:
