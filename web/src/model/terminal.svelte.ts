@@ -87,6 +87,8 @@ export class Terminal {
   asks = $state.raw<readonly Level[]>([]);
   best = $state.raw<Best | null>(null);
   booked = $state(false);
+  /** How often a gap made the book be read anew. */
+  resyncs = $state(0);
   trades = $state.raw<readonly Trade[]>([]);
   candles = $state.raw<readonly Candle[]>([]);
   candlesRead = $state(false);
@@ -466,6 +468,7 @@ export class Terminal {
   #receiveUser(event: UserEvent): void {
     if (event.e === 'executionReport') this.#tell(this.account.takeReport(event));
     else if (event.e === 'outboundAccountPosition') this.account.takePosition(event);
+    else if (event.e === 'listenKeyExpired') void this.#guarded(() => this.#readAccount());
   }
 
   #receiveMarket(event: MarketEvent): void {
@@ -541,6 +544,7 @@ export class Terminal {
       this.bids = this.#sync.book.bids();
       this.asks = this.#sync.book.asks();
       this.booked = this.#sync.synced;
+      this.resyncs = this.#sync.resyncs;
     }
     if (best) this.best = best;
     else if (book) {
@@ -556,5 +560,5 @@ export class Terminal {
 
 function isUserEvent(value: unknown): boolean {
   const name = (value as { e?: unknown }).e;
-  return name === 'executionReport' || name === 'outboundAccountPosition';
+  return name === 'executionReport' || name === 'outboundAccountPosition' || name === 'listenKeyExpired';
 }

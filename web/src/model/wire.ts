@@ -211,7 +211,13 @@ export interface AccountPosition {
   B: { a: string; f: string; l: string }[];
 }
 
-export type UserEvent = ExecutionReport | AccountPosition;
+export interface ListenKeyExpired {
+  e: 'listenKeyExpired';
+  E: number;
+  listenKey: string;
+}
+
+export type UserEvent = ExecutionReport | AccountPosition | ListenKeyExpired;
 
 export type MarketEvent =
   | DepthEvent
