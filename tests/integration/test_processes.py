@@ -35,7 +35,7 @@ def trade(house: Running, prefix: str, count: int) -> dict[str, int]:
 
 
 def test_a_house_starts_and_stops(tmp_path: Path) -> None:
-    """An empty directory becomes a ready house; SIGTERM ends all of it with 0 within ten seconds."""
+    """An empty directory becomes a ready house; SIGTERM ends it with 0 within ten s."""
     with running(tmp_path) as house:
         house.until_ready()
         assert set(house.children()) == ROLES
@@ -201,7 +201,7 @@ def test_fees_follow_the_house_file(tmp_path: Path) -> None:
 
 
 def test_roles_run_alone(tmp_path: Path) -> None:
-    """Writer, worker and edge started one by one are the same house; the writer has a health port."""
+    """Writer, worker and edge started one by one are one house; a writer has a health port."""
     with running(tmp_path, "serve", "--role", "writer", "--house", f"{tmp_path}/house.toml") as one:
         until(lambda: one.get("/health/ready")[0] == 200, READY_S, "writer")
         role = ("serve", "--house", f"{tmp_path}/house.toml", "--role")

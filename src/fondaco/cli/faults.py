@@ -40,6 +40,7 @@ def status_of(error: BaseException) -> int | None:
         "IdentityConflict": USAGE,
         "ImproperlyConfigured": USAGE,
         "CommandRefused": FAILED,
+        "DatabaseError": FAILED,  # full, locked or unreachable: its own words say which
         "EventsMissing": FAILED,
         "SecondProjector": FAILED,
         "ImportFault": FAILED,

@@ -206,8 +206,9 @@ def test_too_much_of_an_asset_says_which_decimals_would_do() -> None:
     loads(text)
     with pytest.raises(HouseFileError, match="declare EUR with decimals = 7"):
         loads(
-            text.replace('username = "bob"', 'username = "bob"\nbalances = { EUR = "120000000" }')
-            .replace("46000000000", "46100000000")
+            text.replace(
+                'username = "bob"', 'username = "bob"\nbalances = { EUR = "120000000" }'
+            ).replace("46000000000", "46100000000")
         )
 
 
