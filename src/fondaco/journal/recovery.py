@@ -124,6 +124,7 @@ class _Opening:
         self.exchange = exchange_factory()
         self.events_digest = 0
         self.snapshot_seq = 0
+        self._events_seq = 0  # of the event log as it was found
         self._events_from = 0  # where the event log is to begin anew; 0 = it goes on
         self.log = FileLog(rooms.journal, rooms.disk, **sizes)
         segment = {name: size for name, size in sizes.items() if name == "segment_bytes"}
@@ -145,6 +146,7 @@ class _Opening:
         if snapshot is not None:
             self._load(snapshot)
             from_seq = snapshot.seq + 1
+        self._events_seq = events_seq
         self._events_from = from_seq if events_seq < from_seq - 1 or events_seq == 0 else 0
         self._replay(snapshot, from_seq)
         self._compare_ends(snapshot, events_seq)
@@ -217,8 +219,8 @@ class _Opening:
             self._events_from = 0
 
     def _keep(self, events: bytes, first_seq: int, last_seq: int) -> None:
-        self._restart_events()
-        if first_seq > self.events.last().seq:
+        if first_seq > self._events_seq:
+            self._restart_events()
             self.events.append(events, first_seq, last_seq)
         if self._on_progress is not None:
             self._on_progress(last_seq)
