@@ -254,6 +254,12 @@ class SimulatedDisk:
         file.cache[:] = file.platter[:] = content
         file.pending.clear()
 
+    def forget(self, directory: str) -> None:
+        """Remove the files of a directory, durably: what an operator may do with derived ones."""
+        for names in (self._names, self._durable_names):
+            for name in [name for name in names if os.path.dirname(name) == directory]:
+                del names[name]
+
     def paths(self) -> list[str]:
         """Return the names of all files."""
         return sorted(self._names)

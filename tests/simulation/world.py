@@ -306,7 +306,7 @@ class World:
             raise Breach("the house doesn't come up again")
         self.disk.plan = None
         self._compare_with_past()
-        if self.random.random() < 0.15:
+        if self.random.random() < 0.2:
             self._flip_a_bit()
 
     def _lose(self, *, power: bool) -> None:
@@ -380,6 +380,9 @@ class World:
     def _flip_a_bit(self) -> None:
         """I10: a copy of the durable house with one bit flipped halts by name, or is the same."""
         disk = copy.deepcopy(self.disk)
+        if self.random.random() < 0.5:  # the journal alone must notice, without what is derived
+            disk.forget(f"{DATA}/events")
+            disk.forget(f"{DATA}/snapshots")
         path = self.random.choice([p for p in disk.paths() if disk.durable_bytes(p)])
         size = len(disk.durable_bytes(path))
         disk.kill()
