@@ -50,6 +50,21 @@ def test_stamps_never_go_back(tmp_path: Path) -> None:
     house.close()
 
 
+def test_a_test_clock_goes_on_where_the_house_stood(tmp_path: Path) -> None:
+    """After a restart an advance moves the stamps at once."""
+    clock = TestClock(START_US)
+    house = open_house(tmp_path, clock=clock)
+    clock.advance(10**9)
+    house.commit([deposit(1)])
+    house.close()
+    clock = TestClock(START_US)
+    house = open_house(tmp_path, clock=clock)
+    clock.advance(7)
+    house.commit([deposit(1)])
+    assert house.time_us == START_US + 10**9 + 7
+    house.close()
+
+
 def test_bad_framing_is_refused_and_nothing_happened(tmp_path: Path) -> None:
     """A client's fault isn't the house's: the next commit goes on."""
     house = open_house(tmp_path)

@@ -57,3 +57,7 @@ class TestClock:
             msg = f"a clock never goes back: asked to advance by {by_us} microseconds"
             raise ValueError(msg)
         self._now_us += by_us
+
+    def catch_up(self, to_us: int) -> None:
+        """Move to a house's last stamp, if that is later: its day goes on where it stood."""
+        self._now_us = max(self._now_us, to_us)

@@ -18,7 +18,7 @@ from typing import Final
 
 from fondaco.core import snapshot as core_snapshot
 from fondaco.core.exchange import Exchange
-from fondaco.journal.clock import Clock
+from fondaco.journal.clock import Clock, TestClock
 from fondaco.journal.disk import Disk, OsDisk
 from fondaco.journal.events import EventLog
 from fondaco.journal.faults import VERIFY, ForeignJournal, JournalDamaged, halted_by
@@ -97,6 +97,8 @@ def open_sequencer(
         disk=disk,
         background=background,
     )
+    if isinstance(clock, TestClock):
+        clock.catch_up(sequencer.time_us)
     if sequencer.seq - opening.snapshot_seq >= snapshot_every:
         sequencer.snapshot()
     return sequencer
