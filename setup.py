@@ -1,9 +1,8 @@
-"""What pyproject.toml cannot say: the compiled modules of the core.
+"""What pyproject.toml cannot say: the compiled core.
 
 `python -m fondaco_build` (with src on the path) calls it in place; `pip install` calls it too.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -13,11 +12,19 @@ from setuptools import Extension, setup
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from fondaco_build import MODULES, STAMP, source_hash  # noqa: E402  after the path is set
+from fondaco_build import STAMP, UNITED, source_hash, unite  # noqa: E402  after the path is set
 
 CORE = Path("src/fondaco/core")
-# -fno-plt and hidden symbols spare an indirection at each call between functions.
-FLAGS = ["-O3", "-fno-plt", "-fvisibility=hidden", "-fno-semantic-interposition", "-Wno-unused"]
+# Hidden symbols spare an indirection at each call; what Cython writes and doesn't use is no fault.
+FLAGS = ["-O3", "-fno-plt", "-fvisibility=hidden", "-Wno-unused"]
+
+
+def write_united() -> str:
+    """Write the modules of the core as one; return its path."""
+    source, declarations = unite()
+    (ROOT / CORE / f"{UNITED}.py").write_text(source)
+    (ROOT / CORE / f"{UNITED}.pxd").write_text(declarations)
+    return str(CORE / f"{UNITED}.py")
 
 
 def write_stamp() -> str:
@@ -40,24 +47,12 @@ PyMODINIT_FUNC PyInit_{STAMP}(void) {{
     return str(CORE / path.name)
 
 
-def extensions() -> list[Extension]:
-    """Translate the sources and return what there is to compile."""
-    compiled = cythonize(
-        [
-            Extension(f"fondaco.core.{name}", [str(CORE / f"{name}.py")], extra_compile_args=FLAGS)
-            for name in MODULES
-        ],
-        include_path=["src"],
-        build_dir="build/cython",
-        force=True,
-        quiet=True,
-        nthreads=0,
-        compiler_directives={"language_level": 3},
-    )
-    stamp = Extension(f"fondaco.core.{STAMP}", [write_stamp()], extra_compile_args=FLAGS)
-    return [*compiled, stamp]
+united = Extension(f"fondaco.core.{UNITED}", [write_united()], extra_compile_args=FLAGS)
+stamp = Extension(f"fondaco.core.{STAMP}", [write_stamp()], extra_compile_args=FLAGS)
 
-
-# `make setup` compiles in place first; its editable install then has nothing left to compile.
-built = os.environ.get("FONDACO_CORE_BUILT") == "1"
-setup(ext_modules=[] if built else extensions(), package_dir={"": "src"})
+setup(
+    ext_modules=[
+        *cythonize([united], include_path=["src"], build_dir="build/cython", force=True),
+        stamp,
+    ]
+)

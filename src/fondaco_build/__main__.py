@@ -8,9 +8,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from fondaco_build import STAMP, core_directory, source_hash
+from fondaco_build import STAMP, UNITED, core_directory, source_hash
 
-HASH_FILE = "_built.hash"
+HASH_FILE = f"{STAMP}.hash"
 
 
 def main() -> int:
@@ -18,15 +18,14 @@ def main() -> int:
     directory = core_directory()
     wanted = source_hash()
     stamp = directory / HASH_FILE
-    built = any(directory.glob(f"{STAMP}.*.so"))
-    if built and stamp.is_file() and stamp.read_text() == wanted:
+    built = [*directory.glob(f"{STAMP}.*.so"), *directory.glob(f"{UNITED}.*.so")]
+    if len(built) == 2 and stamp.is_file() and stamp.read_text() == wanted:
         return 0
     stamp.unlink(missing_ok=True)
     for old in directory.glob("*.so"):
         old.unlink()
-    root = directory.parents[2]
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
-    status = subprocess.run(command, cwd=root, check=False).returncode  # noqa: S603  our own
+    status = subprocess.run(command, cwd=directory.parents[2], check=False).returncode
     if status:
         for half in directory.glob("*.so"):
             half.unlink()

@@ -11,4 +11,4 @@ import fondaco_build
 
 __all__ = ["COMPILED"]
 
-COMPILED: Final = fondaco_build.check()
+COMPILED: Final = fondaco_build.enter()

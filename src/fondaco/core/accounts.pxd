@@ -1,16 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.buffer cimport Words
-from fondaco.core.constants cimport (
-    ACCOUNT_BITS, ACCOUNT_MAX, KEY_SCOPE, ROW_ACCOUNT, ROW_GRANT, ROW_SEAT, UNKNOWN_KEY,
-)
-from fondaco.core.index cimport Index
-from fondaco.core.ledger cimport Ledger
-from fondaco.core.rows cimport (
-    Account, Grant, Order, Seat, account_at, grant_at, order_at, row_bytes, seat_at,
-)
-from fondaco.core.slab cimport Slab
-
 @cython.final
 cdef class Accounts:
     cdef Ledger ledger

@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """Accounts, their seats at instruments, and the keys that may act for them.
 
 Promises: an account's number, member and kind never change. A seat joins an account, an
@@ -7,16 +6,14 @@ one look-up; seats are made on acceptance and hold no state of their own but the
 orders there, oldest first. Names and secrets are not known here.
 """
 
-from __future__ import annotations
-
 import cython
 
-from fondaco.core.buffer import Words
-from fondaco.core.index import Index
-from fondaco.core.ledger import Ledger
-from fondaco.core.slab import Slab
 
 if not cython.compiled:
+    from fondaco.core.buffer import Words
+    from fondaco.core.index import Index
+    from fondaco.core.ledger import Ledger
+    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         ACCOUNT_BITS,
         ACCOUNT_MAX,

@@ -1,14 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.buffer cimport Words
-from fondaco.core.constants cimport (
-    BUY, KEY_NONE, ROW_LEVEL, ROW_STEP, SELL, STEP_DECREMENT, STEP_EXPIRE, STEP_FILL,
-    STP_DECREMENT, STP_EXPIRE_BOTH, STP_EXPIRE_MAKER, STP_EXPIRE_TAKER, STP_NONE, TOUCH_WORDS,
-)
-from fondaco.core.ladder cimport Ladder
-from fondaco.core.rows cimport Level, Order, Step, level_at, order_at, row_bytes, step_at
-from fondaco.core.slab cimport Slab
-
 @cython.final
 cdef class Book:
     cdef Slab orders
@@ -26,8 +15,8 @@ cdef class Book:
     cdef int64_t survey_blocked
     cdef int64_t crosses(self, int64_t side, int64_t limit_ticks) except -1 nogil
     cdef int64_t best_against(self, int64_t side) except -1 nogil
-    cdef int64_t rest(self, int64_t slot) except -1 nogil
-    cdef int64_t rest_on(self, Ladder ladder, int64_t slot, int64_t key) except -1 nogil
+    cdef int64_t rest(self, int64_t slot, int64_t side) except -1 nogil
+    cdef int64_t rest_on(self, Ladder ladder, int64_t slot, int64_t key, int64_t side) except -1 nogil
     cdef int64_t remove(self, int64_t slot) except -1 nogil
     cdef int64_t unlink(self, Level* level, Order* order) except -1 nogil
     cdef int64_t drop(self, int64_t at) except -1 nogil

@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """The book of one instrument: rest, match, cancel, reduce, in price-time priority.
 
 Promises: never crossed after a command; first in, first out within a level; a reduction keeps its
@@ -7,15 +6,13 @@ prevention compares. match() writes what it did as steps; the caller settles the
 slots of finished makers back. Worth is price in ticks times lots, summed.
 """
 
-from __future__ import annotations
-
 import cython
 
-from fondaco.core.buffer import Words
-from fondaco.core.ladder import Ladder
-from fondaco.core.slab import Slab
 
 if not cython.compiled:
+    from fondaco.core.buffer import Words
+    from fondaco.core.ladder import Ladder
+    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         BUY,
         KEY_NONE,
@@ -72,14 +69,14 @@ class Book:
 
     # -- resting -----------------------------------------------------------------------------
 
-    def rest(self, slot: int) -> int:
+    def rest(self, slot: int, side: int) -> int:
         """Put the order in this slot at the end of its level."""
-        order = order_at(self.orders, slot)
-        if order.side == BUY:
-            return self.rest_on(self.bids, slot, order.price_ticks)
-        return self.rest_on(self.asks, slot, -order.price_ticks)
+        price = order_at(self.orders, slot).price_ticks
+        if side == BUY:
+            return self.rest_on(self.bids, slot, price, side)
+        return self.rest_on(self.asks, slot, -price, side)
 
-    def rest_on(self, ladder: Ladder, slot: int, key: int) -> int:
+    def rest_on(self, ladder: Ladder, slot: int, key: int, side: int) -> int:
         """Put an order on this side."""
         at = ladder.best_level if key == ladder.best_key else ladder.locate(key)
         order = order_at(self.orders, slot)
@@ -87,7 +84,7 @@ class Book:
             at = self.levels.take()
             fresh = level_at(self.levels, at)
             fresh.price_ticks = order.price_ticks
-            fresh.side = order.side
+            fresh.side = side
             ladder.insert(key, at)
         level = level_at(self.levels, at)
         level.open_lots += order.open_lots
@@ -241,7 +238,7 @@ class Book:
 
     def step(self, kind: int, maker: int, price: int, lots: int) -> int:
         """Write down what became of one maker."""
-        row = step_at(self.steps, self.steps.take())
+        row = step_at(self.steps, self.steps.take_raw())
         row.kind = kind
         row.maker = maker
         row.price_ticks = price

@@ -1,6 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-
 cdef int64_t WORDS_FIRST
 
 @cython.final

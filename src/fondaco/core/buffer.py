@@ -1,11 +1,8 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """A growing run of 64-bit words: the event buffer, the dump, the ladder's index.
 
 Promises: `items` is a C array in the compiled core and a list here; extend() gives the place of
 fresh words, whose content is undefined. Growing moves the words: keep places, not pointers.
 """
-
-from __future__ import annotations
 
 import struct
 

@@ -1,22 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.accounts cimport Accounts
-from fondaco.core.constants cimport (
-    AMOUNT_MAX, BUY, CAPACITY, CLIENT_ORDER_ID_OPEN, DUPLICATE_ORDER, FIRST_MEMBER, FOK, FROZEN,
-    GTC, INSUFFICIENT_BALANCE, INVALID_PRICE, INVALID_QUANTITY, INVALID_QUOTE_QUANTITY,
-    INVALID_SELF_TRADE, INVALID_SIDE, INVALID_STOP_PRICE, INVALID_TIME_IN_FORCE, INVALID_TYPE,
-    LIMIT, LIMIT_MAKER, MARKET, MARKET_CLOSED, NO_LIQUIDITY, NOT_SUPPORTED, NOTIONAL_TOO_LARGE,
-    NOTIONAL_TOO_SMALL, PRICE_OUT_OF_RANGE, QUANTITY_OUT_OF_RANGE, SELL, STOP_LOSS,
-    STP_DECREMENT, STP_NONE, TAKE_PROFIT_LIMIT, TOO_MANY_ORDERS, TRADING, UNKNOWN_ACCOUNT,
-    WOULD_MATCH,
-)
-from fondaco.core.events cimport Events
-from fondaco.core.instrument cimport Instrument
-from fondaco.core.layouts cimport NewOrder
-from fondaco.core.ledger cimport Ledger
-from fondaco.core.retries cimport Retries
-from fondaco.core.rows cimport Account, Seat, account_at, seat_at
-
 cdef int64_t BOOK_MARKET
 
 @cython.final

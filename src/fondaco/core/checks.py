@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """Whether an order may come in: every refusal of NEW_ORDER, decided before anything moves.
 
 Promises: check() changes nothing that can be seen; it gives the first reason in the order that
@@ -6,17 +5,15 @@ docs/records.md states, and leaves its details with the events. What it worked o
 (lots, what must be free) stays in the fields below for the order that passes.
 """
 
-from __future__ import annotations
-
 import cython
 
-from fondaco.core.accounts import Accounts
-from fondaco.core.events import Events
-from fondaco.core.instrument import Instrument
-from fondaco.core.ledger import Ledger
-from fondaco.core.retries import Retries
 
 if not cython.compiled:
+    from fondaco.core.accounts import Accounts
+    from fondaco.core.events import Events
+    from fondaco.core.instrument import Instrument
+    from fondaco.core.ledger import Ledger
+    from fondaco.core.retries import Retries
     from fondaco.core.constants import (
         AMOUNT_MAX,
         BUY,

@@ -60,6 +60,26 @@ ACCOUNT_MAX: Final = 1 << 40  # account numbers are below it: with the asset's b
 MEMBER_MAX: Final = (1 << 31) - 1
 SLOTS_MAX: Final = 1 << 30  # rows of one slab: slots are 32-bit in the rows
 
+LOOK_WORDS: Final = 96  # how far ahead of the command at hand a batch is looked at
+NEAR_WORDS: Final = 40
+
+# Hashing. All products wrap at 64 bits.
+MASK_64: Final = 0xFFFFFFFFFFFFFFFF
+MASK_63: Final = 0x7FFFFFFFFFFFFFFF
+MASK_62: Final = 0x3FFFFFFFFFFFFFFF
+GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio: Fibonacci hashing
+MIX_0: Final = 0xBF58476D1CE4E5B9  # the multipliers of SplitMix64
+MIX_1: Final = 0x94D049BB133111EB
+PRIME_0: Final = 0x9E3779B185EBCA87  # the odd constants of xxHash
+PRIME_1: Final = 0xC2B2AE3D27D4EB4F
+PRIME_2: Final = 0x165667B19E3779F9
+PRIME_3: Final = 0x85EBCA77C2B2AE63
+PRIME_4: Final = 0x27D4EB2F165667C5
+
+KINDS_MAX: Final = 128  # command kinds are below it
+RECORD_WORDS_MAX: Final = 8192
+RECORD_VERSION: Final = VERSION
+
 ROW_ORDER: Final = 1
 ROW_LEVEL: Final = 2
 ROW_BLOCK: Final = 3
@@ -71,6 +91,14 @@ ROW_RETRY: Final = 8
 ROW_STEP: Final = 9
 ROW_CELL: Final = 11
 ROW_ENTRY: Final = 12
+
+# Commands of the bare book.
+BARE_ADD: Final = 1
+BARE_CANCEL: Final = 2
+BARE_REDUCE: Final = 3
+BARE_TAKE: Final = 4
+BARE_WORDS: Final = 6
+BARE_FILL_WORDS: Final = 4
 
 # What became of a resting order that an incoming one met.
 STEP_FILL: Final = 1

@@ -1,18 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.buffer cimport Words
-from fondaco.core.constants cimport (
-    BALANCE_HEAD, CANCEL_HEAD, EXECUTION_CANCELED, EXECUTION_TRADE, FILL_HEAD, LEVEL_HEAD, MARKET,
-    ORDER_HEAD, POSTING_HEAD, REFUSED_HEAD, STATUS_CANCELED, STATUS_FILLED, STATUS_NEW,
-    STATUS_PARTIALLY_FILLED, TRADE_HEAD,
-)
-from fondaco.core.layouts cimport (
-    BalanceEvent, CancelEvent, FillEvent, LevelEvent, OrderEvent, PostingEvent, RefusedEvent,
-    TradeEvent, balance_event_at, cancel_event_at, fill_event_at, level_event_at, order_event_at,
-    posting_event_at, refused_event_at, trade_event_at,
-)
-from fondaco.core.rows cimport Order
-
 cdef int64_t BYTES_SHIFT
 
 @cython.final

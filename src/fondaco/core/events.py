@@ -1,17 +1,14 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """Events: facts written as records into one growing buffer.
 
 Promises: every event has the head of the command that is being carried out; an event about an
 account other than the asking one carries key 0. Writes records only: decides nothing.
 """
 
-from __future__ import annotations
-
 import cython
 
-from fondaco.core.buffer import Words
 
 if not cython.compiled:
+    from fondaco.core.buffer import Words
     from fondaco.core.constants import (
         BALANCE_HEAD,
         CANCEL_HEAD,

@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """The exchange: stamped commands in, events out.
 
 Promises: apply() is total: each command gives its events or one REFUSED (ADVANCE and ROLL may
@@ -10,25 +9,21 @@ The order of work for one command: the head (known, well formed), the key, the i
 the command itself; at its end the changed levels, then the touched balances.
 """
 
-from __future__ import annotations
-
 import struct
 
 import cython
 
-from fondaco.core import answers, snapshot
-from fondaco.core.accounts import Accounts
-from fondaco.core.buffer import Words
-from fondaco.core.events import Events
-from fondaco.core.instrument import Instrument
-from fondaco.core.ledger import Ledger
-from fondaco.core.orders import Orders
 from fondaco.core.records import Command
-from fondaco.core.register import Register
 
 if cython.compiled:
     from cython.cimports.cpython.bytearray import PyByteArray_AS_STRING
 else:
+    from fondaco.core.accounts import Accounts
+    from fondaco.core.buffer import Words
+    from fondaco.core.events import Events
+    from fondaco.core.instrument import Instrument
+    from fondaco.core.ledger import Ledger
+    from fondaco.core.orders import Orders
     from fondaco.core.constants import (
         ADVANCE,
         ADVANCE_HEAD,
@@ -36,9 +31,18 @@ else:
         CANCEL_ALL_HEAD,
         CANCEL_ORDER,
         CANCEL_ORDER_HEAD,
-        KEY_SCOPE,
+        HEAD_WORDS,
+        KINDS_MAX,
+        LOOK_WORDS,
+        MASK_63,
+        MASK_64,
+        MIX_0,
+        NEAR_WORDS,
         NEW_ORDER,
         NEW_ORDER_HEAD,
+        PRIME_4,
+        RECORD_VERSION,
+        RECORD_WORDS_MAX,
         REDUCE_ORDER,
         REDUCE_ORDER_HEAD,
         SCOPE_TRADE,
@@ -52,14 +56,6 @@ else:
         reduce_order_at,
     )
 
-HEAD_WORDS = 5
-KINDS_MAX = 128  # command kinds are below it
-RECORD_WORDS_MAX = 8192
-RECORD_VERSION = 1
-MASK_64 = 0xFFFFFFFFFFFFFFFF
-MASK_63 = 0x7FFFFFFFFFFFFFFF
-DIGEST_SEED = 0x9E3779B97F4A7C15
-DIGEST_MIX = 0xBF58476D1CE4E5B9
 
 
 class Exchange:
@@ -71,6 +67,8 @@ class Exchange:
         self.ledger = Ledger(self.events)
         self.accounts = Accounts(self.ledger)
         self.orders = Orders(self.events, self.ledger, self.accounts)
+        from fondaco.core.register import Register  # it stands on what is compiled here
+
         self.register = Register(self.events, self.ledger, self.accounts, self.orders)
         self.instruments = self.register.instruments
         self.ends = Words()
@@ -103,9 +101,13 @@ class Exchange:
         self.events.words.used = 0
         self.ends.used = 0
         at = 0
+        self.far = 0
+        self.near = 0
         try:
             while at < total:
                 length = self.measure(at, total)
+                if at and at < total - NEAR_WORDS:
+                    self.look_ahead(at, total)
                 self.carry_out(batch, at, length)
                 self.ends.add(self.events.words.used * 8)
                 at += length
@@ -133,6 +135,32 @@ class Exchange:
                 f" follow seq {self.seq} at {self.time_us} us"
             )
         return length
+
+    def look_ahead(self, at: int, total: int) -> int:
+        """Have fetched into the cache what the next commands of the batch will ask for.
+
+        It changes nothing: first the cells of the indexes, then, nearer, the orders themselves.
+        """
+        if self.near < at:
+            self.near = at
+        if self.far < self.near:
+            self.far = self.near
+        while self.far < at + LOOK_WORDS and self.far < total - HEAD_WORDS:
+            word = self.input[self.far]
+            if word == NEW_ORDER_HEAD and total - self.far >= word >> 35:
+                command = new_order_at(self.input, self.far)
+                self.orders.foresee_order(command)
+            elif word == CANCEL_ORDER_HEAD and total - self.far >= word >> 35:
+                cancel = cancel_order_at(self.input, self.far)
+                self.orders.foresee_cell(cancel.order_id)
+            self.far = total if word >> 35 < HEAD_WORDS else self.far + (word >> 35)
+        while self.near < at + NEAR_WORDS and self.near < self.far:
+            word = self.input[self.near]
+            if word == CANCEL_ORDER_HEAD and total - self.near >= word >> 35:
+                cancel = cancel_order_at(self.input, self.near)
+                self.orders.foresee_row(cancel.order_id)
+            self.near = total if word >> 35 < HEAD_WORDS else self.near + (word >> 35)
+        return 0
 
     def carry_out(self, batch: bytes, at: int, length: int) -> int:
         """Carry out one command, then tell the levels and balances that it changed."""
@@ -251,10 +279,14 @@ class Exchange:
 
     def query(self, record: bytes) -> bytes:
         """Answer a question about now with event records; REFUSED if it isn't one."""
+        from fondaco.core import answers
+
         return answers.answer(self, record)
 
     def dump(self) -> bytes:
         """Return a copy of the whole state, in logical order."""
+        from fondaco.core import snapshot
+
         return snapshot.dump(self)
 
     def load(self, dump: bytes) -> None:
@@ -263,10 +295,14 @@ class Exchange:
         Raises:
             ValueError: it isn't a dump of this version.
         """
+        from fondaco.core import snapshot
+
         snapshot.load(self, dump)
 
     def state_hash(self) -> bytes:
         """Return 16 bytes that are equal exactly when the logical states are."""
+        from fondaco.core import snapshot
+
         return snapshot.hash_of(self.dump())
 
 
@@ -285,19 +321,19 @@ class Digest:
             self.input = cython.cast("int64_t *", cython.cast("char *", events))
         else:
             self.input = list(struct.unpack(f"<{total}q", events))
-        one = DIGEST_SEED
+        one = PRIME_4
         two = one ^ MASK_64
         at = 0
         while at + 1 < total:
-            one = (one ^ (self.input[at] & MASK_64)) * DIGEST_MIX & MASK_64
-            two = (two ^ (self.input[at + 1] & MASK_64)) * DIGEST_MIX & MASK_64
+            one = (one ^ (self.input[at] & MASK_64)) * MIX_0 & MASK_64
+            two = (two ^ (self.input[at + 1] & MASK_64)) * MIX_0 & MASK_64
             one = one ^ (one >> 32)
             two = two ^ (two >> 29)
             at += 2
         if at < total:
-            one = (one ^ (self.input[at] & MASK_64)) * DIGEST_MIX & MASK_64
-        one = (one ^ (two >> 32) ^ (total & MASK_64)) * DIGEST_MIX & MASK_64
-        one = (one ^ (one >> 29) ^ two) * DIGEST_MIX & MASK_64
+            one = (one ^ (self.input[at] & MASK_64)) * MIX_0 & MASK_64
+        one = (one ^ (two >> 32) ^ (total & MASK_64)) * MIX_0 & MASK_64
+        one = (one ^ (one >> 29) ^ two) * MIX_0 & MASK_64
         return (one ^ (one >> 32)) & MASK_63
 
 

@@ -1,12 +1,4 @@
-import cython
-from libc.stdint cimport int64_t, uint64_t
-from fondaco.core.constants cimport ROW_CELL
-from fondaco.core.rows cimport Cell, cell_at, row_bytes
-from fondaco.core.slab cimport Slab
-
 cdef int64_t CELLS_FIRST
-cdef uint64_t GOLDEN
-cdef uint64_t MASK_64
 
 @cython.final
 cdef class Index:
@@ -18,6 +10,7 @@ cdef class Index:
     cdef int64_t setup(self, int64_t capacity) except -1 nogil
     cdef int64_t home(self, int64_t key) noexcept nogil
     cdef int64_t find(self, int64_t key) except -1 nogil
+    cdef int64_t foresee(self, int64_t key) except -1 nogil
     cdef int64_t put(self, int64_t key, int64_t value) except -1 nogil
     cdef int64_t remove(self, int64_t key) except -1 nogil
     cdef int64_t widen(self) except -1

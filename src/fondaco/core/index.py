@@ -1,25 +1,21 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
-"""Number -> slot: a Robin Hood table that keeps eight neighbouring numbers together.
+"""Number -> slot: an open table that keeps eight neighbouring numbers together.
 
 Promises: find, put and remove in a few steps at any size. Keys are above 0, values too; 0 is "not
 there". The home of a key is the hash of key >> 3 with its low three bits kept, so that orders that
 were made together lie in one or two cache lines (identity hashing is faster on one young book and
-degenerates when old orders stay alive among new ones).
+degenerates when old orders stay alive among new ones). At most half of the cells are taken; a key
+that is taken out leaves no mark, those behind it move up.
 """
-
-from __future__ import annotations
 
 import cython
 
-from fondaco.core.slab import Slab
 
 if not cython.compiled:
-    from fondaco.core.constants import ROW_CELL
-    from fondaco.core.rows import cell_at, row_bytes
+    from fondaco.core.slab import Slab
+    from fondaco.core.constants import GOLDEN, MASK_64, ROW_CELL
+    from fondaco.core.rows import cell_at, fetch_cell, row_bytes
 
 CELLS_FIRST = 64
-GOLDEN = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio: Fibonacci hashing
-MASK_64 = 0xFFFFFFFFFFFFFFFF
 
 
 class Index:
@@ -35,7 +31,7 @@ class Index:
         """Make `capacity` empty cells; a power of two."""
         self.cells.reset(capacity)
         self.mask = capacity - 1
-        self.limit = capacity * 5 // 8
+        self.limit = capacity // 2
         self.shift = 67
         while capacity > 1:
             capacity >>= 1
@@ -51,75 +47,62 @@ class Index:
     def find(self, key: int) -> int:
         """Return the value of a key, or 0."""
         at = self.home(key)
-        distance = 0
         while True:
             cell = cell_at(self.cells, at)
             if cell.key == key:
                 return cell.value
-            if cell.key == 0 or (at - self.home(cell.key)) & self.mask < distance:
+            if cell.key == 0:
                 return 0
             at = (at + 1) & self.mask
-            distance += 1
+
+    def foresee(self, key: int) -> int:
+        """Have the cell of a key fetched into the cache; no more."""
+        fetch_cell(self.cells, self.home(key))
+        return 0
 
     def put(self, key: int, value: int) -> int:
         """Set the value of a key."""
         at = self.home(key)
-        distance = 0
         while True:
             cell = cell_at(self.cells, at)
             if cell.key == key:
                 cell.value = value
                 return 0
-            if cell.key == 0 or (at - self.home(cell.key)) & self.mask < distance:
+            if cell.key == 0:
                 break
             at = (at + 1) & self.mask
-            distance += 1
         if self.count >= self.limit:
             with cython.gil:
                 self.widen()
             return self.put(key, value)
         self.count += 1
-        while True:
-            cell = cell_at(self.cells, at)
-            held_key = cell.key
-            held_value = cell.value
-            if held_key == 0:
-                cell.key = key
-                cell.value = value
-                return 0
-            held_distance = (at - self.home(held_key)) & self.mask
-            if held_distance < distance:
-                cell.key = key
-                cell.value = value
-                key = held_key
-                value = held_value
-                distance = held_distance
-            at = (at + 1) & self.mask
-            distance += 1
+        cell.key = key
+        cell.value = value
+        return 0
 
     def remove(self, key: int) -> int:
         """Take a key out; return its value, or 0."""
-        at = self.home(key)
-        distance = 0
+        hole = self.home(key)
         while True:
-            cell = cell_at(self.cells, at)
+            cell = cell_at(self.cells, hole)
             if cell.key == key:
                 break
-            if cell.key == 0 or (at - self.home(cell.key)) & self.mask < distance:
+            if cell.key == 0:
                 return 0
-            at = (at + 1) & self.mask
-            distance += 1
+            hole = (hole + 1) & self.mask
         value = cell.value
-        while True:  # draw those behind it one cell nearer to their homes
-            following = (at + 1) & self.mask
-            behind = cell_at(self.cells, following)
-            if behind.key == 0 or self.home(behind.key) == following:
+        at = hole
+        while True:  # move those behind it that may stand in its place
+            at = (at + 1) & self.mask
+            behind = cell_at(self.cells, at)
+            if behind.key == 0:
                 break
-            cell = cell_at(self.cells, at)
-            cell.key = behind.key
-            cell.value = behind.value
-            at = following
-        cell = cell_at(self.cells, at)
+            if (at - self.home(behind.key)) & self.mask >= (at - hole) & self.mask:
+                cell = cell_at(self.cells, hole)
+                cell.key = behind.key
+                cell.value = behind.value
+                hole = at
+        cell = cell_at(self.cells, hole)
         cell.key = 0
         cell.value = 0
         self.count -= 1

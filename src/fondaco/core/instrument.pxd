@@ -1,9 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.book cimport Book
-from fondaco.core.constants cimport AMOUNT_MAX, BUY, PPM, SMALL
-from fondaco.core.slab cimport Slab
-
 @cython.final
 cdef class Instrument:
     cdef readonly int64_t number

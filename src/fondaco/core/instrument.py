@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """An instrument: its definition, its filters as numbers, its book.
 
 Promises: what the hot path needs stands here as typed fields; check_definition() says whether a
@@ -6,17 +5,15 @@ definition is whole, so that a trade never rounds and no product of a price and 
 64 bits. Changes nothing outside itself.
 """
 
-from __future__ import annotations
-
 import re
 
 import cython
 
-from fondaco.core.book import Book
 from fondaco.core.records import ASSET_TOTAL_MAX, InstrumentBody, InstrumentStatus, Reason
-from fondaco.core.slab import Slab
 
 if not cython.compiled:
+    from fondaco.core.book import Book
+    from fondaco.core.slab import Slab
     from fondaco.core.constants import AMOUNT_MAX, BUY, PPM, SMALL
 
 INSTRUMENTS_MAX = 4096

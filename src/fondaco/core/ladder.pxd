@@ -1,10 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.buffer cimport Words
-from fondaco.core.constants cimport BLOCK_KEYS, KEY_NONE, ROW_BLOCK
-from fondaco.core.rows cimport Block, block_at, row_bytes
-from fondaco.core.slab cimport Slab
-
 @cython.final
 cdef class Ladder:
     cdef Slab blocks

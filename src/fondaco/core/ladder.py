@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """One side of a book: its price levels, sorted, in blocks of 64 behind a sorted index.
 
 Promises: a level is found by two binary searches, never by a scan; the best is at hand; adding or
@@ -6,14 +5,12 @@ removing one moves at most a block and, when a block is born or dies, the index.
 the best: the price for bids, its negative for asks. Knows keys and slots of levels, nothing else.
 """
 
-from __future__ import annotations
-
 import cython
 
-from fondaco.core.buffer import Words
-from fondaco.core.slab import Slab
 
 if not cython.compiled:
+    from fondaco.core.buffer import Words
+    from fondaco.core.slab import Slab
     from fondaco.core.constants import BLOCK_KEYS, KEY_NONE, ROW_BLOCK
     from fondaco.core.rows import block_at, row_bytes
 
@@ -33,37 +30,33 @@ class Ladder:
         self.at = 0
 
     def locate(self, key: int) -> int:
-        """Return the level of a key, or 0; either way at_block and at are where it belongs."""
+        """Return the level of a key, or 0; either way at_block and at are where it belongs.
+
+        The halving is written so that it compiles without branches: which way it goes cannot be
+        foretold.
+        """
         blocks = self.tops.used
+        if blocks == 0:
+            self.at_block = 0
+            self.at = 0
+            return 0
         tops = self.tops.items
         low = 0
-        high = blocks
-        while low < high:
-            middle = (low + high) >> 1
-            if tops[middle] < key:
-                low = middle + 1
-            else:
-                high = middle
-        if low == blocks:
-            if blocks == 0:
-                self.at_block = 0
-                self.at = 0
-                return 0
-            self.at_block = blocks - 1
-            self.at = block_at(self.blocks, self.slots.items[blocks - 1]).count
-            return 0
+        while blocks > 1:
+            half = blocks >> 1
+            low += half if tops[low + half - 1] < key else 0
+            blocks -= half
         block = block_at(self.blocks, self.slots.items[low])
         self.at_block = low
         low = 0
-        high = block.count
-        while low < high:
-            middle = (low + high) >> 1
-            if block.keys[middle] < key:
-                low = middle + 1
-            else:
-                high = middle
+        count = block.count
+        while count > 1:
+            half = count >> 1
+            low += half if block.keys[low + half - 1] < key else 0
+            count -= half
+        low += 1 if block.keys[low] < key else 0
         self.at = low
-        if block.keys[low] == key:
+        if low < block.count and block.keys[low] == key:
             return block.levels[low]
         return 0
 

@@ -1,6 +1,5 @@
 # The records' layouts as C structs, laid over the words of a command or of the event buffer.
 # tests/core/test_layouts.py compares them with records.py.
-from libc.stdint cimport int64_t
 
 cdef struct NewOrder:
     int64_t word

@@ -1,14 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.buffer cimport Words
-from fondaco.core.constants cimport (
-    ACCOUNT_BITS, AMOUNT_MAX, FEES, FIRST_MEMBER, ROW_BALANCE, WORLD,
-)
-from fondaco.core.events cimport Events
-from fondaco.core.index cimport Index
-from fondaco.core.rows cimport Balance, balance_at, row_bytes
-from fondaco.core.slab cimport Slab
-
 cdef int64_t HOUSE_ACCOUNTS
 
 @cython.final
@@ -17,7 +6,6 @@ cdef class Ledger:
     cdef Slab balances
     cdef Index index
     cdef Words touched
-    cdef Words causes
     cdef int64_t find(self, int64_t account, int64_t asset) except -1 nogil
     cpdef int64_t open(self, int64_t account, int64_t asset) except -1 nogil
     cdef int64_t free(self, int64_t slot) except? -1 nogil

@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """The ledger: what each account has of each asset, free and held.
 
 Promises: an amount leaves one account and enters another, so per asset the sum over all accounts
@@ -7,16 +6,14 @@ for overflow. One BALANCE event for each touched balance at the end of the comma
 of orders: callers ask `free` first and say hold, release, pay, receive.
 """
 
-from __future__ import annotations
-
 import cython
 
-from fondaco.core.buffer import Words
-from fondaco.core.events import Events
-from fondaco.core.index import Index
-from fondaco.core.slab import Slab
 
 if not cython.compiled:
+    from fondaco.core.buffer import Words
+    from fondaco.core.events import Events
+    from fondaco.core.index import Index
+    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         ACCOUNT_BITS,
         AMOUNT_MAX,
@@ -39,7 +36,6 @@ class Ledger:
         self.balances = Slab(ROW_BALANCE, row_bytes(ROW_BALANCE))
         self.index = Index()
         self.touched = Words()  # slots of the balances that this command touched
-        self.causes = Words()
 
     def find(self, account: int, asset: int) -> int:
         """Return the slot of a balance, or 0."""
@@ -72,11 +68,11 @@ class Ledger:
         balance = balance_at(self.balances, slot)
         if balance.touch == 0:
             balance.before = balance.free + balance.held
-            self.touched.add(slot)
-            self.causes.add(cause)
-            balance.touch = self.touched.used
-        elif cause > self.causes.items[balance.touch - 1]:
-            self.causes.items[balance.touch - 1] = cause
+            balance.cause = cause
+            balance.touch = 1
+            return self.touched.add(slot)
+        if cause > balance.cause:
+            balance.cause = cause
         return 0
 
     def hold(self, slot: int, amount: int, cause: int) -> int:
@@ -147,10 +143,9 @@ class Ledger:
                 balance.free,
                 balance.held,
                 balance.free + balance.held - balance.before,
-                self.causes.items[place],
+                balance.cause,
             )
         self.touched.used = 0
-        self.causes.used = 0
         return 0
 
     # -- cold ----------------------------------------------------------------------------------

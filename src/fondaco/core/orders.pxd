@@ -1,26 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.accounts cimport Accounts
-from fondaco.core.buffer cimport Words
-from fondaco.core.checks cimport Checks
-from fondaco.core.constants cimport (
-    BUY, CANCEL_ALL, CANCEL_ORDER, CAUSE_ORDER, CAUSE_TRADE, EXECUTION_EXPIRED, EXECUTION_NEW,
-    EXECUTION_REDUCED, EXECUTION_TRADE_PREVENTION, FEES, FOK, GTC, INVALID_QUANTITY, MARKET,
-    NEW_ORDER, NOT_REDUCED, REDUCE_ORDER, ROW_ORDER, STATUS_EXPIRED, STATUS_EXPIRED_IN_MATCH,
-    STEP_DECREMENT, STEP_FILL, STP_NONE, TOUCH_WORDS, UNKNOWN_ORDER,
-)
-from fondaco.core.events cimport Events
-from fondaco.core.index cimport Index
-from fondaco.core.instrument cimport Instrument
-from fondaco.core.ladder cimport Ladder
-from fondaco.core.layouts cimport CancelEvent, CancelOrder, FillEvent, NewOrder, ReduceOrder, TradeEvent
-from fondaco.core.ledger cimport Ledger
-from fondaco.core.retries cimport Retries
-from fondaco.core.rows cimport (
-    Level, Order, Seat, Step, level_at, order_at, row_bytes, seat_at, step_at,
-)
-from fondaco.core.slab cimport Slab
-
 cdef int64_t ORDER_WORDS
 
 @cython.final
@@ -34,6 +11,9 @@ cdef class Orders:
     cdef Checks checks
     cdef int64_t taker_fee
     cdef int64_t maker_fee
+    cdef int64_t foresee_order(self, NewOrder* command) except -1 nogil
+    cdef int64_t foresee_cell(self, int64_t order_id) except -1 nogil
+    cdef int64_t foresee_row(self, int64_t order_id) except -1 nogil
     cdef int64_t new_order(self, Instrument instrument, NewOrder* command) except -1 nogil
     cdef int64_t accept(self, Instrument instrument, NewOrder* command) except -1 nogil
     cdef int64_t fillable(self, Instrument instrument, Order* order) except -1 nogil

@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """The life of an order: check, hold, match, settle, rest; cancel and reduce.
 
 Promises: after any command, what an account holds is exactly what its open orders may still need;
@@ -8,22 +7,20 @@ match the trade, the maker's fill and the taker's, then its end if it expires; c
 balances follow at the end of the command (exchange.py asks for them).
 """
 
-from __future__ import annotations
-
 import cython
 
-from fondaco.core.accounts import Accounts
-from fondaco.core.buffer import Words
-from fondaco.core.checks import Checks
-from fondaco.core.events import Events
-from fondaco.core.index import Index
-from fondaco.core.instrument import Instrument
-from fondaco.core.ladder import Ladder
-from fondaco.core.ledger import Ledger
-from fondaco.core.retries import Retries
-from fondaco.core.slab import Slab
 
 if not cython.compiled:
+    from fondaco.core.accounts import Accounts
+    from fondaco.core.buffer import Words
+    from fondaco.core.checks import Checks
+    from fondaco.core.events import Events
+    from fondaco.core.index import Index
+    from fondaco.core.instrument import Instrument
+    from fondaco.core.ladder import Ladder
+    from fondaco.core.ledger import Ledger
+    from fondaco.core.retries import Retries
+    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         BUY,
         CANCEL_ALL,
@@ -55,6 +52,7 @@ if not cython.compiled:
     from fondaco.core.rows import (
         Order,
         Step,
+        fetch_order,
         level_at,
         order_at,
         row_bytes,
@@ -79,6 +77,29 @@ class Orders:
         self.checks = Checks(events, ledger, accounts, self.retries)
         self.taker_fee = 0  # of the fill that is being settled
         self.maker_fee = 0
+
+    # -- a look ahead, into the cache ----------------------------------------------------------
+
+    def foresee_order(self, command: NewOrder) -> int:
+        """Have fetched where a new order's client order id would be found."""
+        word_0 = command.client_order_id_0
+        if word_0:
+            word_1 = command.client_order_id_1
+            word_2 = command.client_order_id_2
+            word_3 = command.client_order_id_3
+            return self.retries.index.foresee(self.retries.print_of(word_0, word_1, word_2, word_3))
+        return 0
+
+    def foresee_cell(self, order_id: int) -> int:
+        """Have fetched where an order's number will be found."""
+        return self.index.foresee(order_id)
+
+    def foresee_row(self, order_id: int) -> int:
+        """Have the row of an open order fetched."""
+        slot = self.index.find(order_id) if order_id > 0 else 0
+        if slot:
+            fetch_order(self.orders, slot)
+        return 0
 
     # -- new -----------------------------------------------------------------------------------
 
@@ -118,9 +139,16 @@ class Orders:
             self.retries.add(
                 account, command.seq, self.checks.digest, command.time_us, self.checks.entry
             )
-        slot = self.orders.take()
+        slot = self.orders.take_raw()
         order = order_at(self.orders, slot)
         order.order_id = command.seq
+        order.next = 0
+        order.previous = 0
+        order.level = 0
+        order.held = 0
+        order.filled_quote = 0
+        order.seat_next = 0
+        order.seat_previous = 0
         order.price_ticks = command.price_ticks
         order.open_lots = self.checks.lots
         order.quantity_lots = self.checks.lots
@@ -169,7 +197,7 @@ class Orders:
         self.ledger.hold(balance, order.held, CAUSE_ORDER)
         self.index.put(order.order_id, slot)
         self.accounts.enlist(self.orders, order.seat, slot)
-        return instrument.book.rest(slot)
+        return instrument.book.rest(slot, order.side)
 
     def finish(self, instrument: Instrument, slot: int) -> int:
         """End an order that doesn't rest: filled, or expired."""
@@ -599,7 +627,7 @@ class Orders:
         order.client_order_id_2 = items[at + 12]
         order.client_order_id_3 = items[at + 13]
         self.index.put(order.order_id, slot)
-        instrument.book.rest(slot)
+        instrument.book.rest(slot, order.side)
         return slot
 
     def forget(self) -> int:

@@ -1,19 +1,5 @@
-import cython
-from libc.stdint cimport int64_t, uint64_t
-from fondaco.core.buffer cimport Words
-from fondaco.core.constants cimport DAY_US, RETRIES_MAX, ROW_ENTRY, ROW_RETRY
-from fondaco.core.index cimport Index
-from fondaco.core.rows cimport Entry, Retry, entry_at, retry_at, row_bytes
-from fondaco.core.slab cimport Slab
-
 cdef int64_t RING_FIRST
 cdef int64_t SWEEP
-cdef uint64_t MASK_64
-cdef uint64_t MASK_62
-cdef uint64_t MIX_0
-cdef uint64_t MIX_1
-cdef uint64_t SEED_0
-cdef uint64_t SEED_1
 
 @cython.final
 cdef class Retries:
@@ -28,7 +14,9 @@ cdef class Retries:
     cdef int64_t mask
     cdef int64_t print_0
     cdef int64_t print_1
-    cdef uint64_t mix(self, uint64_t state, int64_t word) noexcept nogil
+    cdef uint64_t mix(self, uint64_t state) noexcept nogil
+    cdef uint64_t weigh(self, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) noexcept nogil
+    cdef int64_t print_of(self, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) noexcept nogil
     cdef int64_t find(self, int64_t account, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) except -1 nogil
     cdef int64_t digest_order(self, int64_t kinds, int64_t price, int64_t lots, int64_t quote) except -1 nogil
     cdef int64_t seq(self, int64_t position) except -1 nogil

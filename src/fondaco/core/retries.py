@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """Client order ids of accepted orders, and the ids of money commands.
 
 Promises: (account, client order id) of an accepted order is found while the order is open and for
@@ -9,17 +8,23 @@ acceptance drops a few that have run out, so there is no moment at which many ar
 most RETRIES_MAX are kept. Knows orders only by the number that the ring's owner asks about.
 """
 
-from __future__ import annotations
-
 import cython
 
-from fondaco.core.buffer import Words
-from fondaco.core.index import Index
-from fondaco.core.slab import Slab
 
 if not cython.compiled:
+    from fondaco.core.buffer import Words
+    from fondaco.core.index import Index
+    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         DAY_US,
+        MASK_62,
+        MASK_64,
+        MIX_0,
+        MIX_1,
+        PRIME_0,
+        PRIME_1,
+        PRIME_2,
+        PRIME_3,
         RETRIES_MAX,
         ROW_ENTRY,
         ROW_RETRY,
@@ -28,12 +33,6 @@ if not cython.compiled:
 
 RING_FIRST = 64
 SWEEP = 2  # entries that may be dropped for each one added: it shrinks faster than it grows
-MASK_64 = 0xFFFFFFFFFFFFFFFF
-MASK_62 = 0x3FFFFFFFFFFFFFFF
-MIX_0 = 0xBF58476D1CE4E5B9  # the multipliers of SplitMix64
-MIX_1 = 0x94D049BB133111EB
-SEED_0 = 0x9E3779B97F4A7C15
-SEED_1 = 0xD6E8FEB86659FD93
 
 
 class Retries:
@@ -55,20 +54,30 @@ class Retries:
         self.mask = RING_FIRST - 1
 
     @cython.overflowcheck(False)  # the products wrap: that is the hash
-    def mix(self, state: int, word: int) -> int:
-        """Return `state` with a word mixed in, as SplitMix64 does it."""
-        state = (state ^ (word & MASK_64)) * MIX_0 & MASK_64
-        state = (state ^ (state >> 29)) * MIX_1 & MASK_64
-        return state ^ (state >> 32)
+    def mix(self, state: int) -> int:
+        """Return `state` with its bits mixed, as SplitMix64 does it."""
+        state = (state ^ (state >> 30)) * MIX_0 & MASK_64
+        state = (state ^ (state >> 27)) * MIX_1 & MASK_64
+        return state ^ (state >> 31)
+
+    @cython.overflowcheck(False)
+    def weigh(self, word_0: int, word_1: int, word_2: int, word_3: int) -> int:
+        """Return the weighted sum of four words, for mix()."""
+        return (
+            (word_0 & MASK_64) * PRIME_0
+            + (word_1 & MASK_64) * PRIME_1
+            + (word_2 & MASK_64) * PRIME_2
+            + (word_3 & MASK_64) * PRIME_3
+        ) & MASK_64
+
+    def print_of(self, word_0: int, word_1: int, word_2: int, word_3: int) -> int:
+        """Return the half of the fingerprint by which a client order id is found."""
+        return (self.mix(self.weigh(word_0, word_1, word_2, word_3)) & MASK_62) + 1
 
     def find(self, account: int, word_0: int, word_1: int, word_2: int, word_3: int) -> int:
         """Return the position of a client order id's entry, or 0; remember its fingerprint."""
-        first = self.mix(SEED_0, word_0)
-        second = self.mix(SEED_1, word_1)
-        first = self.mix(first, word_2)
-        second = self.mix(second, word_3)
-        self.print_0 = (self.mix(first, second) & MASK_62) + 1
-        self.print_1 = (self.mix(second, first) & MASK_62) + 1
+        self.print_0 = self.print_of(word_0, word_1, word_2, word_3)
+        self.print_1 = self.mix(self.weigh(word_1, word_2, word_3, word_0)) & MASK_62
         position = self.index.find(self.print_0)
         while position:
             row = retry_at(self.ring, position & self.mask)
@@ -79,8 +88,7 @@ class Retries:
 
     def digest_order(self, kinds: int, price: int, lots: int, quote: int) -> int:
         """Return a digest of an order's parameters."""
-        state = self.mix(self.mix(SEED_0, kinds), price)
-        return self.mix(self.mix(state, lots), quote) & MASK_62
+        return self.mix(self.weigh(kinds, price, lots, quote)) & MASK_62
 
     def seq(self, position: int) -> int:
         """Return the seq of an entry: the order's number."""
@@ -195,9 +203,9 @@ class Retries:
 
     def fold(self, words: list[int]) -> int:
         """Return a digest of the words of a money command."""
-        state = SEED_0
+        state = 0
         for word in words:
-            state = self.mix(state, word)
+            state = self.mix(self.weigh(state, word, 0, 1))
         return state & MASK_62
 
     def entry_seq(self, entry: int) -> int:

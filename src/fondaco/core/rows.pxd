@@ -1,11 +1,5 @@
 # The rows of the core's tables as C structs, and the functions that give one by its slot.
 # rows.py has the same as Python classes. Slots are 32-bit: SLOTS_MAX bounds every slab.
-from libc.stdint cimport int8_t, int32_t, int64_t
-from fondaco.core.constants cimport (
-    ROW_ACCOUNT, ROW_BALANCE, ROW_BLOCK, ROW_CELL, ROW_ENTRY, ROW_GRANT, ROW_LEVEL, ROW_ORDER,
-    ROW_RETRY, ROW_SEAT, ROW_STEP,
-)
-from fondaco.core.slab cimport Slab
 
 # Two cache lines: first what matching touches, then the rest.
 cdef struct Order:
@@ -64,6 +58,7 @@ cdef struct Balance:
     int64_t free
     int64_t held
     int64_t before
+    int64_t cause
 
 cdef struct Account:
     int64_t number
@@ -132,6 +127,21 @@ cdef inline Cell* cell_at(Slab slab, int64_t slot) noexcept nogil:
 
 cdef inline Entry* entry_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Entry*> slab.memory) + slot
+
+cdef extern from *:
+    """
+    #define FONDACO_FETCH(place) __builtin_prefetch(place)
+    """
+    void FONDACO_FETCH(void* place) noexcept nogil
+
+cdef inline int64_t fetch_cell(Slab slab, int64_t slot) noexcept nogil:
+    FONDACO_FETCH((<Cell*> slab.memory) + slot)
+    return 0
+
+cdef inline int64_t fetch_order(Slab slab, int64_t slot) noexcept nogil:
+    FONDACO_FETCH((<Order*> slab.memory) + slot)
+    FONDACO_FETCH(<char*> ((<Order*> slab.memory) + slot) + 64)
+    return 0
 
 cdef inline int64_t row_bytes(int64_t kind) noexcept nogil:
     if kind == ROW_ORDER:

@@ -144,6 +144,7 @@ class Balance:
         "account",
         "asset",
         "before",
+        "cause",
         "free",
         "held",
         "touch",
@@ -157,6 +158,7 @@ class Balance:
         self.free = 0
         self.held = 0
         self.before = 0
+        self.cause = 0
 
 
 class Account:
@@ -346,6 +348,14 @@ def entry_at(slab: Slab, slot: int) -> Entry:
     return row
 
 
-def row_bytes(kind: int) -> int:  # noqa: ARG001  C: the size of the struct
+def row_bytes(_kind: int) -> int:
     """Return the bytes of a row; only the compiled core has an answer."""
     return 0
+
+
+def fetch_cell(_slab: Slab, _slot: int) -> None:
+    """Fetch a row into the cache, in the compiled core."""
+
+
+def fetch_order(_slab: Slab, _slot: int) -> None:
+    """Fetch a row into the cache, in the compiled core."""

@@ -1,7 +1,3 @@
-import cython
-from libc.stdint cimport int64_t
-from fondaco.core.constants cimport SLOTS_MAX
-
 cdef int64_t ROWS_FIRST
 cdef int64_t ALIGNMENT
 
@@ -19,6 +15,7 @@ cdef class Slab:
     cdef int64_t grow(self, int64_t capacity) except -1 nogil
     cdef int64_t refuse(self) except -1 nogil
     cdef int64_t take(self) except -1 nogil
+    cdef int64_t take_raw(self) except -1 nogil
     cdef int64_t give(self, int64_t slot) except -1 nogil
     cdef int64_t clear(self) except -1 nogil
     cdef int64_t reset(self, int64_t rows) except -1 nogil

@@ -1,4 +1,3 @@
-# cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
 """An array of rows of one kind, with a list of the free ones.
 
 Promises: a slot stays the same row for as long as it is taken; a taken row is all zeros; slot 0 is
@@ -6,14 +5,12 @@ never given. Slots are given last-in-first-out, so the same commands give the sa
 moves the rows: no pointer to a row may be kept across take().
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import cython
 
 if cython.compiled:
-    from cython.cimports.libc.stdlib import free, malloc, realloc
+    from cython.cimports.libc.stdlib import free, realloc
     from cython.cimports.libc.string import memset
 else:
     from fondaco.core.constants import SLOTS_MAX
@@ -36,7 +33,7 @@ class Slab:
         self.free_slot = 0
         self.live = 0
         if not cython.compiled:
-            from fondaco.core.rows import ROW_CLASSES  # noqa: PLC0415  rows.py types itself with Slab
+            from fondaco.core.rows import ROW_CLASSES
 
             self.row_class = ROW_CLASSES[kind]
             self.rows = []
@@ -71,21 +68,24 @@ class Slab:
 
     def take(self) -> int:
         """Return the slot of a fresh row of zeros."""
+        slot = self.take_raw()
+        if cython.compiled:
+            memset(self.memory + slot * self.row_bytes, 0, self.row_bytes)
+        return slot
+
+    def take_raw(self) -> int:
+        """Return the slot of a row whose content is undefined: the taker sets every field."""
         slot = self.free_slot
         if slot == 0:
             slot = self.used
             if slot == self.capacity:
                 self.grow(2 * slot)
             self.used = slot + 1
-            if cython.compiled:
-                memset(self.memory + slot * self.row_bytes, 0, self.row_bytes)
-            else:
-                self.rows[slot] = self.row_class()
         elif cython.compiled:
             self.free_slot = cython.cast("int64_t *", self.memory + slot * self.row_bytes)[0]
-            memset(self.memory + slot * self.row_bytes, 0, self.row_bytes)
         else:
             self.free_slot = self.links.pop(slot)
+        if not cython.compiled:
             self.rows[slot] = self.row_class()
         self.live += 1
         return slot
