@@ -48,7 +48,9 @@ function sizeBudget(): Plugin {
         );
         const said = `${(bytes / 1000).toFixed(1)} KB gz of ${BUDGET_KB}`;
         if (bytes > BUDGET_KB * 1000) this.error(`the terminal is over its size budget: ${said}`);
-        const font = readFileSync(new URL('public/fonts/inter-latin.woff2', import.meta.url)).length;
+        const font = readFileSync(
+          new URL('public/fonts/inter-latin.woff2', import.meta.url),
+        ).length;
         if (font > FONT_BUDGET_KB * 1000) this.error(`the font is over ${FONT_BUDGET_KB} KB`);
         this.info(`terminal ${said}`);
       },

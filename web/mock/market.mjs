@@ -40,7 +40,12 @@ export class Market {
       const volume = this.size * (4 + 20 * chance() + 9000 * Math.abs(drift));
       const round = (value) => Math.round(value / this.tick) * this.tick;
       this.minutes.push({
-        t: now - i * MINUTE, o: round(open), h: round(high), l: round(low), c: round(close), v: volume,
+        t: now - i * MINUTE,
+        o: round(open),
+        h: round(high),
+        l: round(low),
+        c: round(close),
+        v: volume,
       });
       price = close;
     }
@@ -65,7 +70,8 @@ export class Market {
       const size = Math.round((this.size * (0.05 + -Math.log(1 - chance()))) / this.lot) * this.lot;
       this.put(side, ticks, chance() < 0.3 ? 0 : size);
     }
-    for (const order of this.own) this.put(order.side === 'BUY' ? 'b' : 'a', order.ticks, order.left + this.size / 3);
+    for (const order of this.own)
+      this.put(order.side === 'BUY' ? 'b' : 'a', order.ticks, order.left + this.size / 3);
   }
 
   best(side) {
@@ -81,7 +87,13 @@ export class Market {
     while (chance() < 0.42) {
       const sold = chance() < 0.5;
       const price = this.best(sold ? 'b' : 'a') * this.tick;
-      traded.push(this.trade(price, Math.ceil((this.size * 0.4 * -Math.log(1 - chance())) / this.lot) * this.lot, sold));
+      traded.push(
+        this.trade(
+          price,
+          Math.ceil((this.size * 0.4 * -Math.log(1 - chance())) / this.lot) * this.lot,
+          sold,
+        ),
+      );
     }
     return traded;
   }
@@ -105,7 +117,10 @@ export class Market {
 
   depth(limit) {
     const side = (map, order) =>
-      [...map].sort(order).slice(0, limit).map(([ticks, size]) => [text(ticks * this.tick), text(size)]);
+      [...map]
+        .sort(order)
+        .slice(0, limit)
+        .map(([ticks, size]) => [text(ticks * this.tick), text(size)]);
     return {
       lastUpdateId: this.updateId,
       bids: side(this.bids, (x, y) => y[0] - x[0]),
@@ -116,8 +131,13 @@ export class Market {
   takeChanges() {
     const levels = (map) => [...map].map(([ticks, size]) => [text(ticks * this.tick), text(size)]);
     const event = {
-      e: 'depthUpdate', E: Date.now(), s: this.symbol, U: this.updateId + 1, u: this.updateId + 3,
-      b: levels(this.changed.b), a: levels(this.changed.a),
+      e: 'depthUpdate',
+      E: Date.now(),
+      s: this.symbol,
+      U: this.updateId + 1,
+      u: this.updateId + 3,
+      b: levels(this.changed.b),
+      a: levels(this.changed.a),
     };
     this.updateId += 3;
     this.changed = { b: new Map(), a: new Map() };
@@ -130,7 +150,13 @@ export class Market {
       const t = Math.floor(one.t / width) * width;
       const held = gathered.get(t);
       if (!held) gathered.set(t, { ...one, t });
-      else Object.assign(held, { h: Math.max(held.h, one.h), l: Math.min(held.l, one.l), c: one.c, v: held.v + one.v });
+      else
+        Object.assign(held, {
+          h: Math.max(held.h, one.h),
+          l: Math.min(held.l, one.l),
+          c: one.c,
+          v: held.v + one.v,
+        });
     }
     return [...gathered.values()].filter((one) => one.t <= end).slice(-limit);
   }
@@ -140,8 +166,12 @@ export class Market {
     const minutes = this.minutes.filter((one) => one.t >= from);
     const volume = minutes.reduce((sum, one) => sum + one.v, 0);
     return {
-      open: minutes[0].o, last: this.minutes.at(-1).c, volume, quote: volume * this.mid,
-      high: Math.max(...minutes.map((one) => one.h)), low: Math.min(...minutes.map((one) => one.l)),
+      open: minutes[0].o,
+      last: this.minutes.at(-1).c,
+      volume,
+      quote: volume * this.mid,
+      high: Math.max(...minutes.map((one) => one.h)),
+      low: Math.min(...minutes.map((one) => one.l)),
     };
   }
 }

@@ -5,7 +5,9 @@ const MAGIC = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 export function accept(request, socket, onText, onClose) {
   const key = request.headers['sec-websocket-key'];
-  const answer = createHash('sha1').update(key + MAGIC).digest('base64');
+  const answer = createHash('sha1')
+    .update(key + MAGIC)
+    .digest('base64');
   socket.write(
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
       `Sec-WebSocket-Accept: ${answer}\r\n\r\n`,

@@ -6,13 +6,31 @@ import type { DepthEvent, WireDepth } from '../src/model/wire.ts';
 
 const snapshot = (lastUpdateId: number): WireDepth => ({
   lastUpdateId,
-  bids: [['99.00000000', '1.00000000'], ['98.00000000', '2.00000000']],
-  asks: [['101.00000000', '1.50000000'], ['102.00000000', '3.00000000']],
+  bids: [
+    ['99.00000000', '1.00000000'],
+    ['98.00000000', '2.00000000'],
+  ],
+  asks: [
+    ['101.00000000', '1.50000000'],
+    ['102.00000000', '3.00000000'],
+  ],
 });
-const event = (U: number, u: number, b: [string, string][] = [], a: [string, string][] = []): DepthEvent => ({
-  e: 'depthUpdate', E: 0, s: 'X', U, u, b, a,
+const event = (
+  U: number,
+  u: number,
+  b: [string, string][] = [],
+  a: [string, string][] = [],
+): DepthEvent => ({
+  e: 'depthUpdate',
+  E: 0,
+  s: 'X',
+  U,
+  u,
+  b,
+  a,
 });
-const prices = (levels: { price: bigint }[]): string[] => levels.map((one) => formatDecimal(one.price));
+const prices = (levels: { price: bigint }[]): string[] =>
+  levels.map((one) => formatDecimal(one.price));
 const d = fromWire;
 
 describe('the local book', () => {
@@ -26,7 +44,14 @@ describe('the local book', () => {
   it('takes a first difference that covers the next update, and then only joined ones', () => {
     const book = new LocalBook();
     book.reset(snapshot(10));
-    expect(book.apply(event(8, 12, [['99', '0'], ['98.5', '4']]))).toBe('applied');
+    expect(
+      book.apply(
+        event(8, 12, [
+          ['99', '0'],
+          ['98.5', '4'],
+        ]),
+      ),
+    ).toBe('applied');
     expect(prices(book.bids())).toEqual(['98.5', '98']);
     expect(book.apply(event(13, 13, [], [['100', '1']]))).toBe('applied');
     expect(prices(book.asks())).toEqual(['100', '101', '102']);
@@ -41,22 +66,47 @@ describe('the local book', () => {
   });
 
   it('gathers bids downward and asks upward, with totals from the best price', () => {
-    const levels = (texts: [string, string][]) => texts.map(([price, size]) => ({ price: d(price), size: d(size) }));
-    const bids = rowsOf(levels([['99.7', '1'], ['99.2', '2'], ['98.9', '4']]), 'bid', d('1'), 9);
+    const levels = (texts: [string, string][]) =>
+      texts.map(([price, size]) => ({ price: d(price), size: d(size) }));
+    const bids = rowsOf(
+      levels([
+        ['99.7', '1'],
+        ['99.2', '2'],
+        ['98.9', '4'],
+      ]),
+      'bid',
+      d('1'),
+      9,
+    );
     expect(prices(bids)).toEqual(['99', '98']);
     expect(bids.map((row) => formatDecimal(row.total))).toEqual(['3', '7']);
-    const asks = rowsOf(levels([['100', '1'], ['100.1', '2'], ['101.9', '4']]), 'ask', d('1'), 2);
+    const asks = rowsOf(
+      levels([
+        ['100', '1'],
+        ['100.1', '2'],
+        ['101.9', '4'],
+      ]),
+      'ask',
+      d('1'),
+      2,
+    );
     expect(prices(asks)).toEqual(['100', '101']);
   });
 
   it('walks a quantity and a budget through the levels without a float', () => {
-    const asks = [{ price: d('101'), size: d('1.5') }, { price: d('102'), size: d('3') }];
+    const asks = [
+      { price: d('101'), size: d('1.5') },
+      { price: d('102'), size: d('3') },
+    ];
     const walk = walkQuantity(asks, d('2'));
     expect([formatDecimal(walk.notional), walk.whole]).toEqual(['202.5', true]);
     expect(walkQuantity(asks, d('5')).whole).toBe(false);
     expect(walkQuantity(asks, d('2'), (price) => price <= d('101')).quantity).toBe(d('1.5'));
     const spent = walkBudget(asks, d('200'), d('0.01'));
-    expect([formatDecimal(spent.quantity), formatDecimal(spent.notional)]).toEqual(['1.97', '199.44']);
+    expect([formatDecimal(spent.quantity), formatDecimal(spent.notional)]).toEqual([
+      '1.97',
+      '199.44',
+    ]);
     expect(walkBudget(asks, d('1000'), d('0.01')).whole).toBe(false);
   });
 });

@@ -1,8 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { bollinger, exponentialAverage, relativeStrength, simpleAverage } from '../src/charts/indicators.ts';
+import {
+  bollinger,
+  exponentialAverage,
+  relativeStrength,
+  simpleAverage,
+} from '../src/charts/indicators.ts';
 import { type Candle, withCandle, withOlder } from '../src/model/candles.ts';
 
-const candle = (time: number, close = 1): Candle => ({ time, open: 1, high: 1, low: 1, close, volume: 1 });
+const candle = (time: number, close = 1): Candle => ({
+  time,
+  open: 1,
+  high: 1,
+  low: 1,
+  close,
+  volume: 1,
+});
 
 describe('candles', () => {
   it('replaces the last, appends the next, mends a late one and ignores one before history', () => {
@@ -14,7 +26,9 @@ describe('candles', () => {
   });
 
   it('puts older history in front without doubles', () => {
-    expect(withOlder([candle(3)], [candle(1), candle(2), candle(3)]).map((one) => one.time)).toEqual([1, 2, 3]);
+    expect(
+      withOlder([candle(3)], [candle(1), candle(2), candle(3)]).map((one) => one.time),
+    ).toEqual([1, 2, 3]);
   });
 });
 
@@ -29,6 +43,9 @@ describe('indicators', () => {
     expect(relativeStrength([1, 2, 1, 2, 1], 2)).toEqual([null, null, 50, 75, 37.5]);
     expect(relativeStrength([1, 2, 3, 4], 2).at(-1)).toBe(100);
     const { upper, lower } = bollinger([1, 3], 2, 2);
-    expect([upper, lower]).toEqual([[null, 4], [null, 0]]);
+    expect([upper, lower]).toEqual([
+      [null, 4],
+      [null, 0],
+    ]);
   });
 });

@@ -25,7 +25,19 @@ describe('decimals', () => {
   });
 
   it('refuses everything that is not a plain decimal of at most 8 places', () => {
-    for (const text of ['', '.', '1,5', '1e5', '-1', '+1', '0x1', 'NaN', '1.123456789', '1 2', '１']) {
+    for (const text of [
+      '',
+      '.',
+      '1,5',
+      '1e5',
+      '-1',
+      '+1',
+      '0x1',
+      'NaN',
+      '1.123456789',
+      '1 2',
+      '１',
+    ]) {
       expect(parseDecimal(text), text).toBeNull();
     }
     expect(parseDecimal('9'.repeat(21))).toBeNull();

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { fillFromReport, isNewer, isOpen, orderFromReport, orderFromWire } from '../src/model/orders.ts';
+import {
+  fillFromReport,
+  isNewer,
+  isOpen,
+  orderFromReport,
+  orderFromWire,
+} from '../src/model/orders.ts';
 import { csrfToken } from '../src/model/rest.ts';
 import { readPreferences } from '../src/model/preferences.ts';
 import type { ExecutionReport, WireOrder } from '../src/model/wire.ts';
@@ -7,14 +13,47 @@ import { changePercent, clockText, signed } from '../src/model/words.ts';
 import { fromWire } from '../src/model/decimal.ts';
 
 const wire: WireOrder = {
-  symbol: 'BTCUSDT', orderId: 7, clientOrderId: 'a', price: '20.00000000', origQty: '1.00000000',
-  executedQty: '0.25000000', cummulativeQuoteQty: '5.00000000', status: 'PARTIALLY_FILLED',
-  timeInForce: 'GTC', type: 'LIMIT', side: 'BUY', time: 100, updateTime: 200,
+  symbol: 'BTCUSDT',
+  orderId: 7,
+  clientOrderId: 'a',
+  price: '20.00000000',
+  origQty: '1.00000000',
+  executedQty: '0.25000000',
+  cummulativeQuoteQty: '5.00000000',
+  status: 'PARTIALLY_FILLED',
+  timeInForce: 'GTC',
+  type: 'LIMIT',
+  side: 'BUY',
+  time: 100,
+  updateTime: 200,
 };
 const report = (part: Partial<ExecutionReport>): ExecutionReport => ({
-  e: 'executionReport', E: 1, s: 'BTCUSDT', c: 'a', C: '', S: 'BUY', o: 'LIMIT', f: 'GTC', q: '1.00000000',
-  p: '20.00000000', x: 'TRADE', X: 'FILLED', r: 'NONE', i: 7, l: '0.75000000', z: '1.00000000', L: '20.00000000',
-  n: '0.00075000', N: 'BTC', T: 300, t: 5, m: true, O: 100, Z: '20.00000000', Y: '15.00000000', ...part,
+  e: 'executionReport',
+  E: 1,
+  s: 'BTCUSDT',
+  c: 'a',
+  C: '',
+  S: 'BUY',
+  o: 'LIMIT',
+  f: 'GTC',
+  q: '1.00000000',
+  p: '20.00000000',
+  x: 'TRADE',
+  X: 'FILLED',
+  r: 'NONE',
+  i: 7,
+  l: '0.75000000',
+  z: '1.00000000',
+  L: '20.00000000',
+  n: '0.00075000',
+  N: 'BTC',
+  T: 300,
+  t: 5,
+  m: true,
+  O: 100,
+  Z: '20.00000000',
+  Y: '15.00000000',
+  ...part,
 });
 
 describe('orders', () => {
@@ -33,7 +72,10 @@ describe('orders', () => {
   });
 
   it('keep their own client id when a cancel has another', () => {
-    expect(orderFromReport(report({ x: 'CANCELED', X: 'CANCELED', c: 'cancel-1', C: 'a' })).clientOrderId).toBe('a');
+    expect(
+      orderFromReport(report({ x: 'CANCELED', X: 'CANCELED', c: 'cancel-1', C: 'a' }))
+        .clientOrderId,
+    ).toBe('a');
   });
 
   it('have a fill only in a trade', () => {
@@ -58,8 +100,13 @@ describe('small words', () => {
 
   it('survives a broken memory of looks', () => {
     expect(readPreferences({ getItem: () => '{broken' }).interval).toBe('1m');
-    expect(readPreferences({ getItem: () => '{"interval":"3y","theme":"pink","indicators":[1,"a"]}' })).toEqual({
-      interval: '1m', theme: 'system', symbol: '', indicators: ['a'],
+    expect(
+      readPreferences({ getItem: () => '{"interval":"3y","theme":"pink","indicators":[1,"a"]}' }),
+    ).toEqual({
+      interval: '1m',
+      theme: 'system',
+      symbol: '',
+      indicators: ['a'],
     });
   });
 });

@@ -1,29 +1,62 @@
 import { describe, expect, it } from 'vitest';
 import { formatDecimal, fromWire } from '../src/model/decimal.ts';
 import { instrumentFromWire } from '../src/model/instrument.ts';
-import { type Market, type Ticket, amountOfShare, evaluate, shareOfTicket } from '../src/model/ticket.ts';
+import {
+  type Market,
+  type Ticket,
+  amountOfShare,
+  evaluate,
+  shareOfTicket,
+} from '../src/model/ticket.ts';
 
 const d = fromWire;
 const instrument = instrumentFromWire({
-  symbol: 'BTCUSDT', status: 'TRADING', baseAsset: 'BTC', quoteAsset: 'USDT',
-  baseAssetPrecision: 8, quoteAssetPrecision: 8, orderTypes: ['LIMIT', 'MARKET', 'LIMIT_MAKER'],
+  symbol: 'BTCUSDT',
+  status: 'TRADING',
+  baseAsset: 'BTC',
+  quoteAsset: 'USDT',
+  baseAssetPrecision: 8,
+  quoteAssetPrecision: 8,
+  orderTypes: ['LIMIT', 'MARKET', 'LIMIT_MAKER'],
   filters: [
-    { filterType: 'PRICE_FILTER', minPrice: '0.01000000', maxPrice: '1000000.00000000', tickSize: '0.01000000' },
-    { filterType: 'LOT_SIZE', minQty: '0.00001000', maxQty: '9000.00000000', stepSize: '0.00001000' },
+    {
+      filterType: 'PRICE_FILTER',
+      minPrice: '0.01000000',
+      maxPrice: '1000000.00000000',
+      tickSize: '0.01000000',
+    },
+    {
+      filterType: 'LOT_SIZE',
+      minQty: '0.00001000',
+      maxQty: '9000.00000000',
+      stepSize: '0.00001000',
+    },
     { filterType: 'NOTIONAL', minNotional: '5.00000000' },
   ],
 });
 const market = (part: Partial<Market> = {}): Market => ({
   instrument,
-  bids: [{ price: d('19.99'), size: d('5') }, { price: d('19.90'), size: d('5') }],
-  asks: [{ price: d('20.01'), size: d('5') }, { price: d('20.10'), size: d('5') }],
+  bids: [
+    { price: d('19.99'), size: d('5') },
+    { price: d('19.90'), size: d('5') },
+  ],
+  asks: [
+    { price: d('20.01'), size: d('5') },
+    { price: d('20.10'), size: d('5') },
+  ],
   free: { base: d('10'), quote: d('1000') },
   makerRate: d('0.0005'),
   takerRate: d('0.001'),
   ...part,
 });
 const ticket = (part: Partial<Ticket> = {}): Ticket => ({
-  side: 'BUY', type: 'LIMIT', timeInForce: 'GTC', price: '20.00', amount: '1', amountIn: 'base', ...part,
+  side: 'BUY',
+  type: 'LIMIT',
+  timeInForce: 'GTC',
+  price: '20.00',
+  amount: '1',
+  amountIn: 'base',
+  ...part,
 });
 const problems = (part: Partial<Ticket>, on: Partial<Market> = {}) =>
   evaluate(ticket(part), market(on)).problems.map((one) => [one.field, one.text, ...one.fixes]);
@@ -31,16 +64,29 @@ const problems = (part: Partial<Ticket>, on: Partial<Market> = {}) =>
 describe('a ticket that is right', () => {
   it('sends plain decimal strings of what was typed', () => {
     expect(evaluate(ticket({ price: '20.0', amount: '.5' }), market()).wish).toEqual({
-      symbol: 'BTCUSDT', side: 'BUY', type: 'LIMIT', timeInForce: 'GTC', quantity: '0.5', price: '20',
+      symbol: 'BTCUSDT',
+      side: 'BUY',
+      type: 'LIMIT',
+      timeInForce: 'GTC',
+      quantity: '0.5',
+      price: '20',
     });
     expect(evaluate(ticket({ type: 'LIMIT_MAKER' }), market()).wish).toEqual({
-      symbol: 'BTCUSDT', side: 'BUY', type: 'LIMIT_MAKER', quantity: '1', price: '20',
+      symbol: 'BTCUSDT',
+      side: 'BUY',
+      type: 'LIMIT_MAKER',
+      quantity: '1',
+      price: '20',
     });
   });
 
   it('estimates a resting order as maker and a crossing one as taker at the prices of the book', () => {
     const rests = evaluate(ticket(), market());
-    expect([rests.role, formatDecimal(rests.fee ?? 0n), rests.feeAsset]).toEqual(['maker', '0.0005', 'BTC']);
+    expect([rests.role, formatDecimal(rests.fee ?? 0n), rests.feeAsset]).toEqual([
+      'maker',
+      '0.0005',
+      'BTC',
+    ]);
     const takes = evaluate(ticket({ price: '20.05', amount: '2' }), market());
     expect([takes.role, formatDecimal(takes.total ?? 0n)]).toEqual(['taker', '40.02']);
     const both = evaluate(ticket({ price: '20.05', amount: '6' }), market());
@@ -56,7 +102,12 @@ describe('a ticket that is right', () => {
 
   it('spends a total: by quote quantity at market, by whole lots at a limit', () => {
     const spend = evaluate(ticket({ type: 'MARKET', amount: '50', amountIn: 'quote' }), market());
-    expect(spend.wish).toEqual({ symbol: 'BTCUSDT', side: 'BUY', type: 'MARKET', quoteOrderQty: '50' });
+    expect(spend.wish).toEqual({
+      symbol: 'BTCUSDT',
+      side: 'BUY',
+      type: 'MARKET',
+      quoteOrderQty: '50',
+    });
     expect(formatDecimal(spend.quantity ?? 0n)).toBe('2.49875');
     const limit = evaluate(ticket({ amount: '50', amountIn: 'quote', price: '20.01' }), market());
     expect(limit.wish?.quantity).toBe('2.49875');
@@ -65,17 +116,57 @@ describe('a ticket that is right', () => {
 
 describe('a ticket that is wrong says what would be right', () => {
   it.each<[string, Partial<Ticket>, string[]]>([
-    ['a price off the tick', { price: '20.555' }, ['price', 'Tick size is 0.01; the price was 20.555.', '20.55', '20.56']],
-    ['a quantity off the lot', { amount: '0.999999' }, ['amount', 'Lot size is 0.00001; the quantity was 0.999999.', '0.99999', '1.00000']],
-    ['too little worth', { amount: '0.2' }, ['amount', 'An order must be worth at least 5 USDT; this one is 4.00.', '0.25001']],
-    ['a price too high', { price: '2000000' }, ['price', 'The highest price allowed is 1000000.00.', '1000000.00']],
+    [
+      'a price off the tick',
+      { price: '20.555' },
+      ['price', 'Tick size is 0.01; the price was 20.555.', '20.55', '20.56'],
+    ],
+    [
+      'a quantity off the lot',
+      { amount: '0.999999' },
+      ['amount', 'Lot size is 0.00001; the quantity was 0.999999.', '0.99999', '1.00000'],
+    ],
+    [
+      'too little worth',
+      { amount: '0.2' },
+      ['amount', 'An order must be worth at least 5 USDT; this one is 4.00.', '0.25001'],
+    ],
+    [
+      'a price too high',
+      { price: '2000000' },
+      ['price', 'The highest price allowed is 1000000.00.', '1000000.00'],
+    ],
     ['no number', { price: 'abc' }, ['price', 'Digits and one dot, as in 1234.56.']],
-    ['a comma', { price: '20,5' }, ['price', 'Use a dot for decimals and no commas, as in 1234.56.']],
+    [
+      'a comma',
+      { price: '20,5' },
+      ['price', 'Use a dot for decimals and no commas, as in 1234.56.'],
+    ],
     ['nine decimals', { amount: '1.123456789' }, ['amount', 'At most 8 decimals are kept.']],
-    ['more than one has', { amount: '60' }, ['amount', 'This needs 1200.00 USDT; you have 1000.00 available.', '50.00000']],
-    ['more coin than one has', { side: 'SELL', price: '21', amount: '11' }, ['amount', 'You have 10 BTC available.', '10.00000']],
-    ['a post-only order that would trade', { type: 'LIMIT_MAKER', price: '20.05' }, ['price', 'Post only: at this price the order would fill at once. Best ask is 20.01.', '20.00']],
-    ['a fill-or-kill that cannot fill', { timeInForce: 'FOK', price: '20.01', amount: '6' }, ['form', 'Fill or kill: the book cannot fill this whole at this price now.']],
+    [
+      'more than one has',
+      { amount: '60' },
+      ['amount', 'This needs 1200.00 USDT; you have 1000.00 available.', '50.00000'],
+    ],
+    [
+      'more coin than one has',
+      { side: 'SELL', price: '21', amount: '11' },
+      ['amount', 'You have 10 BTC available.', '10.00000'],
+    ],
+    [
+      'a post-only order that would trade',
+      { type: 'LIMIT_MAKER', price: '20.05' },
+      [
+        'price',
+        'Post only: at this price the order would fill at once. Best ask is 20.01.',
+        '20.00',
+      ],
+    ],
+    [
+      'a fill-or-kill that cannot fill',
+      { timeInForce: 'FOK', price: '20.01', amount: '6' },
+      ['form', 'Fill or kill: the book cannot fill this whole at this price now.'],
+    ],
   ])('%s', (_name, part, expected) => {
     expect(problems(part)).toEqual([expected]);
     expect(evaluate(ticket(part), market()).wish).toBeNull();
@@ -108,13 +199,18 @@ describe('the slider', () => {
   it('uses a part of what is available, in whole lots', () => {
     expect(formatDecimal(amountOfShare(ticket(), market(), 50) ?? 0n)).toBe('25');
     expect(formatDecimal(amountOfShare(ticket({ side: 'SELL' }), market(), 25) ?? 0n)).toBe('2.5');
-    expect(formatDecimal(amountOfShare(ticket({ price: '20.03' }), market(), 100) ?? 0n)).toBe('49.92511');
+    expect(formatDecimal(amountOfShare(ticket({ price: '20.03' }), market(), 100) ?? 0n)).toBe(
+      '49.92511',
+    );
   });
 
   it('all of it is a ticket that the house can pay', () => {
     for (const type of ['LIMIT', 'MARKET'] as const) {
       for (const side of ['BUY', 'SELL'] as const) {
-        const deep = market({ asks: [{ price: d('20.01'), size: d('900') }], bids: [{ price: d('19.99'), size: d('900') }] });
+        const deep = market({
+          asks: [{ price: d('20.01'), size: d('900') }],
+          bids: [{ price: d('19.99'), size: d('900') }],
+        });
         const part = ticket({ type, side, price: side === 'BUY' ? '20.03' : '21' });
         const amount = formatDecimal(amountOfShare(part, deep, 100) ?? 0n);
         expect(evaluate({ ...part, amount }, deep).problems, `${type} ${side}`).toEqual([]);

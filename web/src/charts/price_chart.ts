@@ -35,10 +35,26 @@ export interface IndicatorChoice {
 }
 
 export const INDICATORS: readonly IndicatorChoice[] = [
-  { name: 'sma20', label: 'SMA 20', lines: [{ colour: '--chart-1', of: (c) => simpleAverage(c, 20) }] },
-  { name: 'sma50', label: 'SMA 50', lines: [{ colour: '--chart-2', of: (c) => simpleAverage(c, 50) }] },
-  { name: 'ema12', label: 'EMA 12', lines: [{ colour: '--chart-3', of: (c) => exponentialAverage(c, 12) }] },
-  { name: 'ema26', label: 'EMA 26', lines: [{ colour: '--chart-4', of: (c) => exponentialAverage(c, 26) }] },
+  {
+    name: 'sma20',
+    label: 'SMA 20',
+    lines: [{ colour: '--chart-1', of: (c) => simpleAverage(c, 20) }],
+  },
+  {
+    name: 'sma50',
+    label: 'SMA 50',
+    lines: [{ colour: '--chart-2', of: (c) => simpleAverage(c, 50) }],
+  },
+  {
+    name: 'ema12',
+    label: 'EMA 12',
+    lines: [{ colour: '--chart-3', of: (c) => exponentialAverage(c, 12) }],
+  },
+  {
+    name: 'ema26',
+    label: 'EMA 26',
+    lines: [{ colour: '--chart-4', of: (c) => exponentialAverage(c, 26) }],
+  },
   {
     name: 'bands',
     label: 'Bollinger 20, 2',
@@ -90,7 +106,13 @@ export class PriceChart {
       layout: { fontSize: 11, attributionLogo: true, panes: { enableResize: true } },
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.22 } },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 6, minBarSpacing: 2 },
+      timeScale: {
+        borderVisible: false,
+        timeVisible: true,
+        secondsVisible: false,
+        rightOffset: 6,
+        minBarSpacing: 2,
+      },
       handleScale: { axisPressedMouseMove: { time: true, price: true } },
     });
     this.#prices = this.#chart.addSeries(CandlestickSeries, { borderVisible: false });
@@ -165,7 +187,9 @@ export class PriceChart {
     const range = this.#chart.timeScale().getVisibleLogicalRange();
     this.#drawAll();
     if (older && range) {
-      this.#chart.timeScale().setVisibleLogicalRange({ from: range.from + grown, to: range.to + grown });
+      this.#chart
+        .timeScale()
+        .setVisibleLogicalRange({ from: range.from + grown, to: range.to + grown });
     } else if (!sameStart && candles.length > 0) {
       this.#chart.priceScale('right').applyOptions({ autoScale: true });
       this.#chart.timeScale().setVisibleLogicalRange({

@@ -150,7 +150,8 @@ export class Terminal {
       if (this.#listenKey) void rest.keepListening(this.#listenKey).catch(() => this.#listen());
     }, KEEP_LISTENING_MS);
     setInterval(() => {
-      if (this.liveness === 'live' && !document.hidden) void this.#readDays().catch(() => undefined);
+      if (this.liveness === 'live' && !document.hidden)
+        void this.#readDays().catch(() => undefined);
     }, TICKERS_MS);
   }
 
@@ -206,7 +207,10 @@ export class Terminal {
 
   /** True when the house accepted it. Refusals and silence are told as notices. */
   async place(wish: Omit<OrderWish, 'newClientOrderId'>): Promise<boolean> {
-    const clientOrderId = `web-${crypto.getRandomValues(new BigUint64Array(2)).join('-')}`.slice(0, 36);
+    const clientOrderId = `web-${crypto.getRandomValues(new BigUint64Array(2)).join('-')}`.slice(
+      0,
+      36,
+    );
     this.sending = true;
     try {
       const answer = await rest.place({ ...wish, newClientOrderId: clientOrderId });
@@ -246,7 +250,12 @@ export class Terminal {
     for (const one of symbol ? [symbol] : among) {
       try {
         const cancelled = await rest.cancelAll(one);
-        this.notices.say('plain', 'Orders cancelled', `${cancelled.length} of ${one}`, `all-${one}`);
+        this.notices.say(
+          'plain',
+          'Orders cancelled',
+          `${cancelled.length} of ${one}`,
+          `all-${one}`,
+        );
         await this.account.readHistory(one);
       } catch (fault) {
         if (fault instanceof Refusal && fault.status === 404) await this.#cancelEach(one);
@@ -263,7 +272,8 @@ export class Terminal {
   #took(order: Order): void {
     this.account.takeOrders([order]);
     this.#tell(order);
-    if (!this.#listenKey) void this.account.refresh(this.instruments, this.instrument).catch(() => undefined);
+    if (!this.#listenKey)
+      void this.account.refresh(this.instruments, this.instrument).catch(() => undefined);
   }
 
   /** One notice for an order's burst of events, from the state it came to rest in. */
@@ -287,7 +297,11 @@ export class Terminal {
       this.account.leave();
       this.notices.say('bad', title, `${fault.message} Sign in again.`, 'signed-out');
     } else if (fault instanceof Refusal) {
-      this.notices.say('bad', title, fault.code ? `${fault.message} (${fault.code})` : fault.message);
+      this.notices.say(
+        'bad',
+        title,
+        fault.code ? `${fault.message} (${fault.code})` : fault.message,
+      );
     } else if (fault instanceof NoAnswer) {
       this.notices.say('bad', title, fault.message);
     } else {
@@ -306,7 +320,12 @@ export class Terminal {
         this.#took(order);
       } catch (fault) {
         if (fault instanceof Refusal && fault.code === -2013) {
-          this.notices.say('bad', 'The order did not arrive', 'Nothing was placed.', one.clientOrderId);
+          this.notices.say(
+            'bad',
+            'The order did not arrive',
+            'Nothing was placed.',
+            one.clientOrderId,
+          );
         } else {
           this.#unanswered.push(one);
         }
@@ -560,5 +579,7 @@ export class Terminal {
 
 function isUserEvent(value: unknown): boolean {
   const name = (value as { e?: unknown }).e;
-  return name === 'executionReport' || name === 'outboundAccountPosition' || name === 'listenKeyExpired';
+  return (
+    name === 'executionReport' || name === 'outboundAccountPosition' || name === 'listenKeyExpired'
+  );
 }

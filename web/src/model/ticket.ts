@@ -87,7 +87,8 @@ export function evaluate(ticket: Ticket, market: Market): Estimate {
   }
   if (ticket.type !== 'MARKET') readPrice(ticket, market.instrument, draft);
   readAmount(ticket, market.instrument, draft);
-  const outcome = ticket.type === 'MARKET' ? fillNow(ticket, market, draft) : rest(ticket, market, draft);
+  const outcome =
+    ticket.type === 'MARKET' ? fillNow(ticket, market, draft) : rest(ticket, market, draft);
   checkNotional(ticket, market.instrument, outcome.total, draft);
   checkFunds(ticket, market, outcome, draft);
   const rate = outcome.role === 'maker' ? market.makerRate : market.takerRate;
@@ -222,8 +223,9 @@ function fillNow(ticket: Ticket, market: Market, draft: Draft): Outcome {
     draft.budget === null
       ? walkQuantity(levels, draft.quantity ?? ZERO)
       : walkBudget(levels, draft.budget, market.instrument.lotSize);
-  const { base, quote, quantityPlaces } = market.instrument;
+  const { base, quote, quantityPlaces, quotePlaces } = market.instrument;
   const deep = formatFixed(walk.quantity, quantityPlaces);
+  const worth = formatFixed(walk.notional, quotePlaces);
   if (walk.quantity === ZERO && levels.length === 0) {
     const other = ticket.side === 'BUY' ? 'offers' : 'bids';
     draft.problems.push({
@@ -240,8 +242,8 @@ function fillNow(ticket: Ticket, market: Market, draft: Draft): Outcome {
   } else if (!walk.whole) {
     draft.problems.push({
       field: 'amount',
-      text: `The visible book holds only ${deep} ${base} (${formatFixed(walk.notional, 2)} ${quote}).`,
-      fixes: draft.budget === null ? [deep] : [formatFixed(walk.notional, 2)],
+      text: `The visible book holds only ${deep} ${base} (${worth} ${quote}).`,
+      fixes: draft.budget === null ? [deep] : [worth],
     });
   }
   return { quantity: walk.quantity, total: walk.notional, worst: walk.worst, role: 'taker' };
@@ -258,11 +260,14 @@ function rest(ticket: Ticket, market: Market, draft: Draft): Outcome {
   if (taken.quantity > 0n && ticket.type === 'LIMIT_MAKER') {
     const best = levels[0]?.price ?? price;
     const tick = market.instrument.tickSize;
+    const places = (value: Decimal) => formatFixed(value, market.instrument.pricePlaces);
     const passive = buying ? best - tick : best + tick;
     draft.problems.push({
       field: 'price',
-      text: `Post only: at this price the order would fill at once. ${buying ? 'Best ask' : 'Best bid'} is ${formatFixed(best, market.instrument.pricePlaces)}.`,
-      fixes: passive > 0n ? [formatFixed(passive, market.instrument.pricePlaces)] : [],
+      text:
+        'Post only: at this price the order would fill at once. ' +
+        `${buying ? 'Best ask' : 'Best bid'} is ${places(best)}.`,
+      fixes: passive > 0n ? [places(passive)] : [],
     });
   }
   if (ticket.timeInForce === 'FOK' && ticket.type === 'LIMIT' && !taken.whole) {
@@ -305,7 +310,9 @@ function checkNotional(
   }
   draft.problems.push({
     field: 'amount',
-    text: `An order must be worth at least ${formatDecimal(instrument.notionalMin)} ${instrument.quote}; this one is ${formatFixed(notional, instrument.quotePlaces)}.`,
+    text:
+      `An order must be worth at least ${formatDecimal(instrument.notionalMin)} ` +
+      `${instrument.quote}; this one is ${formatFixed(notional, instrument.quotePlaces)}.`,
     fixes,
   });
 }
@@ -330,7 +337,9 @@ function checkFunds(ticket: Ticket, market: Market, outcome: Outcome, draft: Dra
   if (needed === null || needed <= market.free.quote) return;
   draft.problems.push({
     field: 'amount',
-    text: `This needs ${formatFixed(needed, quotePlaces)} ${quote}; you have ${formatFixed(market.free.quote, quotePlaces)} available.`,
+    text:
+      `This needs ${formatFixed(needed, quotePlaces)} ${quote}; ` +
+      `you have ${formatFixed(market.free.quote, quotePlaces)} available.`,
     fixes: shareFix(ticket, market, quantityPlaces),
   });
 }

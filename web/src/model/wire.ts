@@ -35,7 +35,18 @@ export interface WireExchangeInfo {
 
 /** open time, open, high, low, close, volume, close time, quote volume, trades, … */
 export type WireKline = [
-  number, string, string, string, string, string, number, string, number, string, string, string,
+  number,
+  string,
+  string,
+  string,
+  string,
+  string,
+  number,
+  string,
+  number,
+  string,
+  string,
+  string,
 ];
 
 export interface WireDepth {
@@ -219,9 +230,4 @@ export interface ListenKeyExpired {
 
 export type UserEvent = ExecutionReport | AccountPosition | ListenKeyExpired;
 
-export type MarketEvent =
-  | DepthEvent
-  | TradeEvent
-  | KlineEvent
-  | MiniTickerEvent
-  | BookTickerEvent;
+export type MarketEvent = DepthEvent | TradeEvent | KlineEvent | MiniTickerEvent | BookTickerEvent;

@@ -1,11 +1,5 @@
 /** How the page says prices, quantities, times and orders. One place, so that all views agree. */
-import {
-  type Decimal,
-  ONE,
-  formatDecimal,
-  formatFixed,
-  formatGrouped,
-} from './decimal.ts';
+import { type Decimal, ONE, formatDecimal, formatFixed, formatGrouped } from './decimal.ts';
 import type { Instrument } from './instrument.ts';
 import { type Order, averagePrice } from './orders.ts';
 import type { Tone } from './notices.svelte.ts';
@@ -66,6 +60,10 @@ export function statusText(status: string): string {
   return STATUS[status] ?? status;
 }
 
+export function sideText(side: string): string {
+  return side === 'BUY' ? 'Buy' : 'Sell';
+}
+
 const TYPE: Record<string, string> = {
   LIMIT: 'Limit',
   MARKET: 'Market',
@@ -93,6 +91,7 @@ export function orderNews(
   const average = averagePrice(order);
   const at = average === null ? '' : ` at ${priceText(instrument, average)} ${instrument.quote}`;
   const limit = order.price > 0n ? ` at ${priceText(instrument, order.price)}` : '';
+  const partly = `; ${part} filled`;
   switch (order.status) {
     case 'FILLED':
       return { tone, title: `${past} ${part} ${instrument.base}`, text: `Filled${at}` };
@@ -112,7 +111,7 @@ export function orderNews(
       return {
         tone: 'plain',
         title: 'Order cancelled',
-        text: `${verb} ${whole} ${instrument.base}${limit}${order.filled > 0n ? `; ${part} filled` : ''}`,
+        text: `${verb} ${whole} ${instrument.base}${limit}${order.filled > 0n ? partly : ''}`,
       };
     default:
       return {
