@@ -140,6 +140,25 @@ def test_events_that_a_failed_sync_left_in_the_cache_are_written_again(tmp_path:
     house.close()
 
 
+def test_every_start_makes_the_names_durable(tmp_path: Path) -> None:
+    """A killed process may have made a file whose name nobody synced; the next one does."""
+    data = tmp_path / "data"
+    house = open_house(data)
+    grow(house, 2)
+    kill(house)
+    synced: list[str] = []
+
+    class Watching(OsDisk):
+        def fsync_directory(self, path: str) -> None:
+            synced.append(path)
+            super().fsync_directory(path)
+
+    house = open_house(data, disk=Watching())
+    names = ("", "data", "data/journal", "data/events", "data/snapshots")
+    assert {str(tmp_path / name) for name in names} <= set(synced)
+    house.close()
+
+
 def test_events_are_found_by_seq(tmp_path: Path) -> None:
     """Reading from any seq begins at the batch that holds it, across segments."""
     house = open_house(tmp_path / "data", segment_bytes=20_000)

@@ -44,7 +44,8 @@ def report(name: str, seed: int, outcome: Outcome) -> None:
     """Print one run."""
     rate = outcome.cuts / outcome.seconds
     print(
-        f"{name}: seed {seed}, {outcome.cuts} cuts in {outcome.seconds:.1f} s ({rate:.1f}/s), "
+        f"{name}: seed {seed}, {outcome.cuts} cuts and {outcome.kills} kills "
+        f"in {outcome.seconds:.1f} s ({rate:.1f} cuts/s), "
         f"{outcome.acknowledged} commands acknowledged, {outcome.lost} lost, "
         f"{outcome.wrong} wrong, {outcome.halts} false halts; "
         f"{outcome.recovered_more} recoveries also kept unacknowledged ones"

@@ -43,8 +43,9 @@ Acknowledged = tuple[int, bytes]  # the last seq, and the chained hash of all co
 __all__ = ["Outcome", "run_cuts"]
 
 CYCLES_PER_HOUSE: Final = 25  # then a new house: reading a journal whole must stay quick
-SEGMENT_BYTES: Final = 64 << 10  # small, so that cuts fall into the making of segments too
-PREALLOCATE_BYTES: Final = 8 << 10
+KILLS: Final = 0.4  # so often only the process is killed, perhaps more than once, before a cut
+SEGMENT_BYTES: Final = 24 << 10  # small, so that cuts fall into the making of segments too
+PREALLOCATE_BYTES: Final = 4 << 10
 SNAPSHOT_EVERY: Final = 150
 WAIT_S: Final = 30.0
 NOTHING: Final[Acknowledged] = (0, bytes(16))
@@ -72,6 +73,7 @@ class Outcome:
     """What was really done and found."""
 
     cuts: int = 0
+    kills: int = 0  # of the process only: what it left in the cache meets a later cut
     acknowledged: int = 0
     lost: int = 0
     halts: int = 0  # recoveries that refused: false ones, for a cut damages nothing
@@ -103,7 +105,13 @@ def run_cuts(cuts: int, *, seed: int, sync: bool = True, point: Path | None = No
                     _cycle(mount, acknowledged, outcome, random, sync=sync, cut=False)
                 mount.clear()
                 acknowledged = NOTHING
-            acknowledged = _cycle(mount, acknowledged, outcome, random, sync=sync, cut=True)
+            while acknowledged is not None and random.random() < KILLS:
+                acknowledged = _cycle(
+                    mount, acknowledged, outcome, random, sync=sync, cut=False, kill=True
+                )
+            acknowledged = _cycle(
+                mount, acknowledged or NOTHING, outcome, random, sync=sync, cut=True
+            )
         _cycle(mount, acknowledged or NOTHING, outcome, random, sync=sync, cut=False)
         mount.assert_live()
         outcome.counts = mount.counts()
@@ -119,6 +127,7 @@ def _cycle(
     *,
     sync: bool,
     cut: bool,
+    kill: bool = False,
 ) -> Acknowledged | None:
     """Recover, check, commit until the power goes; return what was acknowledged last.
 
@@ -137,19 +146,21 @@ def _cycle(
     wanted = random.choice((0, 1, random.randint(1, 60)))
     grace_s = random.choice((0.0, 0.0, random.random() * 0.01))
     notes = _Notes(reader)
-    if cut:
+    if cut or kill:
         notes.wait(wanted if random.random() > 0.1 else -1, grace_s)
-        mount.cut(random.getrandbits(32))
-        outcome.cuts += 1
     else:
         notes.wait_end()
+    if cut:
+        mount.cut(random.getrandbits(32))
+        outcome.cuts += 1
+    outcome.kills += kill
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     notes.drain()
     os.close(reader)
     if cut:
         mount.on()
-    return _judge(notes, acknowledged, outcome, finished=not cut)
+    return _judge(notes, acknowledged, outcome, finished=not cut and not kill)
 
 
 class _Notes:

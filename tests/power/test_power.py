@@ -13,6 +13,7 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged() -> None:
     """Twenty cuts under load on a file system that forgets: each recovers all, none halts."""
     outcome = run_cuts(20, seed=11)
     assert outcome.cuts == outcome.counts["cuts"] == 20
+    assert outcome.kills > 3
     assert outcome.acknowledged > 100
     assert outcome.counts["writes_unsynced"] > 20
     assert outcome.violations == 0

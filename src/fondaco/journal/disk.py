@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from typing import Final, Protocol
 
-__all__ = ["Disk", "OsDisk", "read_all", "write_all"]
+__all__ = ["Disk", "OsDisk", "read_all", "settle_directory", "write_all"]
 
 _FILE_MODE: Final = 0o600
 _DIRECTORY_MODE: Final = 0o700
@@ -123,6 +123,17 @@ class OsDisk:
         except FileExistsError:
             return False
         return True
+
+
+def settle_directory(disk: Disk, path: str) -> None:
+    """Make a directory if absent, and make its own name and the names in it durable.
+
+    Also if it was there: a process that was killed may have made a file, or the directory, whose
+    name nobody synced. It is seen until the power goes, with all that was written since.
+    """
+    disk.make_directory(path)
+    disk.fsync_directory(path)
+    disk.fsync_directory(os.path.dirname(os.path.abspath(path)))
 
 
 def write_all(disk: Disk, handle: int, payload: bytes | bytearray, offset: int) -> None:

@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
-from fondaco.journal.disk import Disk, OsDisk, read_all, write_all
+from fondaco.journal.disk import Disk, OsDisk, read_all, settle_directory, write_all
 from fondaco.journal.faults import ForeignJournal, Halted, JournalDamaged, halted_by
 from fondaco.journal.framing import (
     HEAD_BYTES,
@@ -90,8 +90,7 @@ class EventLog:
 
     def _recover(self) -> None:
         disk = self._disk
-        if disk.make_directory(self.directory):
-            disk.fsync_directory(os.path.dirname(os.path.abspath(self.directory)))
+        settle_directory(disk, self.directory)
         self._segments = list_segments(disk, self.directory)
         while self._segments and not self._take_last(self._segments[-1]):
             disk.remove(self._path)

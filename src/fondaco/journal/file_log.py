@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from fondaco.journal.disk import Disk, OsDisk, read_all, write_all
+from fondaco.journal.disk import Disk, OsDisk, read_all, settle_directory, write_all
 from fondaco.journal.faults import Halted, JournalDamaged, halted_by
 from fondaco.journal.framing import RECORD_BYTES_MAX, Batch, frame
 from fondaco.journal.log import Position
@@ -97,8 +97,7 @@ class FileLog:
             return
         disk = self._disk
         try:
-            if disk.make_directory(self.directory):
-                disk.fsync_directory(os.path.dirname(os.path.abspath(self.directory)))
+            settle_directory(disk, self.directory)
             segments = list_segments(disk, self.directory, besides=(WATERMARK,))
             watermark = self._open_watermark(segments)
             watermark.settle()

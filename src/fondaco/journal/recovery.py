@@ -19,7 +19,7 @@ from typing import Final
 from fondaco.core import snapshot as core_snapshot
 from fondaco.core.exchange import Exchange
 from fondaco.journal.clock import Clock, TestClock
-from fondaco.journal.disk import Disk, OsDisk
+from fondaco.journal.disk import Disk, OsDisk, settle_directory
 from fondaco.journal.events import EventLog
 from fondaco.journal.faults import VERIFY, ForeignJournal, JournalDamaged, halted_by
 from fondaco.journal.file_log import FileLog
@@ -136,8 +136,7 @@ class _Opening:
 
     def run(self) -> None:
         disk = self.rooms.disk
-        if disk.make_directory(self.rooms.data_dir):
-            disk.fsync_directory(os.path.dirname(os.path.abspath(self.rooms.data_dir)))
+        settle_directory(disk, self.rooms.data_dir)
         self._refuse_orphans()
         self.log.prepare()
         self.snapshots.prepare()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from fondaco.journal.disk import Disk, OsDisk, read_all, write_all
+from fondaco.journal.disk import Disk, OsDisk, read_all, settle_directory, write_all
 from fondaco.journal.faults import ForeignJournal, JournalDamaged
 
 __all__ = ["SNAPSHOTS_KEPT", "Snapshot", "Snapshots"]
@@ -65,8 +65,7 @@ class Snapshots:
     def prepare(self) -> None:
         """Make the directory, and remove what was never finished."""
         disk = self._disk
-        if disk.make_directory(self.directory):
-            disk.fsync_directory(os.path.dirname(os.path.abspath(self.directory)))
+        settle_directory(disk, self.directory)
         for name in disk.list(self.directory):
             if name.endswith(_UNFINISHED):
                 disk.remove(os.path.join(self.directory, name))
