@@ -1,0 +1,174 @@
+"""Hypothesis drives the core and its twin through commands of its own choice, and shrinks.
+
+The state machine knows no more than a client: accounts, instruments, ids, prices near each other
+so that orders meet. After every rule both exchanges gave the same events; after every step their
+answers are equal and the sums are zero. FONDACO_EXAMPLES sets how many runs it makes.
+"""
+
+from __future__ import annotations
+
+import os
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from fondaco.core.records import Command, OrderType, SelfTrade, Side, TimeInForce, pack
+from tests.property.flows import ACCOUNTS, ASSETS, Flow, name, told
+from tests.property.pair import Pair
+from tests.property.plants import PLANTS
+
+EXAMPLES = int(os.environ.get("FONDACO_EXAMPLES", "60"))
+STEPS = 25
+PLANTED = ("last in, first out among equal bids", "hold not released when prevention ends a bid")
+
+KINDS = (
+    *[(OrderType.LIMIT, TimeInForce.GTC)] * 4,
+    (OrderType.LIMIT, TimeInForce.IOC),
+    (OrderType.LIMIT, TimeInForce.FOK),
+    (OrderType.LIMIT_MAKER, TimeInForce.GTC),
+)
+
+accounts = st.sampled_from(ACCOUNTS)
+instruments = st.sampled_from((1, 1, 1, 2, 3))
+sides = st.sampled_from(Side)
+edges = st.one_of(st.integers(-2, 2), st.integers(-(2**63), 2**63 - 1))
+lots = st.one_of(*[st.integers(1, 9)] * 9, edges)  # mostly such that orders meet
+prices = st.one_of(*[st.integers(98, 102)] * 9, edges)
+amounts = st.one_of(*[st.integers(1, 100_000)] * 4, edges)
+client_ids = st.integers(0, 6)
+self_trades = st.sampled_from((0, *SelfTrade))
+places = st.integers(0, 1 << 16)
+
+
+def _order(**words: Any) -> bytes:
+    client_id = name(words.pop("client_id"))
+    words["order_type"], words["time_in_force"] = words.pop("kind")
+    size = words.pop("size", {})
+    return pack(Command.NEW_ORDER, **words, **size, **client_id)
+
+
+whose = {
+    "account": accounts,
+    "instrument": instruments,
+    "side": sides,
+    "self_trade": self_trades,
+    "client_id": client_ids,
+}
+limit_orders = st.builds(
+    _order, kind=st.sampled_from(KINDS), price_ticks=prices, quantity_lots=lots, **whose
+)
+market_orders = st.builds(
+    _order,
+    kind=st.just((OrderType.MARKET, 0)),
+    size=st.one_of(
+        st.builds(lambda given: {"quantity_lots": given}, lots),
+        st.builds(lambda given: {"quote_quantity": given}, amounts),
+    ),
+    **whose,
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """Two exchanges, the same commands."""
+
+    on_trial: Any = None  # what is put on trial; None: the core
+
+    def __init__(self) -> None:
+        """Begin with two empty houses."""
+        super().__init__()
+        self.pair = Pair(type(self).on_trial() if type(self).on_trial else None)
+
+    @initialize(seed=st.integers(0, 3))
+    def open_house(self, seed: int) -> None:
+        """Define assets, instruments, accounts and keys."""
+        self.pair.send(*Flow(Random(seed), self.pair.open_orders, money=2_000_000).opening())
+
+    @rule(orders=st.lists(st.one_of(limit_orders, limit_orders, market_orders), min_size=1))
+    def place(self, orders: list[bytes]) -> None:
+        """Send orders, as one batch."""
+        self.pair.send(*orders)
+
+    @rule(place=places, by_client_id=st.booleans())
+    def cancel(self, place: int, *, by_client_id: bool) -> None:
+        """Cancel an open order."""
+        orders = self.pair.open_orders()
+        if not orders:
+            return
+        order = orders[place % len(orders)]
+        ids = told(order.client_id) if by_client_id else {"order_id": order.order_id}
+        head = {"account": order.account, "instrument": order.instrument}
+        self.pair.send(pack(Command.CANCEL_ORDER, **head, **ids))
+
+    @rule(place=places, remaining=lots)
+    def reduce(self, place: int, remaining: int) -> None:
+        """Reduce an open order."""
+        orders = self.pair.open_orders()
+        if not orders:
+            return
+        order = orders[place % len(orders)]
+        head = {"account": order.account, "instrument": order.instrument}
+        words = {"order_id": order.order_id, "remaining_lots": remaining}
+        self.pair.send(pack(Command.REDUCE_ORDER, **head, **words))
+
+    @rule(account=accounts, instrument=st.integers(0, 4))
+    def cancel_all(self, account: int, instrument: int) -> None:
+        """Cancel all."""
+        self.pair.send(pack(Command.CANCEL_ALL, account=account, instrument=instrument))
+
+    @rule(
+        kind=st.sampled_from((Command.DEPOSIT, Command.WITHDRAW, Command.TRANSFER)),
+        account=accounts, asset=st.sampled_from(ASSETS), amount=amounts, entry=st.integers(0, 12),
+        to=accounts,
+    )  # fmt: skip
+    def move(self, *, kind: int, to: int, **words: int) -> None:
+        """Move money."""
+        target = {"to_account": to} if kind == Command.TRANSFER else {}
+        self.pair.send(pack(kind, **words, **target))
+
+    @rule(elapsed_us=st.sampled_from((1, 43_200_000_000, 86_399_999_999, 86_400_000_000)))
+    def wait(self, elapsed_us: int) -> None:
+        """Let time pass."""
+        self.pair.send(pack(Command.ADVANCE), elapsed_us=elapsed_us)
+
+    @rule(seed=st.integers(0, 1 << 32))
+    def change(self, seed: int) -> None:
+        """Redefine an instrument, freeze an account, grant or revoke a key."""
+        flow = Flow(Random(seed), self.pair.open_orders)
+        make = flow.random.choice((flow.redefine, flow.configure, flow.grant, flow.revoke))
+        self.pair.send(make())
+
+    @invariant()
+    def same_answers(self) -> None:
+        """Both answer every question alike."""
+        self.pair.check()
+
+
+TestCoreEqualsTwin = Machine.TestCase
+TestCoreEqualsTwin.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_the_machine_finds_a_planted_bug(planted: str) -> None:
+    """Hypothesis finds a bug that is planted in the exchange on trial."""
+    machine = type("Planted", (Machine,), {"on_trial": staticmethod(PLANTS[planted])})
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(
+            machine, settings=settings(TestCoreEqualsTwin.settings, max_examples=400, phases=[Phase.generate])
+        )
