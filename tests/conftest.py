@@ -95,6 +95,11 @@ def pytest_sessionstart() -> None:
         )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what drives a browser last: its library holds an event loop, in the others' way."""
+    items.sort(key=lambda item: any("chromium" in mark.args for mark in item.iter_markers("needs")))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or in CI fail, a test whose servers this machine has not."""
     for marker in item.iter_markers("needs"):

@@ -1,14 +1,15 @@
 """`fondaco bench`: measures this machine's core with a seeded flow or a tape.
 
 Promises: the flow is the same for a seed on every machine; times are of core.apply alone, batches
-for the rate, single calls for the percentiles, each on a fresh exchange with the ledger on. It
-compares with nobody: bench/ does, interleaved and in the same run.
+for the rate, single calls for the percentiles, each on a fresh exchange with the ledger on, or on
+a book alone. It compares with nobody: bench/ does, interleaved and in the same run.
 """
 
 from __future__ import annotations
 
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -31,6 +32,7 @@ from fondaco.cli.replay import (
     fresh_exchange,
 )
 from fondaco.cli.tape import Row, TapeCommands, TapeError, read_rows
+from fondaco.core.bare_book import BareBook
 
 __all__ = ["Measured", "flow", "measure", "register"]
 
@@ -39,6 +41,7 @@ CANCEL_SHARE: Final = 0.38
 TAKE_SHARE: Final = 0.10
 LEVELS: Final = 200  # a side
 MIDDLE: Final = 100_000  # ticks
+_BARE: Final = struct.Struct("<6q")  # a command of core.bare_book
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,26 +77,27 @@ def flow(commands: int, seed: int) -> Iterator[Row]:
             yield Row(n, "L", n + 1, side, MIDDLE - side * away, chance.randrange(1, 20))
 
 
-def measure(rows: list[Row], advance: Progress | None = None) -> Measured:
+def measure(rows: list[Row], progress: Progress | None = None, *, ledger: bool = True) -> Measured:
     """Apply the rows in batches, then as many of them as SINGLES_MAX one by one."""
-    batches = _sealed(rows, BATCH)
-    exchange = fresh_exchange()
+    seal, begin = (_sealed, _whole) if ledger else (_bare, _book_alone)
+    batches = seal(rows, BATCH)
+    apply, count = begin()
     fills = 0
     elapsed_ns = 0
-    task = advance.add_task("batches", total=len(batches)) if advance else None
+    task = progress.add_task("batches", total=len(batches)) if progress else None
     for batch in batches:
         began = time.perf_counter_ns()
-        events = exchange.apply(batch)
+        answer = apply(batch)
         elapsed_ns += time.perf_counter_ns() - began
-        fills += count_trades(events)
-        if advance and task is not None:
-            advance.advance(task)
-    singles = _sealed(rows[:SINGLES_MAX], 1)
-    exchange = fresh_exchange()
+        fills += count(answer)
+        if progress and task is not None:
+            progress.advance(task)
+    singles = seal(rows[:SINGLES_MAX], 1)
+    apply, _ = begin()
     times = []
     for record in singles:
         began = time.perf_counter_ns()
-        exchange.apply(record)
+        apply(record)
         times.append(time.perf_counter_ns() - began)
     times.sort()
     return Measured(
@@ -105,8 +109,37 @@ def measure(rows: list[Row], advance: Progress | None = None) -> Measured:
         p99_ns=_quantile(times, 990),
         p999_ns=_quantile(times, 999),
         compiled=core.COMPILED,
-        ledger=True,
+        ledger=ledger,
     )
+
+
+_Begin = tuple[Callable[[bytes], bytes], Callable[[bytes], int]]
+
+
+def _whole() -> _Begin:
+    """Return the apply() of a fresh exchange, and how to count the fills of its events."""
+    return fresh_exchange().apply, count_trades
+
+
+def _book_alone() -> _Begin:
+    """Return the step() of a book without ledger, and how to count its fills of four words."""
+    return BareBook().step, lambda fills: len(fills) // 32
+
+
+def _bare(rows: list[Row], size: int) -> list[bytes]:
+    """Return the rows as batches for a book alone: kind, instrument, id, side, price, lots."""
+    ids: dict[int, int] = {}
+    packed = []
+    for place, row in enumerate(rows, 1):
+        if row.cmd in {"X", "D"}:
+            kind = 3 if row.cmd == "D" and row.qty else 2
+            packed.append(_BARE.pack(kind, 0, ids.get(row.id, place), 0, 0, row.qty))
+            continue
+        if row.id:
+            ids[row.id] = place
+        side = 1 if row.side > 0 else 2
+        packed.append(_BARE.pack(4 if row.cmd == "T" else 1, 0, place, side, row.price, row.qty))
+    return [b"".join(packed[at : at + size]) for at in range(0, len(packed), size)]
 
 
 def _sealed(rows: list[Row], size: int) -> list[bytes]:
@@ -142,6 +175,9 @@ def core_command(
     commands: Annotated[int, typer.Option(min=1, help="Length of the seeded flow.")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="Of the flow.")] = 1,
     *,
+    book_only: Annotated[
+        bool, typer.Option("--book-only", help="The book without ledger, fees, retries, events.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on the last line.")
     ] = False,
@@ -152,7 +188,7 @@ def core_command(
     except (TapeError, OSError) as error:
         stop(2, str(error))
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        result = measure(rows, progress)
+        result = measure(rows, progress, ledger=not book_only)
     if as_json:
         typer.echo(msgspec.json.encode(result).decode())
         return
