@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import time
@@ -226,6 +227,7 @@ def check_window(timestamp: str | None, window: str | None, *clocks_us: int) -> 
     raise Fault(*(AHEAD if early else OUTSIDE_WINDOW))
 
 
+@functools.lru_cache(maxsize=256)
 def _window_us(window: str) -> int:
     whole, _, fraction = window.partition(".")
     readable = window.isascii() and whole.isdigit() and len(whole) <= 20 and len(fraction) <= 20

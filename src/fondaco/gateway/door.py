@@ -8,6 +8,7 @@ address. With a loosened house (loopback only) what comes from elsewhere, or thr
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from typing import Final
 
@@ -30,20 +31,24 @@ from fondaco.gateway.trading import holder_of
 __all__ = ["FrontDoor", "check_loopback"]
 
 NO_CREDENTIALS: Final = Fault(-2014, "API-key format invalid.", status=401)
-FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
+FORWARDED: Final = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
+)
 
 
 def check_loopback(headers: dict[bytes, bytes]) -> None:
     """Raise Fault, 401, unless the request names a loopback host and no proxy stands between."""
-    host = headers.get(b"host", b"").decode("latin-1")
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    if not _is_loopback(name.strip("[]")) or any(each in headers for each in FORWARDED):
+    if not _host_is_loopback(headers.get(b"host", b"")) or not FORWARDED.isdisjoint(headers):
         raise Fault(
             -1002, "This house has loosened rules and serves its own machine only.", status=401
         )
 
 
-def _is_loopback(name: str) -> bool:
+@functools.lru_cache(maxsize=256)
+def _host_is_loopback(host_header: bytes) -> bool:
+    host = host_header.decode("latin-1")
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    name = name.strip("[]")
     if name == "localhost":
         return True
     try:
@@ -74,9 +79,7 @@ class FrontDoor:
             if caller is None:
                 raise NO_CREDENTIALS
             return caller, read_parameters(query, body)
-        known = self._keys.get(key)
-        if known is None:
-            known = await self._find(key)
+        known = self._keys.get(key) or await self._find(key)
         if security is Security.KEY:
             return known, read_parameters(query, body)
         payload, signature = split_signature(query, body)

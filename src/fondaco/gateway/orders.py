@@ -74,7 +74,7 @@ STATUSES: Final = ("", *(each.name for each in OrderStatus))
 EXECUTIONS: Final = {int(each): each.name for each in Execution}
 EXECUTIONS[Execution.REDUCED] = "REPLACED"  # clients know no other word for it
 _OWN_ID: Final = re.compile(r"F([1-9][0-9]{0,18})\Z")
-_UNSERVED: Final = ("icebergQty", "trailingDelta", "pegPriceType")
+UNSERVED: Final = frozenset({"icebergQty", "trailingDelta", "pegPriceType"})
 
 
 class NewOrder(NamedTuple):
@@ -95,7 +95,7 @@ def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
     order_type = TYPES.get(get("type") or "", 0)
     if not order_type:
         raise _enumerated(call, "type", faults.INVALID_TYPE)
-    if order_type not in SERVED or any(get(name) for name in _UNSERVED):
+    if order_type not in SERVED or not UNSERVED.isdisjoint(call.parameters):
         raise Fault(-1020, "This operation is not supported: stops, trailing and iceberg orders.")
     price = quantity = quote = time_in_force = 0
     if order_type == MARKET:

@@ -1,0 +1,59 @@
+"""The bare echo that order entry is measured beside: the edge's server without a house.
+
+    python bench/echo_server.py PORT REPLY_BYTES
+
+Reads the body, answers REPLY_BYTES with as many headers as an order's answer has. The settings of
+the server are those of fondaco.asgi.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvicorn
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+REPLY = b"x" * int(sys.argv[2])
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"application/json;charset=UTF-8"),
+        (b"x-mbx-used-weight", b"1234"),
+        (b"x-mbx-used-weight-1m", b"1234"),
+        (b"x-mbx-order-count-10s", b"123"),
+        (b"x-mbx-order-count-1d", b"12345"),
+        (b"content-length", str(len(REPLY)).encode()),
+    ],
+}
+BODY = {"type": "http.response.body", "body": REPLY}
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    assert scope["type"] == "http"
+    message = await receive()
+    while message.get("more_body"):
+        message = await receive()
+    await send(START)
+    await send(BODY)
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        echo,
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=2048,
+    )
