@@ -141,9 +141,7 @@ async def test_user_data_over_the_websocket_api(pointed: RunningHouse, bob: Any)
         async with manager.user_socket() as stream:
             order = await asyncio.to_thread(limit, bob, "BUY", "0.1", "14000")
             events = [await asyncio.wait_for(stream.recv(), PATIENCE_S) for _ in range(2)]
-            await asyncio.to_thread(
-                bob.cancel_order, symbol="BTCUSDT", orderId=order["orderId"]
-            )
+            await asyncio.to_thread(bob.cancel_order, symbol="BTCUSDT", orderId=order["orderId"])
         by_kind = {event["e"]: event for event in (each.get("event", each) for each in events)}
         report = by_kind["executionReport"]
         assert (report["i"], report["x"], report["X"]) == (order["orderId"], "NEW", "NEW")
@@ -165,7 +163,7 @@ async def test_market_streams(pointed: RunningHouse, ann: Any, bob: Any) -> None
             await asyncio.to_thread(limit, ann, "BUY", "0.1", "20600")
             trade = await asyncio.wait_for(trades.recv(), PATIENCE_S)
             assert (trade["e"], trade["p"], trade["m"]) == ("trade", "20600.00000000", False)
-            seen = set()
+            seen: set[str] = set()
             while seen != {"btcusdt@bookTicker", "btcusdt@depth@100ms"}:
                 message = await asyncio.wait_for(combined.recv(), PATIENCE_S)
                 seen.add(message["stream"])

@@ -12,7 +12,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
 from fondaco.core.exchange import Exchange
@@ -274,7 +274,7 @@ class SmallHouse:
         *,
         in_body: bool = False,
         secret: str = "",
-        **parameters: object,
+        **parameters: Any,
     ) -> Reply:
         """Ask as `who`, one of the grants' names."""
         parameters.setdefault("timestamp", time.time_ns() // 1_000_000)
@@ -287,9 +287,9 @@ class SmallHouse:
             return await self.http(method, path, body=payload.encode(), headers=headers)
         return await self.http(method, path, query=payload.encode(), headers=headers)
 
-    async def place(self, who: str, side: str, quantity: str, price: str, **more: object) -> Any:
+    async def place(self, who: str, side: str, quantity: str, price: str, **more: Any) -> Any:
         """Place a limit order and return its reply's JSON."""
-        parameters: dict[str, object] = {
+        parameters: dict[str, Any] = {
             "symbol": "BTCUSDT",
             "side": side,
             "type": "LIMIT",
@@ -325,3 +325,72 @@ def proof_of(name: str) -> Callable[[bytes, bytes], bool]:
     proof = caller_of(next(grant for grant in GRANTS if grant.key == f"{name}Key")).proof
     assert proof is not None
     return proof
+
+
+class Socket:
+    """The client's end of one WebSocket to a SmallHouse."""
+
+    def __init__(self, house: SmallHouse, path: str, query: bytes = b"") -> None:
+        self._house = house
+        self._scope = {
+            "type": "websocket",
+            "path": path,
+            "query_string": query,
+            "headers": [(b"host", b"127.0.0.1:8000")],
+            "client": ("127.0.0.1", 1),
+        }
+        self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._in.put_nowait({"type": "websocket.connect"})
+        self._task = asyncio.get_running_loop().create_task(
+            self._house.gateway(self._scope, self._in.get, self.out.put)
+        )
+        accepted = await self.next_message()
+        assert accepted["type"] == "websocket.accept", accepted
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._in.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        assert self._task is not None
+        await asyncio.wait_for(self._task, 5)
+
+    async def next_message(self) -> dict[str, Any]:
+        return await asyncio.wait_for(self.out.get(), 5)
+
+    async def next(self) -> Any:
+        """Return the JSON of the next text."""
+        message = await self.next_message()
+        assert message["type"] == "websocket.send", message
+        return json.loads(message["text"])
+
+    async def until(self, wanted: Callable[[Any], bool]) -> Any:
+        """Return the JSON of the first text that is wanted."""
+        while True:
+            found = await self.next()
+            if wanted(found):
+                return found
+
+    def send(self, **message: Any) -> None:
+        self._in.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+
+    async def ask(self, **message: Any) -> Any:
+        """Send a message and return the answer with its id."""
+        self.send(**message)
+        return await self.until(lambda found: found.get("id") == message["id"])
+
+
+def ws_signed(who: str, **parameters: Any) -> dict[str, Any]:
+    """Return parameters of the WebSocket API, signed."""
+    parameters.setdefault("timestamp", time.time_ns() // 1_000_000)
+    parameters["apiKey"] = f"{who}Key"
+    texts = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in parameters.items()
+    }
+    payload = urlencode(sorted(texts.items()))
+    secret = f"{who}-secret".encode()
+    parameters["signature"] = hmac.new(secret, payload.encode(), hashlib.sha256).hexdigest()
+    return parameters

@@ -61,7 +61,7 @@ async def test_each_flipped_byte_is_401() -> None:
             for flip in (1, 32):
                 changed = bytearray(whole)
                 changed[place] ^= flip
-                if bytes(changed).lower() == whole.lower() and place > len(payload) + 11:
+                if bytes(changed).lower() == whole.lower() and place >= len(payload) + 11:
                     continue  # the case of a hexadecimal digit says nothing
                 query, body = (b"", bytes(changed)) if in_body else (bytes(changed), b"")
                 reply = await house.http(
@@ -74,14 +74,10 @@ async def test_each_flipped_byte_is_401() -> None:
                 assert reply.status == 401, (place, flip, bytes(changed), reply)
     for place in range(len("annKey")):
         key = "annKey"[:place] + chr(ord("annKey"[place]) ^ 1) + "annKey"[place + 1 :]
-        reply = await house.http(
-            "POST", "/api/v3/order", body=whole, headers={"X-MBX-APIKEY": key}
-        )
+        reply = await house.http("POST", "/api/v3/order", body=whole, headers={"X-MBX-APIKEY": key})
         assert (reply.status, reply.json["code"]) in {(401, -2015), (401, -2014)}
     assert house.writer.exchange.seq == house.writer.seq
-    fine = await house.http(
-        "POST", "/api/v3/order", body=whole, headers={"X-MBX-APIKEY": "annKey"}
-    )
+    fine = await house.http("POST", "/api/v3/order", body=whole, headers={"X-MBX-APIKEY": "annKey"})
     assert fine.status == 200
 
 

@@ -79,7 +79,7 @@ SECURITIES: dict[str, Security] = {
 
 
 async def ask(house: SmallHouse, caller: str, route: Route) -> Any:
-    more = {"symbol": "BTCUSDT"}
+    more: dict[str, Any] = {"symbol": "BTCUSDT"}
     if caller == "stranger":
         return await house.http(route.method, route.path, query=b"symbol=BTCUSDT")
     if caller == "unknown key":

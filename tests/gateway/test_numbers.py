@@ -29,8 +29,13 @@ def test_text_is_counted_exactly(size: str, text: str, steps: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-1", "+1", "1e3", ".5", "1.", "1,5", " 1", "1 ", "0x1", "٣", "１", "NaN", "inf", "1_0"]
-    + ["1" * 21, "1." + "0" * 21],
+    [
+        *("", "-1", "+1", "1e3", ".5", "1.", "1,5", " 1", "1 ", "0x1", "NaN", "inf", "1_0"),
+        "\u0663",  # an Arabic three
+        "\uff11",  # a full-width one
+        "1" * 21,
+        "1." + "0" * 21,
+    ],
 )
 def test_anything_but_ascii_digits_is_unreadable(text: str) -> None:
     """Signs, exponents, spaces, other scripts' digits and endless numbers are ValueError."""
@@ -49,7 +54,9 @@ def test_finer_than_the_step_is_never_rounded(size: str, text: str, places: bool
     assert finer.value.places is places
 
 
-@given(st.integers(0, 1 << 62), st.sampled_from(["0.01", "0.00001", "0.05", "1", "25", "0.00000001"]))
+@given(
+    st.integers(0, 1 << 62), st.sampled_from(["0.01", "0.00001", "0.05", "1", "25", "0.00000001"])
+)
 def test_text_of_steps_counts_back(steps: int, size: str) -> None:
     """What is shown is read as the same number of steps."""
     step = Step(size)

@@ -118,6 +118,7 @@ _REASONS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.NOT_REDUCED: (-2038, "The requested action would change no state; rejecting."),
     Reason.DUPLICATE_ENTRY: (-1130, "This entry was made before."),
     Reason.ENTRY_CONFLICT: (-1130, "This entry was made before with other values."),
+    Reason.INVALID_ENTRY: (-1130, "Invalid data sent for parameter entry."),
     Reason.INVALID_AMOUNT: (-1130, "Invalid data sent for parameter amount."),
     Reason.TOTAL_TOO_LARGE: (-1130, "The asset's total in the house would be too large."),
     Reason.INVALID_DEFINITION: (-1130, "The definition is not valid."),
