@@ -51,8 +51,9 @@ def test_a_decision_record_has_its_parts(page: Path) -> None:
     assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", page.name)
     lines = page.read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# ")
-    headings = [line.lstrip("# ").lower() for line in lines if line.startswith("## ")]
-    assert [heading for heading in headings if heading in PARTS] == list(PARTS)
+    headings = re.findall(r"^(?:## |\*\*)(\w+)", "\n".join(lines), re.MULTILINE)
+    found = [heading.lower() for heading in headings if heading.lower() in PARTS]
+    assert found == list(PARTS)
     assert len(lines) <= DECISION_LINES_MAX
 
 
