@@ -169,7 +169,9 @@ class Flow:
         run = [pack_body(Command.DEFINE_ASSET, asset) for asset in assets]
         run += [pack_body(Command.DEFINE_INSTRUMENT, body) for body in INSTRUMENTS]
         for account in ACCOUNTS:
-            opening = [(asset, self.random.randrange(self.money // 20, self.money)) for asset in ASSETS]
+            opening = [
+                (asset, self.random.randrange(self.money // 20, self.money)) for asset in ASSETS
+            ]
             if account == ACCOUNTS[-1]:
                 opening = []
             body = AccountBody(member=MEMBERS[account], kind=AccountKind.SPOT, opening=opening)
@@ -243,6 +245,12 @@ class Flow:
         """Return a price around 100, often one that meets the other side."""
         if self.random.random() < 0.015:
             return self.random.choice(EDGES)
+        if self.random.random() < 0.03:  # far from where anybody trades
+            return (
+                self.random.choice((1, 3, 50))
+                if side == Side.BUY
+                else 10 ** self.random.randrange(3, 10)
+            )
         lean = -1 if side == Side.BUY else 1
         return 100 + lean * self.random.randrange(-2, 5)
 
@@ -429,9 +437,7 @@ class Flow:
         place = self.random.randrange(len(KEYS))
         account = ACCOUNTS[place] if self.random.random() < 0.9 else 99
         scopes = self.random.choice((1, 2, 3, 3, 3, 7, 0, 8))
-        return pack(
-            Command.GRANT_KEY, account=account, key_number=KEYS[place], scopes=scopes
-        )
+        return pack(Command.GRANT_KEY, account=account, key_number=KEYS[place], scopes=scopes)
 
     def revoke(self) -> bytes:
         """Return a key revoked, or one that never was."""
@@ -445,6 +451,7 @@ class Flow:
 
     def spoiled(self) -> bytes:
         """Return a command with one or two words replaced by edges, its framing still sound."""
+        makers: tuple[Callable[[], bytes], ...]
         makers = (self.limit, self.market, self.cancel, self.reduce, self.deposit, self.transfer)
         if self.random.random() < 0.15:
             makers = (self.redefine, self.configure, self.reopen, self.revoke, self.grant)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from collections import Counter
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -88,13 +89,12 @@ def test_apply_is_total() -> None:
     observer = Observer()
     flow = Flow(random, lambda: live_orders(observer))
     outcomes: Counter[str] = Counter()
-    seq = 0
     reached = 0
-    for record in [*flow.opening(), *(garbage(random, flow) for _ in range(RECORDS))]:
+    records = chain(flow.opening(), (garbage(random, flow) for _ in range(RECORDS)))
+    for seq, record in enumerate(records, 1):
         batch = bytearray(record)
-        assert exchange.stamp(batch, seq + 1, START_US + seq * 1000) == 1
+        assert exchange.stamp(batch, seq, START_US + seq * 1000) == 1
         reached += 1
-        seq += 1
         events = split(exchange.apply(bytes(batch)))
         kinds = [event[0] | event[1] << 8 for event in events]
         if Event.REFUSED in kinds:
@@ -132,7 +132,9 @@ def test_a_refused_command_changes_nothing() -> None:
             refused += 1
             after = exchange.dump()
             assert len(after) == len(before)
-            changed = [at for at in range(0, len(after), 8) if after[at : at + 8] != before[at : at + 8]]
+            changed = [
+                at for at in range(0, len(after), 8) if after[at : at + 8] != before[at : at + 8]
+            ]
             assert len(changed) <= 1, f"{unpack(events)} changed words at {changed}"
     assert refused > 500
 

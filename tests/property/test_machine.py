@@ -170,5 +170,8 @@ def test_the_machine_finds_a_planted_bug(planted: str) -> None:
     machine = type("Planted", (Machine,), {"on_trial": staticmethod(PLANTS[planted])})
     with pytest.raises(AssertionError):
         run_state_machine_as_test(
-            machine, settings=settings(TestCoreEqualsTwin.settings, max_examples=400, phases=[Phase.generate])
+            machine,
+            settings=settings(
+                TestCoreEqualsTwin.settings, max_examples=400, phases=[Phase.generate]
+            ),
         )

@@ -1,7 +1,7 @@
 """python -m tests.simulation: live through one history by its seed, or prove many.
 
-    --seed N                  one history, everything that it did
-    --histories N [--first S] that many, on --processes 1 or 2; status 1 at a breach
+--seed N                  one history, everything that it did
+--histories N [--first S] that many, on --processes 1 or 2; status 1 at a breach
 """
 
 from __future__ import annotations

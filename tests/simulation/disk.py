@@ -6,14 +6,15 @@ sector written since the last sync survives, or not, or survives half, or with a
 each unsynced name survives or not; what was synced survives whole.
 
 Promises: the same seed gives the same faults at the same calls; every fault that really fired is
-counted by name in `fired`. Not modelled: rot of synced bytes (tests flip those by flip_durable), and
-a drive that spoils a sector while the same bytes are written over it.
+counted by name in `fired`. Not modelled: rot of synced bytes (tests flip those by flip_durable),
+and a drive that spoils a sector while the same bytes are written over it.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import posixpath
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
@@ -88,7 +89,7 @@ class SimulatedDisk:
         if create:
             if known is not None:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-            if os.path.dirname(path) not in self._directories:
+            if posixpath.dirname(path) not in self._directories:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             known = self._names[path] = _File()
         if known is None:
@@ -157,13 +158,13 @@ class SimulatedDisk:
         self._call("fsync_directory")
         if path not in self._directories:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        for name in [name for name in self._durable_names if os.path.dirname(name) == path]:
+        for name in [name for name in self._durable_names if posixpath.dirname(name) == path]:
             del self._durable_names[name]
         for name, file in self._names.items():
-            if os.path.dirname(name) == path:
+            if posixpath.dirname(name) == path:
                 self._durable_names[name] = file
         for directory in self._directories:
-            if os.path.dirname(directory) == path:
+            if posixpath.dirname(directory) == path:
                 self._durable_directories.add(directory)
 
     def truncate(self, handle: int, length: int) -> None:
@@ -189,7 +190,7 @@ class SimulatedDisk:
         if path not in self._directories:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         every = [*self._names, *self._directories]
-        return sorted(os.path.basename(name) for name in every if os.path.dirname(name) == path)
+        return sorted(posixpath.basename(name) for name in every if posixpath.dirname(name) == path)
 
     def remove(self, path: str) -> None:
         """Remove a name."""
@@ -257,12 +258,12 @@ class SimulatedDisk:
     def forget(self, directory: str) -> None:
         """Remove the files of a directory, durably: what an operator may do with derived ones."""
         for names in (self._names, self._durable_names):
-            for name in [name for name in names if os.path.dirname(name) == directory]:
+            for name in [name for name in names if posixpath.dirname(name) == directory]:
                 del names[name]
 
-    def paths(self) -> list[str]:
+    def paths(self) -> tuple[str, ...]:
         """Return the names of all files."""
-        return sorted(self._names)
+        return tuple(sorted(self._names))
 
     # ---- inside
 
@@ -369,7 +370,7 @@ class SimulatedDisk:
         self._names = {
             name: file
             for name, file in self._durable_names.items()
-            if os.path.dirname(name) in self._durable_directories
+            if posixpath.dirname(name) in self._durable_directories
         }
         self._durable_names = dict(self._names)
         self._directories = set(self._durable_directories)

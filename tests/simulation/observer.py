@@ -135,7 +135,9 @@ class Observer:
         quantity, filled = words[_ORDER["quantity_lots"]], words[_ORDER["filled_lots"]]
         number = words[_ORDER["instrument"]]
         self._changed.add(words[3])
-        require(0 <= filled <= quantity or not quantity, "I6 fills within", order_id, filled, quantity)
+        require(
+            0 <= filled <= quantity or not quantity, "I6 fills within", order_id, filled, quantity
+        )
         known = self.orders.get(order_id)
         if execution == Execution.NEW:
             require(known is None, "I12 an order is new once", order_id)
@@ -145,7 +147,9 @@ class Observer:
             assert known is not None
             self._fill(known, words)
         elif known is not None:
-            require(filled == known.filled, "I6 fills only by trades", order_id, filled, known.filled)
+            require(
+                filled == known.filled, "I6 fills only by trades", order_id, filled, known.filled
+            )
         if status not in OPEN:
             if known is not None:
                 del self.orders[order_id]
@@ -187,9 +191,7 @@ class Observer:
     def _trade(self, trade: dict[str, int]) -> None:
         number = trade["instrument"]
         body = self.instruments[number]
-        require(
-            trade["trade_id"] == self.trade_id.get(number, 0) + 1, "trade ids count up", trade
-        )
+        require(trade["trade_id"] == self.trade_id.get(number, 0) + 1, "trade ids count up", trade)
         self.trade_id[number] = trade["trade_id"]
         self.trades += 1
         worth = trade["price_ticks"] * trade["quantity_lots"] * body.quote_per_lot_tick
@@ -198,12 +200,8 @@ class Observer:
         buyer_is_taker = trade["taker_side"] == Side.BUY
         rates = (body.maker_fee_ppm, body.taker_fee_ppm)
         received = worth if body.fee_in_quote else base
-        require(
-            0 <= trade["buyer_fee"] <= received * rates[buyer_is_taker] // PPM, "I7 fee", trade
-        )
-        require(
-            trade["seller_fee"] == worth * rates[not buyer_is_taker] // PPM, "I7 fee", trade
-        )
+        require(0 <= trade["buyer_fee"] <= received * rates[buyer_is_taker] // PPM, "I7 fee", trade)
+        require(trade["seller_fee"] == worth * rates[not buyer_is_taker] // PPM, "I7 fee", trade)
         if not body.fee_in_quote:
             require(trade["buyer_fee"] == base * rates[buyer_is_taker] // PPM, "I7 fee", trade)
 
@@ -281,9 +279,9 @@ class Observer:
             levels = [unpack(record) for record in answer[1:]]
             depth = {(number, w["side"], w["price_ticks"]): w["quantity_lots"] for w in levels}
             require(depth == counted, "depth is the orders", depth, counted)
-            order = [(w["side"], w["price_ticks"]) for w in levels]
-            best = sorted(order, key=lambda w: (w[0], -w[1] if w[0] == Side.BUY else w[1]))
-            require(order == best, "depth is best first", order)
+            listed = [(w["side"], w["price_ticks"]) for w in levels]
+            best = sorted(listed, key=lambda w: (w[0], -w[1] if w[0] == Side.BUY else w[1]))
+            require(listed == best, "depth is best first", listed)
 
     def _check_account(self, exchange: Exchange, account: int) -> None:
         held: dict[int, int] = {}

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import blake2b
 from typing import Any, Final
 from unittest import mock
@@ -143,7 +142,7 @@ def _usual_recovery() -> Iterator[None]:
     """Recover as logs usually do: whatever follows a bad record is a torn tail."""
     with (
         mock.patch("fondaco.journal.file_log.Scan", _CutsAtTheFirstBadRecord),
-        mock.patch("fondaco.journal.scan.find_head", lambda *_: None),
+        mock.patch("fondaco.journal.scan.find_head", return_value=None),
     ):
         yield
 

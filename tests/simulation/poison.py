@@ -93,5 +93,5 @@ def skip_poison(disk: SimulatedDisk, data: str, seq: int, core: Callable[[], Cor
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(disk.content(path))
         repair(root, skip_seqs=[seq], reason=1, exchange_factory=lambda: PoisonedCore(core()))
-        for path in (root / "journal").iterdir():
-            disk.restore(f"{data}/journal/{path.name}", path.read_bytes())
+        for repaired in (root / "journal").iterdir():
+            disk.restore(f"{data}/journal/{repaired.name}", repaired.read_bytes())

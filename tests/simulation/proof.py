@@ -15,7 +15,8 @@ from typing import Final
 from fondaco import core
 from fondaco.core.records import Event
 from tests.simulation.disk import FAULTS
-from tests.simulation.world import CRASHES_MIN, STEPS_MIN, Breach, History, Settings, World, told
+from tests.simulation.observer import Breach
+from tests.simulation.world import CRASHES_MIN, STEPS_MIN, History, Settings, World, told
 
 __all__ = ["PROCESSES_MAX", "Proof", "live", "prove"]
 
@@ -71,14 +72,17 @@ class Proof:
     def lines(self) -> list[str]:
         """Return the figures."""
         build = "compiled" if core.COMPILED else "pure"
-        return [
+        lived = (
             f"core: {build}; {self.histories} histories, {self.steps} steps (least "
-            f"{self.steps_least}), {self.commands} commands, {self.retries} retries",
+            f"{self.steps_least}), {self.commands} commands, {self.retries} retries"
+        )
+        suffered = (
             f"{self.crashes} crashes (least {self.crashes_least}); {self.flips} bits flipped, "
-            f"{self.flips_halted} of them halted; {self.with_twin} histories beside the twin",
-            "faults: " + ", ".join(f"{name} {self.faults[name]}" for name in FAULTS),
-            "events: " + ", ".join(f"{kind.name} {self.kinds[kind]}" for kind in Event),
-        ]
+            f"{self.flips_halted} of them halted; {self.with_twin} histories beside the twin"
+        )
+        faults = ", ".join(f"{name} {self.faults[name]}" for name in FAULTS)
+        events = ", ".join(f"{kind.name} {self.kinds[kind]}" for kind in Event)
+        return [lived, suffered, f"faults: {faults}", f"events: {events}"]
 
 
 def live(seed: int) -> History:

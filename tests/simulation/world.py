@@ -437,4 +437,4 @@ def told(seed: int) -> Iterator[None]:
         raise Breach(f"seed {seed} (python -m tests.simulation --seed {seed}): {error}") from error
 
 
-__all__ += ["told", "Event", "Execution", "Reason"]
+__all__ += ["Event", "Execution", "Reason", "told"]

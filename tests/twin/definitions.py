@@ -89,14 +89,15 @@ def _sizes_sound(body: InstrumentBody, assets: dict[int, AssetBody]) -> bool:
     tick, lot = Fraction(body.tick_size), Fraction(body.lot_size)
     base = lot * 10 ** assets[body.base].decimals
     quote = tick * lot * 10 ** assets[body.quote].decimals
-    return base == body.base_per_lot and quote == body.quote_per_lot_tick
+    return bool(base == body.base_per_lot and quote == body.quote_per_lot_tick)
 
 
 def check_account(body: AccountBody, assets: dict[int, AssetBody]) -> None:
     """Refuse what no account can be opened with."""
-    if not 0 <= body.member <= MEMBER_MAX or body.kind not in {2, 3, 4}:
+    if not 0 <= body.member <= MEMBER_MAX or body.kind not in set(AccountKind) - {
+        AccountKind.HOUSE
+    }:
         raise Refusal(Reason.INVALID_DEFINITION)
-    assert AccountKind.HOUSE == 1
     if len(dict(body.opening)) != len(body.opening) or len(body.opening) > OPENING_MAX:
         raise Refusal(Reason.INVALID_BODY)
     for asset, amount in body.opening:

@@ -119,7 +119,7 @@ class Twin:
             raise Refusal(Reason.UNKNOWN_COMMAND)
         if kind == Command.ADVANCE:
             return
-        scopes = {Scope.TRADE} if trading else {Scope.WITHDRAW} & {WITHDRAWS.get(kind)}
+        scopes = {Scope.TRADE} if trading else {Scope.WITHDRAW} & {WITHDRAWS.get(Command(kind))}
         self.check_key(scopes)
         handler(unpack(record) if kind in LAYOUTS else body_of(kind, record))
         self.market.report_levels()

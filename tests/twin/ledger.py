@@ -39,9 +39,7 @@ class Ledger:
         """Return the balance; one that was never used is zero."""
         return self.balances.get((account, asset), Balance())
 
-    def move(
-        self, account: int, asset: int, *, cause: int, free: int = 0, held: int = 0
-    ) -> None:
+    def move(self, account: int, asset: int, *, cause: int, free: int = 0, held: int = 0) -> None:
         """Change free and held by these amounts. Of several causes the highest is told."""
         key = (account, asset)
         balance = self.balances.setdefault(key, Balance())

@@ -177,7 +177,11 @@ class Market:
         return Walk(steps, stopped=False)
 
     def affordable(self, order: Order, worth: int, lots_max: int) -> tuple[int, bool]:
-        """Return how many lots a worth (ticks x lots) takes, and whether the book ran out first."""
+        """Return how many lots a worth (ticks x lots) takes, and whether the book ran out first.
+
+        An order that its member's own don't stand in the way of, but that can't pay for one lot
+        of the first other one, is refused.
+        """
         lots = 0
         price = 0
         for maker in self.makers(order):
@@ -193,6 +197,9 @@ class Market:
             taken = min(wanted, worth // price)
             lots += taken
             worth -= taken * price
+            if taken < wanted and lots == 0:
+                unit = self.instruments[order.instrument].quote_per_lot_tick
+                raise Refusal(Reason.NOTIONAL_TOO_SMALL, order.quote_quantity, price * unit)
             if taken < wanted:
                 return lots, False
         return lots, price == 0 or worth >= price
