@@ -316,7 +316,7 @@ async def small_house(**settings: Any) -> SmallHouse:
     gateway._keys._load_one = lambda number: next(
         (grant for grant in GRANTS if grant.number == number), None
     )
-    await gateway.start()
+    await gateway.start(own_process=False)
     return SmallHouse(gateway, writer, history)
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from fondaco.core import client_ids
 from fondaco.core.records import Reason
 from fondaco.gateway import faults
+from fondaco.gateway.orders import id_words
 from fondaco.link.answers import Halted, Overloaded, Unanswered
 from tests.gateway.stand_ins import small_house
 
@@ -205,6 +209,12 @@ async def test_the_cursor_lets_memory_go_and_nothing_is_answered_twice() -> None
     house.writer.say_cursor(house.writer.seq)
     assert overlay.bytes_held == 0
     assert not list(overlay.states(16))
+
+
+@given(st.from_regex(r"[A-Za-z0-9_-]{1,36}", fullmatch=True))
+def test_client_order_ids_are_the_cores_words(text: str) -> None:
+    """The edge's quicker way gives the words that core.client_ids gives."""
+    assert id_words(text) == client_ids.encode(text)
 
 
 async def test_order_limits_count_by_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ REST = [
 
 @pytest.mark.parametrize("name,method,path,more", REST)
 async def test_REST_answers_have_the_recorded_keys(
-    name: str, method: str, path: str, more: dict[str, str]
+    name: str, method: str, path: str, more: dict[str, Any]
 ) -> None:
     """Every key of the recorded answer is in ours, with a value of the same JSON type."""
     wanted = recorded("http_json", name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -47,6 +48,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 BODY_BYTES_MAX: Final = 1 << 16
+GARBAGE_YOUNG: Final = 20_000  # objects made before the young ones are searched: some 400 orders
 JSON: Final = (b"content-type", b"application/json;charset=UTF-8")
 TEXT: Final = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 # What a request may tell us; the rest of its headers is stepped over.
@@ -124,10 +126,15 @@ class Gateway:
 
     # ---- its life
 
-    async def start(self) -> None:
-        """Bring the mirrors up; raises what can't be mended by waiting."""
+    async def start(self, *, own_process: bool = True) -> None:
+        """Bring the mirrors up; raises what can't be mended by waiting.
+
+        `own_process`: the process is this edge's alone, and its memory is arranged for it.
+        """
         await self._bringing_up.run(self.feed)
         self._up = True
+        if own_process:
+            settle_memory()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     async def stop(self) -> None:
@@ -305,6 +312,17 @@ class Gateway:
                 }
             )
             await send({"type": "websocket.http.response.body", "body": content})
+
+
+def settle_memory() -> None:
+    """Leave what this process holds for good out of the search for garbage.
+
+    A full search through a started edge took 33 ms, in which no order was answered; orders
+    themselves make almost no cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_YOUNG, 20, 50)
 
 
 async def read_body(receive: Receive) -> bytes:

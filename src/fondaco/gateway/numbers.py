@@ -14,6 +14,7 @@ __all__ = ["DECIMALS_WIRE", "Finer", "Step", "units_text"]
 DECIMALS_WIRE: Final = 8  # of every amount that a client reads
 UNITS_MAX: Final = 1 << 62
 _NUMBER: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?\Z")
+NOTHING: Final = "0.00000000"
 _SCALE: Final = 10**DECIMALS_WIRE
 
 
@@ -36,6 +37,8 @@ def split_number(text: str) -> tuple[int, str] | None:
 
 def units_text(units: int, decimals: int) -> str:
     """Return an amount of an asset as wire text: eight decimals."""
+    if not units:
+        return NOTHING
     scaled = units * 10 ** (DECIMALS_WIRE - decimals)
     if scaled < 0:
         scaled = -scaled

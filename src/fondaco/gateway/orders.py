@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import struct
+from binascii import a2b_base64
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from fondaco.core.client_ids import decode, encode
+from fondaco.core.client_ids import LENGTH_MAX, decode
 from fondaco.core.records import (
     HEAD_WORDS,
     LAYOUTS,
@@ -32,7 +33,7 @@ from fondaco.gateway.edge import Market
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.instruments import Instrument
 from fondaco.gateway.numbers import Finer, split_number
-from fondaco.gateway.overlay import OrderState, unpack_fill
+from fondaco.gateway.overlay import OrderState
 from fondaco.projections.selectors import OrderRow
 
 __all__ = [
@@ -53,10 +54,14 @@ _CANCEL: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Command.CANCEL_ORDER
 _CANCEL_HEAD: Final = Command.CANCEL_ORDER | VERSION << 16 | _CANCEL.size << 32
 _REFUSED: Final = struct.Struct("<q4q2q")
 _WORD: Final = struct.Struct("<q")
+_ID_WORDS: Final = struct.Struct("<4q")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 NO_ID: Final = (0, 0, 0, 0)
 ORDER_KIND: Final = int(Event.ORDER)
 FILL_KIND: Final = int(Event.FILL)
 CANCEL_KIND: Final = int(Event.CANCEL)
+OWN_KINDS: Final = frozenset({ORDER_KIND, FILL_KIND, CANCEL_KIND})
+ORDER_WORDS: Final = HEAD_WORDS + len(LAYOUTS[Event.ORDER])
 REFUSED_KIND: Final = int(Event.REFUSED)
 MARKET: Final = int(OrderType.MARKET)
 QUOTE_UNITS_MAX: Final = (1 << 62) - 1
@@ -115,7 +120,7 @@ def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
     if not prevention:
         raise Fault(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")
     client_id = call.client_id("newClientOrderId")
-    words = NO_ID if client_id is None else encode(client_id)
+    words = NO_ID if client_id is None else id_words(client_id)
     record = _NEW.pack(
         _NEW_HEAD,
         0,
@@ -134,6 +139,12 @@ def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
         *words,
     )
     return NewOrder(record, client_id, _reply_type(get("newOrderRespType"), order_type))
+
+
+def id_words(client_id: str) -> tuple[int, ...]:
+    """Return core.client_ids.encode() of an id that was checked already, in half the time."""
+    packed = a2b_base64(client_id.translate(_URL_SAFE).ljust(LENGTH_MAX, "A"))
+    return _ID_WORDS.unpack(b"%b\0\0\0\0%c" % (packed, len(client_id)))
 
 
 def _enumerated(call: Call, name: str, invalid: tuple[int, str]) -> Fault:
@@ -251,29 +262,21 @@ def new_order_reply(events: bytes, instrument: Instrument, order: NewOrder) -> b
     refusal = refusal_in(events)
     if refusal is not None:
         raise faults.of_reason(*refusal)
-    state = OrderState.at(events, 0)
-    order_id = state.order_id
-    account = state.account
-    offset = 0
-    end = len(events)
+    words = memoryview(events).cast("q").tolist()
+    account, order_id = words[3], words[6]
     wants_fills = order.reply_type == "FULL"
     fills = []
-    last = 0
-    read = _WORD.unpack_from
-    while offset < end:
-        (head,) = read(events, offset)
+    at = last = 0
+    end = len(words)
+    while at < end:
+        head = words[at]
         kind = head & 0xFFFF
-        if (
-            kind in (ORDER_KIND, FILL_KIND, CANCEL_KIND)
-            and read(events, offset + 48)[0] == order_id
-            and read(events, offset + 24)[0] == account
-        ):
-            last = offset
+        if kind in OWN_KINDS and words[at + 6] == order_id and words[at + 3] == account:
+            last = at
             if kind == FILL_KIND and wants_fills:
-                fills.append(_fill_json(events, offset, instrument))
-        offset += head >> 32
-    if last:
-        state = OrderState.at(events, last)
+                fills.append(_fill_json(words[at + 24 : at + 30], instrument))
+        at += head >> 35
+    state = OrderState._make(words[last : last + ORDER_WORDS])
     client_id = order.client_id or f"F{order_id}"
     made_ms = state.time_us // 1000
     text = (
@@ -288,9 +291,8 @@ def new_order_reply(events: bytes, instrument: Instrument, order: NewOrder) -> b
     return f"{text}}}".encode()
 
 
-def _fill_json(events: bytes, offset: int, instrument: Instrument) -> str:
-    words = unpack_fill(events, offset)
-    price, lots, _, fee, fee_asset, trade_id = words[24:30]
+def _fill_json(words: list[int], instrument: Instrument) -> str:
+    price, lots, _, fee, fee_asset, trade_id = words
     asset = instrument.base if fee_asset == instrument.base.number else instrument.quote
     return (
         f'{{"price":"{instrument.tick.text(price)}","qty":"{instrument.lot.text(lots)}",'

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fondaco.core.client_ids import encode
 from fondaco.core.records import (
     Command,
     Event,
@@ -32,6 +31,7 @@ from fondaco.gateway.orders import (
     NewOrder,
     cancel_record,
     cancel_reply,
+    id_words,
     new_order,
     new_order_reply,
     offsets_of,
@@ -89,12 +89,12 @@ class Trading:
         caller = call.who
         instrument = self._edge.market_of(call.need("symbol")).instrument
         cancel_id = call.client_id("newCancelClientOrderId")
-        cancel_words = NO_ID if cancel_id is None else encode(cancel_id)
+        cancel_words = NO_ID if cancel_id is None else id_words(cancel_id)
         order_id, client_id = _which(call)
         if order_id:
-            targets = [(order_id, NO_ID)]
+            targets: list[tuple[int, tuple[int, ...]]] = [(order_id, NO_ID)]
         else:
-            targets = [(0, encode(client_id))]
+            targets = [(0, id_words(client_id))]
             if own_id(client_id):  # the id that we show for an order without one
                 targets.append((own_id(client_id), NO_ID))
         refusal: tuple[int, int] | None = None
@@ -161,7 +161,7 @@ class Trading:
         self, account: int, instrument: Instrument, order_id: int, client_id: str
     ) -> OrderRow | None:
         """Return an order's newest state: among the open ones, in memory, in SQL."""
-        words = encode(client_id) if client_id else NO_ID
+        words = id_words(client_id) if client_id else NO_ID
         question = pack(
             Query.ORDER,
             account=account,
