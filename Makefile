@@ -69,7 +69,7 @@ run: setup
 	$(BIN)/fondaco demo --data var/demo $(ARGS)
 
 # The core's tests run on both builds; the whole suite runs on the compiled one, last.
-CORE_TESTS := tests/core tests/property
+CORE_TESTS := $(wildcard tests/core tests/property)
 test: setup
 	@echo "== the core's tests on the pure build"
 	FONDACO_PURE=1 $(PYTEST) $(CORE_TESTS) -q -p no:cacheprovider
