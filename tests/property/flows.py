@@ -31,7 +31,7 @@ from fondaco.core.records import (
     pack_body,
 )
 
-__all__ = ["START_US", "Flow", "OpenOrder", "stamp"]
+__all__ = ["START_US", "DeepFlow", "Flow", "OpenOrder", "stamp"]
 
 START_US: Final = 1_700_000_000_000_000
 DAY_US: Final = 86_400_000_000
@@ -258,10 +258,13 @@ class Flow:
         """Return a LIMIT order."""
         words = self.terms()
         times = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+        kind = OrderType.LIMIT
+        if self.random.random() < 0.01:
+            kind = self.random.choice(list(OrderType))
         return pack(
             Command.NEW_ORDER,
             **words,
-            order_type=OrderType.LIMIT,
+            order_type=kind,
             time_in_force=self.random.choices(times, (75, 12, 13))[0],
             price_ticks=self.price(words["side"]),
         )
@@ -463,3 +466,50 @@ class Flow:
             place = self.random.randrange(3, len(record) // 8)
             struct.pack_into("<q", record, 8 * place, self.random.choice(WORD_EDGES))
         return bytes(record)
+
+
+class DeepFlow(Flow):
+    """A flow that fills a book with hundreds of levels, and empties it again by sweeps.
+
+    Ladders split and join their blocks only there; slabs, indexes and rings grow only there.
+    """
+
+    SPREAD: Final = 400
+
+    def __init__(
+        self, random: Random, orders: Callable[[], list[OpenOrder]], *, money: int = 10**12
+    ) -> None:
+        """Take away limits and most of what isn't about books."""
+        super().__init__(random, orders, money=money)
+        self.sweeping = False
+        self.choices = {self.limit: 60, self.cancel: 25, self.reduce: 8, self.market: 3}
+        self._makers = list(self.choices)
+        self._weights = list(self.choices.values())
+
+    def opening(self) -> list[bytes]:
+        """Return the house, its first instrument without a limit of open orders."""
+        first = msgspec.structs.replace(INSTRUMENTS[0], max_open_orders=0)
+        return [*super().opening(), pack_body(Command.DEFINE_INSTRUMENT, first)]
+
+    def who(self) -> dict[str, int]:
+        """Return an account, always a good one."""
+        return {"account": self.random.choice(ACCOUNTS[:5]), "key": 0}
+
+    def terms(self) -> dict[str, int]:
+        """Return what all orders have, at one instrument; now and then a sweep."""
+        self.sweeping = self.random.random() < 0.004
+        lots = 2_000 if self.sweeping else self.random.randrange(1, 9)
+        side = self.random.choice((Side.BUY, Side.SELL))
+        client = self.random.randrange(1, 10_000)
+        words = {**self.who(), "instrument": 1, "side": side, "quantity_lots": lots}
+        return {**words, **name(client)}
+
+    def price(self, side: int) -> int:
+        """Return a price far and wide on its own side, or one that sweeps the other."""
+        distance = self.random.randrange(1, self.SPREAD)
+        lean = 1 if (side == Side.SELL) != self.sweeping else -1
+        return 1_000 + lean * distance
+
+    def elapsed_us(self) -> int:
+        """Return some seconds."""
+        return self.random.randrange(2_000_000)

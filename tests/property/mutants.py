@@ -15,6 +15,7 @@ import argparse
 import ast
 import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,8 @@ def _compiled_only(tree: ast.AST) -> set[int]:
             dead = [node.test] if "not" in ast.unparse(node.test) else [node.test, *node.body]
         elif isinstance(node, ast.With) and "cython.gil" in ast.unparse(node.items[0]):
             dead = [node.items[0].context_expr]
+        elif isinstance(node, ast.Return) and ast.unparse(node) == "return 0":
+            dead = [node]  # C's way of saying that nothing was raised; nobody reads it
         elif isinstance(node, ast.Raise):
             dead = [node]  # the text of an error
         elif isinstance(node, ast.arguments | ast.Import | ast.ImportFrom):
@@ -162,6 +165,9 @@ def judge(flows: int) -> int:
         pair = Pair()
         pair.run(Flow(Random(seed), pair.open_orders), 150 + 50 * seed)
         pair.reload()
+    from tests.property.test_core_equals_twin import deep
+
+    deep(seed=1)
     from tests.property.test_door import (
         test_a_refused_command_changes_nothing,
         test_apply_is_total,
@@ -201,8 +207,8 @@ def trial(mutant: Mutant) -> tuple[Mutant, str]:
             return mutant, "time"
     if ended.returncode == 0:
         return mutant, "survived"
-    last = ended.stderr.strip().splitlines()[-1] if ended.stderr.strip() else ""
-    return mutant, last.split(":")[0].rsplit(".", 1)[-1] or "ended"
+    seen = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Breach|Difference))\b", ended.stderr, re.MULTILINE)
+    return mutant, seen[-1] if seen else "ended"
 
 
 def main() -> int:
@@ -233,12 +239,12 @@ def main() -> int:
     for mutant in sorted(survivors):
         text = (CORE / f"{mutant.file}.py").read_text(encoding="utf-8").splitlines()
         print(f"survived: {mutant.file}.py:{mutant.line} {mutant.change}: {_line(text, mutant)}")
+    print("killed by: " + ", ".join(f"{name} {n}" for name, n in killers.most_common()))
     killed = len(sample) - len(survivors)
     print(
         f"{killed} of {len(sample)} mutants killed ({100 * killed / len(sample):.1f} %), ", end=""
     )
     print(f"sampled from {len(every)} with seed {given.seed}, {time.monotonic() - begun_s:.0f} s")
-    print("killed by: " + ", ".join(f"{name} {n}" for name, n in killers.most_common()))
     return 0
 
 

@@ -8,18 +8,26 @@ from random import Random
 import pytest
 
 from fondaco.core.records import Event, Reason
-from tests.property.flows import Flow
+from tests.property.flows import DeepFlow, Flow
 from tests.property.pair import Difference, OnTrial, Pair
 from tests.property.plants import PLANTS, PlantedTwin
 
 SEEDS = int(os.environ.get("FONDACO_PROPERTY_SEEDS", "60"))
 COMMANDS = 250
+DEEP_COMMANDS = 2500
 
 
 def run(seed: int, on_trial: OnTrial | None = None, *, commands: int = COMMANDS) -> Pair:
     """Run one seeded flow through a pair and return it."""
     pair = Pair(on_trial)
     pair.run(Flow(Random(seed), pair.open_orders), commands)
+    return pair
+
+
+def deep(seed: int) -> Pair:
+    """Run one flow over a deep book and return the pair."""
+    pair = Pair()
+    pair.run(DeepFlow(Random(seed), pair.open_orders), DEEP_COMMANDS, check_every=64)
     return pair
 
 
@@ -34,6 +42,13 @@ def test_core_and_twin_agree_on_every_event_and_answer() -> None:
     unreached = {Reason.CAPACITY, Reason.WOULD_TRIGGER}  # limits of millions; later issues
     assert {Event.TRADE, Event.FILL, Event.CANCEL, Event.LEVEL, Event.POSTING} <= set(kinds)
     assert {reason.name for reason in set(Reason) - set(reasons) - unreached} == set()
+
+
+def test_core_and_twin_agree_on_a_deep_book() -> None:
+    """Hundreds of levels a side, split, joined, swept and loaded again, are the twin's."""
+    pair = deep(seed=1)
+    print(f"{pair.commands} commands; {dict(pair.kinds)}")
+    assert pair.kinds[Event.TRADE] > 100
 
 
 @pytest.mark.parametrize("name", PLANTS)
