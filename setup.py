@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from fondaco_build import STAMP, UNITED, source_hash, unite  # noqa: E402  after the path is set
 
-CORE = Path("src/fondaco/core")
+CORE = Path("build/united/fondaco/core")
 # Hidden symbols spare an indirection at each call; what Cython writes and doesn't use is no fault.
 FLAGS = ["-O3", "-fno-plt", "-fvisibility=hidden", "-Wno-unused"]
 
@@ -22,6 +22,7 @@ FLAGS = ["-O3", "-fno-plt", "-fvisibility=hidden", "-Wno-unused"]
 def write_united() -> str:
     """Write the modules of the core as one; return its path."""
     source, declarations = unite()
+    (ROOT / CORE).mkdir(parents=True, exist_ok=True)
     (ROOT / CORE / f"{UNITED}.py").write_text(source)
     (ROOT / CORE / f"{UNITED}.pxd").write_text(declarations)
     return str(CORE / f"{UNITED}.py")
@@ -52,7 +53,7 @@ stamp = Extension(f"fondaco.core.{STAMP}", [write_stamp()], extra_compile_args=F
 
 setup(
     ext_modules=[
-        *cythonize([united], include_path=["src"], build_dir="build/cython", force=True),
+        *cythonize([united], include_path=["build/united"], build_dir="build/cython", force=True),
         stamp,
     ]
 )

@@ -46,7 +46,7 @@ class BareBook:
         """Make empty books."""
         self.orders = Slab(ROW_ORDER, row_bytes(ROW_ORDER))
         self.index = Index()
-        self.books = [Book(self.orders) for _ in range(instruments)]
+        self.books = [Book(self.orders, 1) for _ in range(instruments)]
         self.fills = Words()
         self.ignored = 0
         self.last_id = 0
@@ -70,7 +70,6 @@ class BareBook:
                 book = self.books[number]
                 if self.carry_out(book, at) == 0:
                     self.ignored += 1
-                book.settle_touches()
             else:
                 self.ignored += 1
             at += BARE_WORDS

@@ -1,6 +1,7 @@
 @cython.final
 cdef class Book:
     cdef Slab orders
+    cdef int64_t quiet
     cdef Slab levels
     cdef Slab steps
     cdef Ladder bids
@@ -17,6 +18,7 @@ cdef class Book:
     cdef int64_t best_against(self, int64_t side) except -1 nogil
     cdef int64_t rest(self, int64_t slot, int64_t side) except -1 nogil
     cdef int64_t rest_on(self, Ladder ladder, int64_t slot, int64_t key, int64_t side) except -1 nogil
+    cdef int64_t find_level(self, Ladder ladder, int64_t key, int64_t price, int64_t side) except -1 nogil
     cdef int64_t remove(self, int64_t slot) except -1 nogil
     cdef int64_t unlink(self, Level* level, Order* order) except -1 nogil
     cdef int64_t drop(self, int64_t at) except -1 nogil

@@ -15,6 +15,7 @@ if not cython.compiled:
     from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         BUY,
+        HINTS,
         KEY_NONE,
         ROW_LEVEL,
         ROW_STEP,
@@ -35,8 +36,9 @@ if not cython.compiled:
 class Book:
     """Resting orders of one instrument; the rows of the orders are shared by all books."""
 
-    def __init__(self, orders: Slab) -> None:
-        """Make an empty book over these order rows."""
+    def __init__(self, orders: Slab, quiet: int) -> None:
+        """Make an empty book over these order rows; quiet = it keeps no list of changes."""
+        self.quiet = quiet
         self.orders = orders
         self.levels = Slab(ROW_LEVEL, row_bytes(ROW_LEVEL))
         self.steps = Slab(ROW_STEP, row_bytes(ROW_STEP))
@@ -78,15 +80,13 @@ class Book:
 
     def rest_on(self, ladder: Ladder, slot: int, key: int, side: int) -> int:
         """Put an order on this side."""
-        at = ladder.best_level if key == ladder.best_key else ladder.locate(key)
         order = order_at(self.orders, slot)
-        if at == 0:
-            at = self.levels.take()
-            fresh = level_at(self.levels, at)
-            fresh.price_ticks = order.price_ticks
-            fresh.side = side
-            ladder.insert(key, at)
+        price = order.price_ticks
+        at = ladder.hints.items[price & (HINTS - 1)]
         level = level_at(self.levels, at)
+        if level.price_ticks != price or level.side != side or level.first == 0:
+            at = self.find_level(ladder, key, price, side)
+            level = level_at(self.levels, at)
         level.open_lots += order.open_lots
         order.level = at
         order.next = 0
@@ -97,6 +97,18 @@ class Book:
             level.first = slot
         level.last = slot
         return self.touch(at)
+
+    def find_level(self, ladder: Ladder, key: int, price: int, side: int) -> int:
+        """Return the level of a price, made if there is none; remember it."""
+        at = ladder.locate(key)
+        if at == 0:
+            at = self.levels.take()
+            fresh = level_at(self.levels, at)
+            fresh.price_ticks = price
+            fresh.side = side
+            ladder.insert(key, at)
+        ladder.hints.items[price & (HINTS - 1)] = at
+        return at
 
     def remove(self, slot: int) -> int:
         """Take the order in this slot out of its level; its row stays as it is."""
@@ -130,7 +142,8 @@ class Book:
             self.bids.remove(level.price_ticks)
         else:
             self.asks.remove(-level.price_ticks)
-        self.touches.items[(level.touch - 1) * TOUCH_WORDS + 3] = 0
+        if level.touch:
+            self.touches.items[(level.touch - 1) * TOUCH_WORDS + 3] = 0
         return self.levels.give(at)
 
     def reduce(self, slot: int, lots: int) -> int:
@@ -331,6 +344,8 @@ class Book:
 
     def touch(self, at: int) -> int:
         """Note that this command changes a level, and its lots now."""
+        if self.quiet:
+            return 0
         level = level_at(self.levels, at)
         if level.touch == 0:
             place = self.touches.extend(TOUCH_WORDS)
@@ -343,6 +358,8 @@ class Book:
 
     def note(self, at: int) -> int:
         """Note a touched level's lots again."""
+        if self.quiet:
+            return 0
         level = level_at(self.levels, at)
         self.touches.items[(level.touch - 1) * TOUCH_WORDS + 2] = level.open_lots
         return 0

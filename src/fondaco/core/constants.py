@@ -51,6 +51,7 @@ AMOUNT_MAX: Final = ASSET_TOTAL_MAX
 KEY_NONE: Final = -(1 << 63)  # below every price key
 PPM: Final = 1_000_000
 BLOCK_KEYS: Final = 64  # levels in a block of the ladder
+HINTS: Final = 128  # levels of a side that are remembered by the low bits of their price
 TOUCH_WORDS: Final = 4  # a changed level: side, price, lots, slot
 SMALL: Final = 1 << 31  # two factors below it have a product below AMOUNT_MAX
 DAY_US: Final = 86_400_000_000

@@ -44,6 +44,7 @@ class Index:
         group = ((key >> 3) * GOLDEN & MASK_64) >> self.shift
         return (group << 3) | (key & 7)
 
+    @cython.overflowcheck(False)  # places in an array, by its mask
     def find(self, key: int) -> int:
         """Return the value of a key, or 0."""
         at = self.home(key)
@@ -60,6 +61,7 @@ class Index:
         fetch_cell(self.cells, self.home(key))
         return 0
 
+    @cython.overflowcheck(False)
     def put(self, key: int, value: int) -> int:
         """Set the value of a key."""
         at = self.home(key)
@@ -80,6 +82,7 @@ class Index:
         cell.value = value
         return 0
 
+    @cython.overflowcheck(False)
     def remove(self, key: int) -> int:
         """Take a key out; return its value, or 0."""
         hole = self.home(key)

@@ -30,7 +30,7 @@ class Instrument:
     def __init__(self, number: int, orders: Slab) -> None:
         """Make an instrument without a definition; define() must follow."""
         self.number = number
-        self.book = Book(orders)
+        self.book = Book(orders, 0)
         self.last_trade_id = 0
         self.last_price_ticks = 0
 

@@ -3,6 +3,8 @@ cdef class Ladder:
     cdef Slab blocks
     cdef Words tops
     cdef Words slots
+    cdef Words hints
+    cdef int64_t forget_hints(self) except -1 nogil
     cdef readonly int64_t count
     cdef readonly int64_t best_key
     cdef readonly int64_t best_level

@@ -11,7 +11,7 @@ import cython
 if not cython.compiled:
     from fondaco.core.buffer import Words
     from fondaco.core.slab import Slab
-    from fondaco.core.constants import BLOCK_KEYS, KEY_NONE, ROW_BLOCK
+    from fondaco.core.constants import BLOCK_KEYS, HINTS, KEY_NONE, ROW_BLOCK
     from fondaco.core.rows import block_at, row_bytes
 
 
@@ -23,12 +23,22 @@ class Ladder:
         self.blocks = Slab(ROW_BLOCK, row_bytes(ROW_BLOCK))
         self.tops = Words()  # the largest key of each block
         self.slots = Words()  # the slot of each block
+        self.hints = Words()  # by the low bits of the price: the level that was used last, or not
+        self.hints.extend(HINTS)
         self.count = 0  # levels
         self.best_key = KEY_NONE
         self.best_level = 0
         self.at_block = 0
         self.at = 0
+        self.forget_hints()
 
+    def forget_hints(self) -> int:
+        """Forget the levels used last. A hint is checked by who takes it, so it may be stale."""
+        for place in range(HINTS):
+            self.hints.items[place] = 0
+        return 0
+
+    @cython.overflowcheck(False)  # places in an array, bounded by its length
     def locate(self, key: int) -> int:
         """Return the level of a key, or 0; either way at_block and at are where it belongs.
 
@@ -60,6 +70,7 @@ class Ladder:
             return block.levels[low]
         return 0
 
+    @cython.overflowcheck(False)  # places in an array, bounded by its length
     def insert(self, key: int, level: int) -> int:
         """Add a level where the last locate() of its key ended."""
         if self.tops.used == 0:
@@ -102,6 +113,7 @@ class Ladder:
             self.at_block += 1
         return 0
 
+    @cython.overflowcheck(False)  # places in an array, bounded by its length
     def remove(self, key: int) -> int:
         """Take a level out; the key must be there."""
         if key == self.best_key:
@@ -159,6 +171,7 @@ class Ladder:
         self.blocks.clear()
         self.tops.used = 0
         self.slots.used = 0
+        self.forget_hints()
         self.count = 0
         self.best_key = KEY_NONE
         self.best_level = 0

@@ -181,22 +181,21 @@ class Retries:
         return 0
 
     def widen(self) -> int:
-        """Double the ring."""
-        old = self.ring
+        """Double the ring; half of the entries move to the new half."""
         old_mask = self.mask
-        self.ring = Slab(ROW_RETRY, row_bytes(ROW_RETRY))
-        self.ring.reset(2 * (old_mask + 1))
+        self.ring.grow(2 * (old_mask + 1))
         self.mask = 2 * old_mask + 1
         for position in range(self.head, self.tail):
-            source = retry_at(old, position & old_mask)
-            target = retry_at(self.ring, position & self.mask)
-            target.account = source.account
-            target.print_0 = source.print_0
-            target.print_1 = source.print_1
-            target.seq = source.seq
-            target.digest = source.digest
-            target.accepted_us = source.accepted_us
-            target.chain = source.chain
+            if position & self.mask != position & old_mask:
+                source = retry_at(self.ring, position & old_mask)
+                target = retry_at(self.ring, position & self.mask)
+                target.account = source.account
+                target.print_0 = source.print_0
+                target.print_1 = source.print_1
+                target.seq = source.seq
+                target.digest = source.digest
+                target.accepted_us = source.accepted_us
+                target.chain = source.chain
         return 0
 
     # -- ids of money commands -----------------------------------------------------------------

@@ -1,9 +1,21 @@
 cdef int64_t ROWS_FIRST
-cdef int64_t ALIGNMENT
+# Rows begin at a cache line; large tables lie on huge pages, where the kernel has them.
+cdef extern from *:
+    """
+    #include <stdlib.h>
+    #include <sys/mman.h>
+    static char *fondaco_allocate(size_t bytes) {
+        void *memory = NULL;
+        size_t huge = (size_t)1 << 21;
+        if (posix_memalign(&memory, bytes < huge ? 64 : huge, bytes) != 0) return NULL;
+        if (bytes >= huge) (void)madvise(memory, bytes, MADV_HUGEPAGE);
+        return (char *)memory;
+    }
+    """
+    char* allocate "fondaco_allocate"(size_t bytes) noexcept nogil
 
 @cython.final
 cdef class Slab:
-    cdef char* raw
     cdef char* memory
     cdef int64_t kind
     cdef int64_t row_bytes

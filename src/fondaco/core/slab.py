@@ -10,13 +10,12 @@ from typing import Any
 import cython
 
 if cython.compiled:
-    from cython.cimports.libc.stdlib import free, realloc
-    from cython.cimports.libc.string import memset
+    from cython.cimports.libc.stdlib import free
+    from cython.cimports.libc.string import memcpy, memset
 else:
     from fondaco.core.constants import SLOTS_MAX
 
 ROWS_FIRST = 64
-ALIGNMENT = 48  # large blocks of malloc begin 16 bytes into a cache line: 48 more and rows fit them
 
 
 class Slab:
@@ -39,22 +38,25 @@ class Slab:
             self.rows = []
             self.links: dict[int, int] = {}
         self.grow(ROWS_FIRST)
+        if cython.compiled:
+            memset(self.memory, 0, row_bytes)  # slot 0 may be looked at: it is no row's
 
     def __dealloc__(self) -> None:
         """Free the rows."""
         if cython.compiled:
-            free(self.raw)
+            free(self.memory)
 
     def grow(self, capacity: int) -> int:
         """Make room for `capacity` rows."""
         if capacity > SLOTS_MAX:
             return self.refuse()
         if cython.compiled:
-            raw = cython.cast("char *", realloc(self.raw, capacity * self.row_bytes + 64))
-            if raw == cython.NULL:
+            memory = allocate(capacity * self.row_bytes)
+            if memory == cython.NULL:
                 return self.refuse()
-            self.raw = raw
-            self.memory = raw + ALIGNMENT
+            memcpy(memory, self.memory, self.capacity * self.row_bytes)
+            free(self.memory)
+            self.memory = memory
         else:
             self.rows.extend(self.row_class() for _ in range(capacity - len(self.rows)))
         self.capacity = capacity
