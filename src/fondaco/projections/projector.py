@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from django.db import InterfaceError, OperationalError, connections
@@ -36,11 +37,21 @@ class Stop(Protocol):
     def is_set(self) -> bool: ...
 
 
-def run(client: BlockingClient, stop: Stop, *, linger_s: float = LINGER_S) -> None:
-    """Project until `stop` is set. The tables must have been prepared (services.prepare)."""
+def run(
+    client: BlockingClient,
+    stop: Stop,
+    *,
+    linger_s: float = LINGER_S,
+    on_imported: Callable[[], None] = lambda: None,
+) -> None:
+    """Project until `stop` is set. The tables must have been prepared (services.prepare).
+
+    `on_imported` hears, perhaps more than once, that the imported files are in the tables: who
+    reads a day of trades into memory does it after that.
+    """
     while not stop.is_set():
         try:
-            _follow(client, stop, linger_s)
+            _follow(client, stop, linger_s, on_imported)
         except (ConnectionLost, Overloaded) as error:
             logger.info("projector: %s", error)
         except (OperationalError, InterfaceError) as error:
@@ -52,14 +63,20 @@ def run(client: BlockingClient, stop: Stop, *, linger_s: float = LINGER_S) -> No
             time.sleep(POLL_S)
 
 
-def _follow(client: BlockingClient, stop: Stop, linger_s: float) -> None:
+def _follow(
+    client: BlockingClient, stop: Stop, linger_s: float, on_imported: Callable[[], None]
+) -> None:
     """Follow one subscription from the tables' own cursor."""
     writer = Writer()
     writer.apply_imports()
     with client.subscribe(writer.seq + 1, timeout_s=CONNECT_S) as subscription:
         _check(writer, subscription)
         subscription.send_cursor(writer.seq)
+        is_told = False
         while not stop.is_set():
+            if not is_told and (writer.has_imports() or writer.seq >= subscription.writer_seq):
+                on_imported()
+                is_told = True
             if _apply_arrived(writer, subscription, linger_s):
                 subscription.send_cursor(writer.seq)
 

@@ -117,6 +117,10 @@ class Writer:
                 with transaction.atomic(using=ALIAS), self._connection.cursor() as cursor:
                     self._take_in(cursor, [file])
 
+    def has_imports(self) -> bool:
+        """Return whether every file that was imported is in the tables."""
+        return all(file.symbol in self._symbols for file in imports.kept_files(settings.DATA))
+
     def _checked(self, trades: Sequence[tuple[int, ...]]) -> dict[int, int]:
         """Return the last trade id of each instrument; no trade may be missing."""
         newest = dict(self._last_trade_ids)
