@@ -1,15 +1,17 @@
 """The edge as a process: uvicorn, the gateway, and the office in threads behind it.
 
 Promises: until the house is prepared and the gateway has started every path answers 503, but
-/health/live; after that the gateway has its paths and the office all others. SIGTERM lets open
-requests finish for GRACE_S and ends with 0. The office runs in OFFICE_THREADS threads, so a page
-never holds up an order.
+/health/live; after that the gateway has its paths and the office all others. A house with
+loosened rules serves its own machine only: on every path, what names another host or comes
+through a proxy is 401. SIGTERM lets open requests finish for GRACE_S and ends with 0. The office
+runs in OFFICE_THREADS threads, so a page never holds up an order.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
 import signal
 import socket
@@ -22,6 +24,7 @@ from typing import Any, Final
 import uvicorn
 
 from fondaco.gateway.app import Gateway
+from fondaco.house.checks import is_loopback, loosened
 from fondaco.house.declared import House
 from fondaco.link.client import WriterClient
 
@@ -38,6 +41,9 @@ OFFICE_THREADS: Final = 8
 OFFICE_BODY_BYTES_MAX: Final = 2 << 20  # forms and JSON; files have their own door
 LIVE: Final = "/health/live"
 WEBSOCKET_BYTES_MAX: Final = 1 << 16  # of one message that comes in
+OUTSIDE: Final = (
+    b'{"code":-1002,"msg":"This house has loosened rules and serves its own machine only."}'
+)
 
 
 def serve(
@@ -94,6 +100,7 @@ class Application:
         self._house = house
         self._base_url = base_url
         self._prepared = prepared
+        self._is_loosened = bool(loosened(house.house))
         self._writer = WriterClient()
         self._gateway: Gateway | None = None
         self._office: Office | None = None
@@ -102,6 +109,8 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif self._is_loosened and is_from_outside(scope["headers"]):
+            await refuse_outside(scope, send)
         elif self._gateway is None or self._office is None:
             await not_ready(scope, send)
         elif self._gateway.handles(scope):
@@ -164,6 +173,34 @@ def missing_migrations() -> bool:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return True
     return False
+
+
+def is_from_outside(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether a request names another host than this machine, or none, or has a proxy."""
+    hosts = []
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"forwarded" or name.startswith(b"x-forwarded-"):
+            return True
+    return not hosts or not all(_is_own(host) for host in hosts)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_own(host: bytes) -> bool:
+    name, colon, port = host.decode("latin-1").rpartition(":")
+    return is_loopback(name if colon and port.isdigit() else host.decode("latin-1"))
+
+
+async def refuse_outside(scope: Scope, send: Send) -> None:
+    """Answer 401, a WebSocket's opening too."""
+    kind = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
+    headers = [
+        (b"content-type", b"application/json;charset=UTF-8"),
+        (b"content-length", str(len(OUTSIDE)).encode()),
+    ]
+    await send({"type": f"{kind}.start", "status": 401, "headers": headers})
+    await send({"type": f"{kind}.body", "body": OUTSIDE})
 
 
 async def not_ready(scope: Scope, send: Send) -> None:

@@ -26,7 +26,7 @@ from fondaco.house.declared import (
 )
 from fondaco.house.errors import HouseFault
 
-__all__ = ["check", "is_loopback"]
+__all__ = ["check", "is_loopback", "loosened"]
 
 Path = tuple[str | int, ...]
 
@@ -62,6 +62,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def loosened(settings: HouseSettings) -> list[str]:
+    """Return the names of the rules that a house has loosened: loopback may, others may not."""
+    return [
+        name
+        for name, is_loose in (
+            ("rate_limits", not settings.rate_limits),
+            ("open_api", settings.open_api),
+            ("staff_mfa", not settings.staff_mfa),
+            ("clock", settings.clock != "system"),
+        )
+        if is_loose
+    ]
+
+
 def _check_settings(settings: HouseSettings, host: str) -> None:
     path: Path = ("house",)
     if not 1 <= len(settings.name) <= NAME_LENGTH_MAX:
@@ -90,24 +104,15 @@ def _check_settings(settings: HouseSettings, host: str) -> None:
 
 def _check_exposure(settings: HouseSettings, host: str, url_host: str) -> None:
     """Refuse what is loosened for development as soon as others could reach the house."""
-    loosened = [
-        name
-        for name, is_loose in (
-            ("rate_limits", not settings.rate_limits),
-            ("open_api", settings.open_api),
-            ("staff_mfa", not settings.staff_mfa),
-            ("clock", settings.clock != "system"),
-        )
-        if is_loose
-    ]
-    if not loosened:
+    loose = loosened(settings)
+    if not loose:
         return
     for what, name in (("--host", host), ("base_url's host", url_host)):
         if not is_loopback(name):
             raise HouseFault(
-                ("house", loosened[0]),
-                f"{loosened[0]} may be loosened only on loopback, but {what} is {name}; "
-                f"use 127.0.0.1 or remove {loosened[0]}",
+                ("house", loose[0]),
+                f"{loose[0]} may be loosened only on loopback, but {what} is {name}; "
+                f"use 127.0.0.1 or remove {loose[0]}",
             )
 
 

@@ -1,0 +1,35 @@
+"""The front of an edge: whom a house with loosened rules answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from fondaco.asgi import is_from_outside
+
+OWN = (b"host", b"127.0.0.1:8000")
+
+
+@pytest.mark.parametrize(
+    "headers, expected",
+    [
+        ([OWN], False),
+        ([(b"host", b"localhost")], False),
+        ([(b"host", b"LOCALHOST:8000")], False),
+        ([(b"host", b"[::1]:8000")], False),
+        ([(b"host", b"[::1]")], False),
+        ([OWN, (b"x-mbx-apikey", b"k"), (b"x-real-forwarded", b"")], False),
+        ([], True),
+        ([(b"host", b"")], True),
+        ([(b"host", b"evil.com")], True),
+        ([(b"host", b"127.0.0.1.evil.com:8000")], True),
+        ([(b"host", b"evil.com"), OWN], True),
+        ([OWN, (b"host", b"evil.com")], True),
+        ([OWN, (b"forwarded", b"for=1.2.3.4")], True),
+        ([OWN, (b"x-forwarded-for", b"1.2.3.4")], True),
+        ([OWN, (b"x-forwarded-port", b"443")], True),
+        ([OWN, (b"x-forwarded-anything", b"")], True),
+    ],
+)
+def test_a_request_from_outside_is_told(headers: list[tuple[bytes, bytes]], expected: bool) -> None:
+    """Another host in any place, no host, or a trace of a proxy: not from this machine."""
+    assert is_from_outside(headers) is expected
