@@ -56,6 +56,23 @@ def test_a_name_or_address_belongs_to_one_member(changes: dict[str, str], said: 
     assert Member.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"password": ""}, "needs a password"),
+        ({"password": "short"}, "too short"),
+        ({"password": "password123"}, "too common"),
+        ({"email": "nobody"}, "valid email address"),
+    ],
+)
+def test_an_admin_is_not_made_carelessly(changes: dict[str, str], said: str) -> None:
+    """A guessable password or no address is refused where a person types it."""
+    known = {"username": "root", "email": "root@example.com", "password": PASSWORD}
+    with pytest.raises(IdentityConflict, match=said):
+        services.create_admin(**{**known, **changes})
+    assert Member.objects.count() == 0
+
+
 def test_a_member_without_a_password_cannot_sign_in() -> None:
     """An empty password in a house file lets nobody in."""
     ann(password="")

@@ -79,11 +79,12 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, **pure, **path, "FONDACO_SECRET_KEY": SECRET, **changes}
 
 
-def fondaco(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+def fondaco(*arguments: str, stdin: str = "", **changes: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
         [sys.executable, "-P", "-m", "fondaco", *arguments],
         capture_output=True,
+        input=stdin,
         text=True,
         timeout=READY_S,
         check=False,
@@ -183,12 +184,19 @@ class Running:
         except ValueError:
             return response.status, body
 
-    def signed(self, method: str, path: str, **parameters: Any) -> tuple[int, Any]:
-        """Ask as ann."""
+    def signed(
+        self,
+        method: str,
+        path: str,
+        credentials: tuple[str, str] = ("key-of-ann", "secret-of-ann"),
+        **parameters: Any,
+    ) -> tuple[int, Any]:
+        """Ask as ann, or with another key and its secret."""
+        key, secret = credentials
         now_ms = time.time_ns() // 1_000_000
         query = urlencode({**parameters, "timestamp": now_ms, "recvWindow": 60000})
-        mark = hmac.new(b"secret-of-ann", query.encode(), hashlib.sha256).hexdigest()
-        headers = {"X-MBX-APIKEY": "key-of-ann"}
+        mark = hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
+        headers = {"X-MBX-APIKEY": key}
         return self.request(method, f"{path}?{query}&signature={mark}", headers)
 
     def place(self, client_order_id: str, price: str = "100.00") -> tuple[int, Any]:

@@ -42,6 +42,31 @@ def test_the_lock_goes_with_the_process_that_held_it(tmp_path: Path) -> None:
     os.close(writer)
 
 
+def test_an_orphaned_lock_is_told_from_a_held_one(tmp_path: Path) -> None:
+    """A living process holds the lock for good; once it is gone its child's hold is left over."""
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        lock_data(tmp_path)
+        if os.fork() == 0:
+            os.write(writer, f"{os.getpid()}\n".encode())
+            os.read(os.pipe()[0], 1)
+        os.read(os.pipe()[0], 1)
+    child = int(os.read(reader, 16))
+    with pytest.raises(DataInUse, match=f"process {parent}") as caught:
+        lock_data(tmp_path)
+    assert not caught.value.is_orphaned
+    os.kill(parent, 9)
+    os.waitid(os.P_PID, parent, os.WEXITED | os.WNOWAIT)  # ended, and not buried yet
+    with pytest.raises(DataInUse) as caught:
+        lock_data(tmp_path)
+    assert caught.value.is_orphaned
+    os.kill(child, 9)
+    os.waitpid(parent, 0)
+    os.close(reader)
+    os.close(writer)
+
+
 def test_asking_whether_it_is_locked_makes_nothing(tmp_path: Path) -> None:
     """Verify asks, and writes nothing."""
     assert not is_locked(tmp_path)

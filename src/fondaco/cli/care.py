@@ -222,9 +222,9 @@ def with_office(data: Path) -> None:
     import django
 
     django.setup()
-    from django.core.management import call_command
+    from fondaco.office.services import prepare_databases
 
-    call_command("migrate", database="default", interactive=False, verbosity=0)
+    prepare_databases()
 
 
 def writer_of(data: Path) -> BlockingClient:

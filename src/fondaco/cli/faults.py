@@ -38,6 +38,7 @@ def status_of(error: BaseException) -> int | None:
         "HouseFileError": USAGE,
         "HouseFault": USAGE,
         "IdentityConflict": USAGE,
+        "SealBroken": USAGE,
         "ImproperlyConfigured": USAGE,
         "CommandRefused": FAILED,
         "DatabaseError": FAILED,  # full, locked or unreachable: its own words say which

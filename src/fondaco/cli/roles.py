@@ -98,9 +98,10 @@ def run_worker_role(asked: Start) -> None:
     from fondaco.house.file import located
     from fondaco.identity import services as identity
     from fondaco.link.blocking import BlockingClient, Halted, Overloaded, Unanswered
+    from fondaco.office.services import prepare_databases
     from fondaco.projections import projector
 
-    migrate()
+    prepare_databases()
     if asked.is_demo:
         from fondaco.robots import simulated
 
@@ -117,20 +118,7 @@ def run_worker_role(asked: Start) -> None:
                 continue  # the writer is recovering; what was done is not done again
             break
         prepared = os.environ.get("FONDACO_PREPARED", "")
-        if prepared and not stop.is_set():
-            Path(prepared).touch()
-        if not stop.is_set():
-            projector.run(client, stop)
-
-
-def migrate() -> None:
-    """Bring the office's and the projections' tables up to date."""
-    from django.core.management import call_command
-
-    from fondaco.projections import services as projections
-
-    call_command("migrate", database="default", interactive=False, verbosity=0)
-    projections.prepare()
+        projector.run(client, stop, on_imported=Path(prepared).touch if prepared else lambda: None)
 
 
 def run_traders_role(asked: Start) -> None:

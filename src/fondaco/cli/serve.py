@@ -32,9 +32,11 @@ from fondaco.journal.lock import DataLock, lock_data
 __all__ = ["DEMO_HOUSE", "Role", "Start", "register"]
 
 DEMO_HOUSE: Final = Path(__file__).with_name("demo.toml")
-# The children of a killed parent are gone within 2 s: so long the lock and the port are waited for.
+# The children of a killed parent are gone within 2 s: so long the lock is waited for, and no
+# longer than their last moment the port, which they let go of together with the lock.
 LEFT_OVER_S: Final = 3.0
-RETRY_S: Final = 0.05
+LAST_MOMENT_S: Final = 0.3
+RETRY_S: Final = 0.02
 BACKLOG: Final = 2048
 DEFAULT_BASE_URL: Final = "http://127.0.0.1:8000"
 
@@ -177,20 +179,20 @@ def prepared_mark(data_dir: Path) -> Path:
 
 
 def lock_soon(data_dir: Path) -> DataLock:
-    """Lock the data directory, waiting a moment for the children of a killed parent to go."""
+    """Lock the data directory; only the children of a killed parent are waited for."""
     deadline = time.monotonic() + LEFT_OVER_S
     while True:
         try:
             return lock_data(data_dir)
-        except DataInUse:
-            if time.monotonic() >= deadline:
+        except DataInUse as error:
+            if not error.is_orphaned or time.monotonic() >= deadline:
                 raise
         time.sleep(RETRY_S)
 
 
 def bind_soon(host: str, port: int) -> socket.socket:
-    """Return a socket that listens, waiting a moment as lock_soon does. Raises Misconfigured."""
-    deadline = time.monotonic() + LEFT_OVER_S
+    """Return a socket that listens. Raises Misconfigured."""
+    deadline = time.monotonic() + LAST_MOMENT_S
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:

@@ -14,6 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -86,9 +89,14 @@ def create_member(
 
 
 def create_admin(*, username: str, email: str, password: str) -> Member:
-    """Create a member who is an admin; raises IdentityConflict."""
+    """Create a member who is an admin, as a person types them; raises IdentityConflict."""
     if not password:
         raise IdentityConflict("an admin needs a password; give one")
+    try:
+        validate_email(email)
+        validate_password(password)
+    except ValidationError as error:
+        raise IdentityConflict(f"{' '.join(error.messages)} Choose another.") from error
     return create_member(
         username=username, email=email, password=password, roles=(Role.MEMBER, Role.ADMIN)
     )

@@ -69,9 +69,16 @@ class Poisoned(Halted):
 
 
 class DataInUse(Exception):
-    """Another process holds the data directory."""
+    """Another process holds the data directory.
+
+    `is_orphaned`: the process that locked it is gone, its children are not yet.
+    """
 
     status = 4
+
+    def __init__(self, text: str, *, is_orphaned: bool = False) -> None:
+        super().__init__(text)
+        self.is_orphaned = is_orphaned
 
 
 class RepairRefused(Exception):

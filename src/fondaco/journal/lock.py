@@ -1,10 +1,13 @@
 """The lock on a data directory: one process writes a house, or none does.
 
-flock on DATA/lock: the kernel lets go of it when the process ends, however it ends.
+flock on DATA/lock: the kernel lets go of it when the process ends, however it ends. A child that
+inherited the descriptor holds it too; the file names the process that locked it, so that others
+can tell a running house from one whose last children are about to go.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from types import TracebackType
@@ -15,6 +18,7 @@ from fondaco.journal.faults import DataInUse
 __all__ = ["DataLock", "lock_data"]
 
 LOCK: Final = "lock"
+PID_BYTES_MAX: Final = 32
 
 
 class DataLock:
@@ -55,11 +59,30 @@ def lock_data(data_dir: str | os.PathLike[str]) -> DataLock:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        holder = os.pread(descriptor, PID_BYTES_MAX, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
+        named = f" (process {holder})" if holder.isdecimal() else ""
         raise DataInUse(
-            f"the data directory {directory} is in use by a running house; stop that one first"
+            f"the data directory {directory} is in use by a running house{named}; "
+            "stop that one first",
+            is_orphaned=not _is_alive(holder),
         ) from None
+    with contextlib.suppress(OSError):  # on a full disk the lock holds, nameless
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return DataLock(descriptor)
+
+
+def _is_alive(pid: str) -> bool:
+    """Return whether a process lives; one that has ended and isn't buried yet does not."""
+    if not pid.isdecimal():
+        return False
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            state = file.read().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state not in {"Z", "X"}
 
 
 def is_locked(data_dir: str | os.PathLike[str]) -> bool:

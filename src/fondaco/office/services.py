@@ -19,7 +19,7 @@ __all__ = ["prepare_databases"]
 def prepare_databases() -> None:
     """Bring both databases to this release's tables."""
     folder = settings.DATA / "run"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "databases.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         call_command("migrate", database="default", interactive=False, verbosity=0)
