@@ -24,6 +24,7 @@ from typing import Any, Final
 import uvicorn
 
 from fondaco.gateway.app import Gateway
+from fondaco.gateway.faults import Fault
 from fondaco.house.checks import is_loopback, loosened
 from fondaco.house.declared import House
 from fondaco.link.client import WriterClient
@@ -49,9 +50,10 @@ OUTSIDE: Final = (
 def serve(
     listener: socket.socket, *, address: Path, house: House, base_url: str, prepared: Path | None
 ) -> None:
-    """Serve on a listening socket until SIGTERM."""
+    """Serve on a listening socket until SIGTERM; raises what ended the start."""
+    edge = application(address=address, house=house, base_url=base_url, prepared=prepared)
     config = uvicorn.Config(
-        application(address=address, house=house, base_url=base_url, prepared=prepared),
+        edge,
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
@@ -65,7 +67,11 @@ def serve(
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_S,
     )
-    Server(config).run(sockets=[listener])
+    try:
+        Server(config).run(sockets=[listener])
+    finally:
+        if edge.failure is not None:
+            raise edge.failure
 
 
 class Server(uvicorn.Server):
@@ -104,7 +110,7 @@ class Application:
         self._writer = WriterClient()
         self._gateway: Gateway | None = None
         self._office: Office | None = None
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -116,7 +122,19 @@ class Application:
         elif self._gateway.handles(scope):
             await self._gateway(scope, receive, send)
         else:
-            await self._office(scope, receive, send)
+            await self._visit(self._gateway, self._office, scope, receive, send)
+
+    async def _visit(
+        self, gateway: Gateway, office: Office, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Show a page, unless the address has asked for too much."""
+        client = scope["client"]
+        try:
+            gateway.limits.take_request(client[0] if client else "", gateway.limits.now_s())
+        except Fault as fault:
+            await answer(send, fault.status, f"{fault.text}\n".encode(), *fault.headers)
+        else:
+            await office(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -131,8 +149,6 @@ class Application:
         if self._office is not None:
             self._office.close()
         await self._writer.close()
-        if self._failure is not None:
-            await send({"type": "lifespan.shutdown.failed", "message": str(self._failure)})
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self) -> None:
@@ -155,8 +171,8 @@ class Application:
         """End the process if the start failed: the parent starts another, and says why."""
         if starting.cancelled():
             return
-        self._failure = starting.exception()
-        if self._failure is not None:
+        self.failure = starting.exception()
+        if self.failure is not None:
             signal.raise_signal(signal.SIGTERM)
 
 
@@ -239,7 +255,10 @@ class Office:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
-        body = await whole_body(receive)
+        try:
+            body = await whole_body(receive)
+        except Disconnected:
+            return  # what came is not what was meant
         if body is None:
             await answer(send, 413, b"the body is too large; at most 2 MiB here\n")
             return
@@ -278,14 +297,18 @@ class Office:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+class Disconnected(Exception):
+    """The client went before its request was whole."""
+
+
 async def whole_body(receive: Receive) -> bytes | None:
-    """Return the request's body, or None if it is over the limit."""
+    """Return the request's body, or None if it is over the limit. Raises Disconnected."""
     pieces: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(pieces)
+            raise Disconnected
         piece = message.get("body", b"")
         size += len(piece)
         if size > OFFICE_BODY_BYTES_MAX:

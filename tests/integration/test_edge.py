@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from fondaco.asgi import is_from_outside
+from fondaco.asgi import Disconnected, is_from_outside, whole_body
 
 OWN = (b"host", b"127.0.0.1:8000")
 
@@ -33,3 +35,19 @@ OWN = (b"host", b"127.0.0.1:8000")
 def test_a_request_from_outside_is_told(headers: list[tuple[bytes, bytes]], expected: bool) -> None:
     """Another host in any place, no host, or a trace of a proxy: not from this machine."""
     assert is_from_outside(headers) is expected
+
+
+async def test_a_form_that_was_cut_short_is_not_read_as_whole() -> None:
+    """A client that goes before the end of its body has sent nothing."""
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"username=ann&pass", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    with pytest.raises(Disconnected):
+        await whole_body(receive)

@@ -80,6 +80,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_DATA": str(self.data_dir),
             "FONDACO_BASE_URL": self.base_url,
             "FONDACO_HOUSE_NAME": self.house.house.name,
+            "FONDACO_RATE_LIMITS": str(int(self.house.house.rate_limits)),
             "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
             "PYTHONUNBUFFERED": "1",
         }

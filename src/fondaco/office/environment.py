@@ -8,6 +8,7 @@ what the office needs of it.
     FONDACO_SECRET_KEY    at least 32 bytes (required)
     FONDACO_BASE_URL      where people reach the house; http://127.0.0.1:8000 by default
     FONDACO_HOUSE_NAME    shown on the pages; Fondaco by default
+    FONDACO_RATE_LIMITS   0 = sign-ins aren't limited; the parent takes it from the house file
     FONDACO_DATABASE_URL  postgresql://user:password@host:port/name; SQLite in the data
                           directory when absent
 """
@@ -29,6 +30,7 @@ __all__ = [
     "host_of",
     "house_name",
     "is_loopback",
+    "rate_limits",
     "secret_key",
     "websocket_origin",
 ]
@@ -73,6 +75,11 @@ def secret_key() -> str:
 def house_name() -> str:
     """Return the name that pages show."""
     return os.environ.get("FONDACO_HOUSE_NAME") or "Fondaco"
+
+
+def rate_limits() -> bool:
+    """Return whether the tries to sign in are limited."""
+    return os.environ.get("FONDACO_RATE_LIMITS", "") != "0"
 
 
 def base_url() -> str:

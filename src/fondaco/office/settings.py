@@ -13,6 +13,7 @@ DATA = environment.data_dir()
 SECRET_KEY = environment.secret_key()
 BASE_URL = environment.base_url()
 HOUSE_NAME = environment.house_name()
+RATE_LIMITS = environment.rate_limits()
 HTTPS = BASE_URL.startswith("https://")
 LOOPBACK = environment.is_loopback(BASE_URL)
 PLAIN_COOKIES = LOOPBACK and not HTTPS
@@ -39,6 +40,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "fondaco.office.middleware.ContentSecurityPolicy",
+    "fondaco.office.middleware.SignInLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
