@@ -52,7 +52,9 @@ $(STAMPS)/dependencies: requirements/dev.txt requirements/build.txt $(STAMPS)/uv
 	$(UV) pip install --quiet --require-hashes -r requirements/dev.txt -r requirements/build.txt
 	@touch $@
 
-CORE_SOURCES := $(wildcard setup.py src/fondaco_build/*.py src/fondaco/core/*.py src/fondaco/core/*.pxd)
+# _core.* are joined from the others by the build.
+CORE_SOURCES := $(filter-out %/_core.py %/_core.pxd, \
+	$(wildcard setup.py src/fondaco_build/*.py src/fondaco/core/*.py src/fondaco/core/*.pxd))
 
 $(STAMPS)/core: $(CORE_SOURCES) $(STAMPS)/dependencies
 	@tools/preflight $(PYTHON)
