@@ -7,7 +7,15 @@ from random import Random
 
 import pytest
 
-from fondaco.core.records import Event, Reason
+from fondaco.core.records import (
+    ACCOUNT_WORLD,
+    ASSET_TOTAL_MAX,
+    Command,
+    Event,
+    Reason,
+    pack,
+    unpack,
+)
 from tests.property.flows import DeepFlow, Flow
 from tests.property.pair import Difference, OnTrial, Pair
 from tests.property.plants import PLANTS, PlantedTwin
@@ -49,6 +57,32 @@ def test_core_and_twin_agree_on_a_deep_book() -> None:
     pair = deep(seed=1)
     print(f"{pair.commands} commands; {dict(pair.kinds)}")
     assert pair.kinds[Event.TRADE] > 100
+
+
+def test_an_asset_may_come_to_its_largest_total_and_no_further() -> None:
+    """A deposit up to 2**62 units in the house is taken; one unit more is refused by both."""
+    pair = Pair()
+    pair.send(*Flow(Random(3), pair.open_orders).opening())
+    total = -pair.twin.ledger.of(ACCOUNT_WORLD, 1).free
+    words = {"account": 16, "asset": 1}
+    room = ASSET_TOTAL_MAX - total
+    for entry, amount in enumerate((room + 1, room, 1, ASSET_TOTAL_MAX, ASSET_TOTAL_MAX + 1), 1):
+        pair.send(pack(Command.DEPOSIT, **words, amount=amount, entry=entry))
+        pair.check()
+    assert -pair.twin.ledger.of(ACCOUNT_WORLD, 1).free == ASSET_TOTAL_MAX
+
+
+def test_own_orders_in_front_do_not_hide_a_price_that_cannot_be_paid() -> None:
+    """MARKET by quote that passes its member's orders by is refused if the next is too dear."""
+    pair = Pair()
+    pair.send(*Flow(Random(1), pair.open_orders).opening())
+    limit = {"instrument": 1, "order_type": 1, "time_in_force": 1, "side": 2}
+    pair.send(pack(Command.NEW_ORDER, account=17, price_ticks=101, quantity_lots=4, **limit))
+    pair.send(pack(Command.NEW_ORDER, account=18, price_ticks=1 << 31, quantity_lots=2, **limit))
+    taker = {"account": 16, "instrument": 1, "side": 1, "order_type": 2, "self_trade": 3}
+    (refused,) = pair.send(pack(Command.NEW_ORDER, **taker, quote_quantity=30_886))
+    assert unpack(refused)["reason"] == Reason.NOTIONAL_TOO_SMALL
+    pair.check()
 
 
 @pytest.mark.parametrize("name", PLANTS)

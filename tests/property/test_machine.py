@@ -164,6 +164,7 @@ TestCoreEqualsTwin.settings = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", PLANTED)
 def test_the_machine_finds_a_planted_bug(planted: str) -> None:
     """Hypothesis finds a bug that is planted in the exchange on trial."""

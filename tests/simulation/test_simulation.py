@@ -16,6 +16,7 @@ HISTORIES = int(os.environ.get("FONDACO_HISTORIES", "200"))
 PLANTED_HISTORIES_MAX = 60
 
 
+@pytest.mark.slow
 def test_no_history_breaks_an_invariant() -> None:
     """Seeded histories with crashes, disk faults and retries keep I1 to I7 and I9 to I12."""
     proof = prove(range(HISTORIES))
