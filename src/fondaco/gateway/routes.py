@@ -44,76 +44,95 @@ class Route(NamedTuple):
     orders: bool = False  # the reply carries the order counts
 
 
+V3: Final = "/api/v3/"
+SAPI: Final = "/sapi/v1/"
+
+
 def table(
     reads: MarketReads, trading: Trading, account: AccountReads, listen_keys: ListenKeys
 ) -> list[Route]:
     """Return all routes."""
-    none, key, read, trade = Security.NONE, Security.KEY, Security.READ, Security.TRADE
-    v3 = "/api/v3/"
-    sapi = "/sapi/v1/"
     return [
-        Route("GET", v3 + "ping", "ping", none, 1, reads.ping),
-        Route("GET", v3 + "time", "time", none, 1, reads.time),
-        Route("GET", v3 + "exchangeInfo", "exchangeInfo", none, 20, reads.exchange_info),
-        Route("GET", v3 + "depth", "depth", none, 5, reads.depth),
-        Route("GET", v3 + "trades", "trades.recent", none, 25, reads.trades),
-        Route(
-            "GET",
-            v3 + "historicalTrades",
-            "trades.historical",
-            none,
-            25,
-            reads.historical_trades,
-        ),
-        Route("GET", v3 + "aggTrades", "trades.aggregate", none, 4, reads.aggregate_trades),
-        Route("GET", v3 + "klines", "klines", none, 2, reads.klines),
-        Route("GET", v3 + "uiKlines", "uiKlines", none, 2, reads.klines),
-        Route("GET", v3 + "avgPrice", "avgPrice", none, 2, reads.average_price),
-        Route("GET", v3 + "ticker/24hr", "ticker.24hr", none, 2, reads.ticker_24hr),
-        Route("GET", v3 + "ticker/price", "ticker.price", none, 2, reads.ticker_price),
-        Route("GET", v3 + "ticker/bookTicker", "ticker.book", none, 2, reads.ticker_book),
-        Route("POST", v3 + "order", "order.place", trade, 1, trading.new_order, orders=True),
-        Route("POST", v3 + "order/test", "order.test", trade, 1, trading.test_order),
-        Route("GET", v3 + "order", "order.status", read, 4, trading.order),
-        Route("DELETE", v3 + "order", "order.cancel", trade, 1, trading.cancel_order),
-        Route(
-            "POST",
-            v3 + "order/cancelReplace",
-            "order.cancelReplace",
-            trade,
-            1,
-            trading.cancel_replace,
-        ),
-        Route("GET", v3 + "openOrders", "openOrders.status", read, 6, trading.open_orders),
-        Route(
-            "DELETE",
-            v3 + "openOrders",
-            "openOrders.cancelAll",
-            trade,
-            1,
-            trading.cancel_open_orders,
-        ),
-        Route("GET", v3 + "allOrders", "allOrders", read, 20, trading.all_orders),
-        Route("GET", v3 + "myTrades", "myTrades", read, 20, trading.my_trades),
-        Route("GET", v3 + "account", "account.status", read, 20, account.account),
-        Route("GET", v3 + "account/commission", "account.commission", read, 20, account.commission),
-        Route(
-            "GET",
-            v3 + "rateLimit/order",
-            "account.rateLimits.orders",
-            read,
-            40,
-            account.order_counts,
-        ),
-        Route("POST", v3 + "userDataStream", "userDataStream.start", key, 2, listen_keys.start),
-        Route("PUT", v3 + "userDataStream", "userDataStream.ping", key, 2, listen_keys.keep),
-        Route("DELETE", v3 + "userDataStream", "userDataStream.stop", key, 2, listen_keys.close),
-        Route("GET", sapi + "capital/config/getall", "", read, 10, account.coins),
-        Route("GET", sapi + "margin/allPairs", "", none, 1, account.nothing),
-        Route("GET", sapi + "margin/isolated/allPairs", "", none, 1, account.nothing),
-        Route("GET", sapi + "asset/tradeFee", "", read, 1, account.trade_fees),
-        Route("GET", sapi + "system/status", "", none, 1, account.system_status),
-        Route("GET", sapi + "spot/delist-schedule", "", none, 1, account.nothing),
+        *market_routes(reads),
+        *order_routes(trading),
+        *account_routes(account, listen_keys),
+        *shim_routes(account),
+    ]
+
+
+def _row(
+    security: Security, verb: str, name: str, ws_method: str, weight: int, handler: Handler
+) -> Route:
+    path = name if name.startswith("/") else V3 + name
+    return Route(verb, path, ws_method, security, weight, handler, ws_method == "order.place")
+
+
+def market_routes(reads: MarketReads) -> list[Route]:
+    """Return what everybody may read."""
+    rows: list[tuple[str, str, int, Handler]] = [
+        ("ping", "ping", 1, reads.ping),
+        ("time", "time", 1, reads.time),
+        ("exchangeInfo", "exchangeInfo", 20, reads.exchange_info),
+        ("depth", "depth", 5, reads.depth),
+        ("trades", "trades.recent", 25, reads.trades),
+        ("historicalTrades", "trades.historical", 25, reads.historical_trades),
+        ("aggTrades", "trades.aggregate", 4, reads.aggregate_trades),
+        ("klines", "klines", 2, reads.klines),
+        ("uiKlines", "uiKlines", 2, reads.klines),
+        ("avgPrice", "avgPrice", 2, reads.average_price),
+        ("ticker/24hr", "ticker.24hr", 2, reads.ticker_24hr),
+        ("ticker/price", "ticker.price", 2, reads.ticker_price),
+        ("ticker/bookTicker", "ticker.book", 2, reads.ticker_book),
+    ]
+    return [_row(Security.NONE, "GET", *row) for row in rows]
+
+
+def order_routes(trading: Trading) -> list[Route]:
+    """Return what moves and reads orders."""
+    writes: list[tuple[str, str, str, int, Handler]] = [
+        ("POST", "order", "order.place", 1, trading.new_order),
+        ("POST", "order/test", "order.test", 1, trading.test_order),
+        ("DELETE", "order", "order.cancel", 1, trading.cancel_order),
+        ("POST", "order/cancelReplace", "order.cancelReplace", 1, trading.cancel_replace),
+        ("DELETE", "openOrders", "openOrders.cancelAll", 1, trading.cancel_open_orders),
+    ]
+    reads: list[tuple[str, str, int, Handler]] = [
+        ("order", "order.status", 4, trading.order),
+        ("openOrders", "openOrders.status", 6, trading.open_orders),
+        ("allOrders", "allOrders", 20, trading.all_orders),
+        ("myTrades", "myTrades", 20, trading.my_trades),
+    ]
+    return [
+        *(_row(Security.TRADE, *row) for row in writes),
+        *(_row(Security.READ, "GET", *row) for row in reads),
+    ]
+
+
+def account_routes(account: AccountReads, listen_keys: ListenKeys) -> list[Route]:
+    """Return what an account reads of itself, and the keys of its stream."""
+    stream = "userDataStream"
+    reads: list[tuple[str, str, int, Handler]] = [
+        ("account", "account.status", 20, account.account),
+        ("account/commission", "account.commission", 20, account.commission),
+        ("rateLimit/order", "account.rateLimits.orders", 40, account.order_counts),
+    ]
+    return [
+        *(_row(Security.READ, "GET", *row) for row in reads),
+        _row(Security.KEY, "POST", stream, f"{stream}.start", 2, listen_keys.start),
+        _row(Security.KEY, "PUT", stream, f"{stream}.ping", 2, listen_keys.keep),
+        _row(Security.KEY, "DELETE", stream, f"{stream}.stop", 2, listen_keys.close),
+    ]
+
+
+def shim_routes(account: AccountReads) -> list[Route]:
+    """Return the lines of /sapi without which clients don't start."""
+    return [
+        _row(Security.READ, "GET", f"{SAPI}capital/config/getall", "", 10, account.coins),
+        _row(Security.READ, "GET", f"{SAPI}asset/tradeFee", "", 1, account.trade_fees),
+        _row(Security.NONE, "GET", f"{SAPI}margin/allPairs", "", 1, account.nothing),
+        _row(Security.NONE, "GET", f"{SAPI}margin/isolated/allPairs", "", 1, account.nothing),
+        _row(Security.NONE, "GET", f"{SAPI}system/status", "", 1, account.system_status),
+        _row(Security.NONE, "GET", f"{SAPI}spot/delist-schedule", "", 1, account.nothing),
     ]
 
 
