@@ -24,7 +24,7 @@ from typing import Any, Final
 import uvicorn
 
 from fondaco.gateway.app import Gateway
-from fondaco.gateway.faults import Fault
+from fondaco.gateway.faults import Fault, not_executed
 from fondaco.house.checks import is_loopback, loosened
 from fondaco.house.declared import House
 from fondaco.link.client import WriterClient
@@ -41,6 +41,8 @@ BACKLOG: Final = 2048
 OFFICE_THREADS: Final = 8
 OFFICE_BODY_BYTES_MAX: Final = 2 << 20  # forms and JSON; files have their own door
 LIVE: Final = "/health/live"
+RETRY: Final = (b"retry-after", b"1")
+BINANCE: Final = ("/api/v3/", "/sapi/")
 WEBSOCKET_BYTES_MAX: Final = 1 << 16  # of one message that comes in
 OUTSIDE: Final = (
     b'{"code":-1002,"msg":"This house has loosened rules and serves its own machine only."}'
@@ -225,17 +227,18 @@ async def not_ready(scope: Scope, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1013})
     elif scope["path"].rstrip("/") == LIVE:
         await answer(send, 200, b"ok\n")
+    elif scope["path"].startswith(BINANCE):
+        kind = (b"content-type", b"application/json;charset=UTF-8")
+        await answer(send, 503, not_executed().body(), RETRY, kind)
     else:
-        await answer(send, 503, b"the house is starting\n", (b"retry-after", b"1"))
+        await answer(send, 503, b"the house is starting\n", RETRY)
 
 
 async def answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
     """Send one short text."""
-    all_headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        *headers,
-    ]
+    all_headers = [(b"content-length", str(len(body)).encode()), *headers]
+    if all(name != b"content-type" for name, _ in headers):
+        all_headers.append((b"content-type", b"text/plain; charset=utf-8"))
     await send({"type": "http.response.start", "status": status, "headers": all_headers})
     await send({"type": "http.response.body", "body": body})
 

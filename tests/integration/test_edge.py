@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fondaco.asgi import Disconnected, is_from_outside, whole_body
+from fondaco.asgi import Disconnected, is_from_outside, not_ready, whole_body
 
 OWN = (b"host", b"127.0.0.1:8000")
 
@@ -35,6 +35,31 @@ OWN = (b"host", b"127.0.0.1:8000")
 def test_a_request_from_outside_is_told(headers: list[tuple[bytes, bytes]], expected: bool) -> None:
     """Another host in any place, no host, or a trace of a proxy: not from this machine."""
     assert is_from_outside(headers) is expected
+
+
+@pytest.mark.parametrize(
+    "path, status, content",
+    [
+        ("/health/live", 200, b"ok"),
+        ("/trade/", 503, b"the house is starting"),
+        ("/api/v3/order", 503, b'"code":-1008'),
+    ],
+)
+async def test_a_starting_house_answers_in_the_words_of_the_path(
+    path: str, status: int, content: bytes
+) -> None:
+    """Alive at once; 503 elsewhere, on Binance's routes with the code that says not executed."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await not_ready({"type": "http", "path": path}, send)
+    assert sent[0]["status"] == status
+    assert content in sent[1]["body"]
+    headers = dict(sent[0]["headers"])
+    assert int(headers[b"content-length"]) == len(sent[1]["body"])
+    assert headers[b"content-type"].startswith(b"application/json" if b"code" in content else b"t")
 
 
 async def test_a_form_that_was_cut_short_is_not_read_as_whole() -> None:

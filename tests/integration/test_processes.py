@@ -235,6 +235,7 @@ def test_a_damaged_journal_is_status_3(copied: Path) -> None:
         said = last_line(again.said())
         assert said.startswith(f"fondaco: journal damaged: {segment} at byte ")
         assert ", seq " in said
+        assert again.said().count(said) == 1
         assert again.children() == {}
 
 
@@ -288,6 +289,15 @@ def test_a_house_that_runs_is_not_waited_for(
         serve.lock_soon(tmp_path)
     with pytest.raises(Misconfigured, match="no address of this machine"):
         serve.bind_soon("no.such.host.invalid", 8000)
+
+
+@pytest.mark.parametrize("inside", ["", "house"])
+def test_a_data_directory_that_is_a_file_is_status_2(tmp_path: Path, inside: str) -> None:
+    """A file where a directory should be, or in the way to it, is said to be unfit."""
+    (tmp_path / "file").write_text("")
+    data = tmp_path / "file" / inside
+    with pytest.raises(Misconfigured, match="give another"):
+        serve.lock_soon(data)
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

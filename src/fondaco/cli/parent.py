@@ -52,6 +52,7 @@ class Parent:
         self._selector = selectors.DefaultSelector()
         self._watch = -1  # the pipe: the children hold the end that is read, we the other
         self._held = -1
+        self._last_said = ""
 
     def run(self, on_turn: Callable[[], None] | None = None) -> int:
         """Keep the house until a signal or a final fault; return the exit status."""
@@ -67,8 +68,8 @@ class Parent:
                 status, sentence = self._keep(on_turn)
             finally:
                 self._stop()
-            if sentence:
-                say(sentence)
+            if sentence and sentence != self._last_said:
+                self._say(sentence)
             return status
 
     # ---- while it runs
@@ -105,7 +106,7 @@ class Parent:
                 os.read(key.fd, 4096)  # the wake-up of a signal
 
     def _relay(self, child: Child) -> None:
-        if not child.relay(say):
+        if not child.relay(self._say):
             self._selector.unregister(child.output)
             child.close()
 
@@ -129,8 +130,12 @@ class Parent:
                 said = child.last_line or f"fondaco: its last status was {status}"
                 return 1, said
             how = f"was killed by signal {-status}" if status < 0 else f"ended with {status}"
-            say(f"fondaco: the {child.name} {how}; starting it again")
+            self._say(f"fondaco: the {child.name} {how}; starting it again")
         return None
+
+    def _say(self, line: str) -> None:
+        self._last_said = line.rstrip() or self._last_said
+        say(line)
 
     # ---- stopping
 

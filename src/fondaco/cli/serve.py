@@ -143,6 +143,13 @@ def demo(
 def serve_all(asked: Start) -> int:
     """Lock, bind, start all roles and keep them; return the exit status."""
     with lock_soon(asked.data_dir) as lock, bind_soon(asked.host, asked.port) as listener:
+        for instrument in asked.house.instruments:
+            if instrument.market != "book":
+                typer.echo(
+                    f"fondaco: {instrument.symbol} can't be traded yet: {instrument.market} "
+                    "markets come with a later release",
+                    err=True,
+                )
         if asked.is_demo:
             asked = msgspec.structs.replace(asked, secret=demo_secret(asked.data_dir))
         prepared = prepared_mark(asked.data_dir)
@@ -180,7 +187,10 @@ def prepared_mark(data_dir: Path) -> Path:
 
 
 def lock_soon(data_dir: Path) -> DataLock:
-    """Lock the data directory; only the children of a killed parent are waited for."""
+    """Lock the data directory; only the children of a killed parent are waited for.
+
+    Raises DataInUse and Misconfigured.
+    """
     deadline = time.monotonic() + LEFT_OVER_S
     while True:
         try:
@@ -188,6 +198,11 @@ def lock_soon(data_dir: Path) -> DataLock:
         except DataInUse as error:
             if not error.is_orphaned or time.monotonic() >= deadline:
                 raise
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise Misconfigured(
+                f"--data {data_dir} can't be a directory of this user ({error.strerror}: "
+                f"{error.filename}); give another"
+            ) from error
         time.sleep(RETRY_S)
 
 

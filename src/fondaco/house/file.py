@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -125,11 +126,26 @@ def _explain(message: str) -> tuple[list[str | int], str]:
     missing = _MISSING.match(what)
     if missing:
         return steps, f'{place or "it"} lacks the key "{missing.group(1)}"'
+    if what.startswith("Invalid enum value"):
+        what += f"; write one of {', '.join(_choices(steps))}"
     return steps, f"{place}: {what[:1].lower()}{what[1:]}" if place else what
 
 
 def _known(steps: list[str | int]) -> list[str]:
     """Return the keys that the table at `steps` may have."""
+    return [field.name for field in msgspec.structs.fields(_kind_at(steps))]
+
+
+def _choices(steps: list[str | int]) -> list[str]:
+    """Return the words that may stand at `steps`."""
+    *table, last = [step for step in steps if isinstance(step, str)]
+    fields = {field.name: field.type for field in msgspec.structs.fields(_kind_at(table))}
+    inner = get_args(fields[last])
+    return list(inner if isinstance(inner[0], str) else get_args(inner[0]))
+
+
+def _kind_at(steps: Sequence[str | int]) -> Any:  # noqa: ANN401 - a type of struct
+    """Return the struct that declares the table at `steps`."""
     kind: Any = House
     for step in steps:
         if isinstance(step, int):
@@ -139,7 +155,7 @@ def _known(steps: list[str | int]) -> list[str]:
         for inner in getattr(kind, "__args__", ()):
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 kind = inner
-    return [field.name for field in msgspec.structs.fields(kind)]
+    return kind
 
 
 def shown(path: list[str | int]) -> str:

@@ -25,7 +25,8 @@ def line_of(text: str, path: Path) -> int:
     best_line = 1
     for line, found in _places(text):
         depth = _common(found, path)
-        if depth == len(found) and depth > best_depth:
+        is_first = depth == len(path) and found[depth:] == (0,)  # an array's first table
+        if (depth == len(found) or is_first) and depth > best_depth:
             best_depth, best_line = depth, line
     return best_line
 
