@@ -63,6 +63,8 @@ def test_a_name_or_address_belongs_to_one_member(changes: dict[str, str], said: 
         ({"password": "short"}, "too short"),
         ({"password": "password123"}, "too common"),
         ({"email": "nobody"}, "valid email address"),
+        ({"username": "ro ot"}, "letters, digits"),
+        ({"username": "root<script>"}, "letters, digits"),
     ],
 )
 def test_an_admin_is_not_made_carelessly(changes: dict[str, str], said: str) -> None:

@@ -74,6 +74,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a house that started in an empty directory, traded, and was stopped."""
     folder = tmp_path_factory.mktemp("left")
+    (folder / "house").mkdir(mode=0o755)
     with running(folder) as started:
         started.until_ready()
         assert set(started.children()) == ROLES
@@ -220,6 +221,13 @@ def test_a_house_starts_and_stops(left: Path) -> None:
     assert (left / "house" / "lock").exists()
     whole = fondaco("verify", "--data", str(left / "house"))
     assert whole.returncode == 0, whole.stderr
+
+
+def test_nobody_else_reads_a_house(left: Path) -> None:
+    """In a directory that others may read, too: sessions, passwords and orders are its user's."""
+    found = [*(left / "house").iterdir()]
+    assert {"office.sqlite3", "projections.sqlite3", "journal"} <= {path.name for path in found}
+    assert [path.name for path in found if path.stat().st_mode & 0o077] == []
 
 
 def test_a_damaged_journal_is_status_3(copied: Path) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 SCOPES: Final = {"read": 1, "trade": 2, "withdraw": 4}
-PASSWORD_BYTES_MAX: Final = 4096
+PASSWORD_CHARS_MAX: Final = 4096
 
 DataOption = Annotated[Path, typer.Option("--data", help="The data directory of the house.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
@@ -80,7 +80,8 @@ def verify(
 def repair(
     data: DataOption,
     skip: Annotated[
-        list[int] | None, typer.Option("--skip", help="Pass over the command with this seq.")
+        list[int] | None,
+        typer.Option("--skip", metavar="SEQ", help="Pass over the command with this seq."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept in DATA/repairs.log.")] = "",
     cut: Annotated[
@@ -93,6 +94,8 @@ def repair(
     """Do what only an operator may decide: pass over a command, or cut at the damage."""
     with one_sentence():
         existing(data)
+        if not (skip or cut):
+            raise Misconfigured("say what to repair: --skip SEQ --reason TEXT, or --cut")
         if skip and not reason:
             raise Misconfigured("--skip wants --reason TEXT: who looks at the journal will ask")
         from fondaco.journal.repair import repair as repair_journal
@@ -144,16 +147,26 @@ def createadmin(
 ) -> None:
     """Create a member who is an admin."""
     with one_sentence():
-        password = (
-            sys.stdin.read(PASSWORD_BYTES_MAX).rstrip("\r\n")
-            if password_stdin
-            else str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
-        )
+        password = read_password(from_stdin=password_stdin)
         with_office(data)
         from fondaco.identity import services
 
         member = services.create_admin(username=username, email=email, password=password)
         typer.echo(f"{member.username} is an admin")
+
+
+def read_password(*, from_stdin: bool) -> str:
+    """Return a password as a person gives it. Raises Misconfigured."""
+    if from_stdin:
+        password = sys.stdin.read(PASSWORD_CHARS_MAX + 3).rstrip("\r\n")
+    elif sys.stdin.isatty():
+        asked = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        password = str(asked)
+    else:
+        raise Misconfigured("there is no terminal to ask for the password; use --password-stdin")
+    if len(password) > PASSWORD_CHARS_MAX:
+        raise Misconfigured(f"the password has over {PASSWORD_CHARS_MAX} characters; shorten it")
+    return password
 
 
 def keys_list(data: DataOption) -> None:

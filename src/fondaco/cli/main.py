@@ -9,6 +9,7 @@ imported: the writer never sees Django, and `--help` of one command is quick.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated, Final
@@ -30,6 +31,8 @@ ROOMS: Final = {
     "import": "imports",
     "bench": "bench",
 }
+# What these write is a result for whoever asked; all else is a house's, and nobody else's to read.
+PUBLIC: Final = frozenset({"replay", "bench"})
 
 
 def _show_version(asked: bool) -> None:
@@ -64,4 +67,7 @@ def build_app(command: str = "") -> typer.Typer:
 
 def main() -> None:
     """Run the command line."""
-    build_app(sys.argv[1] if len(sys.argv) > 1 else "")()
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command not in PUBLIC:
+        os.umask(0o077)
+    build_app(command)()

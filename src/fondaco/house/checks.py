@@ -26,7 +26,7 @@ from fondaco.house.declared import (
 )
 from fondaco.house.errors import HouseFault
 
-__all__ = ["check", "is_loopback", "loosened"]
+__all__ = ["check", "is_loopback", "is_username", "loosened"]
 
 Path = tuple[str | int, ...]
 
@@ -60,6 +60,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_username(text: str) -> bool:
+    """Whether a text may be a member's user name."""
+    return _USERNAME.match(text) is not None
 
 
 def loosened(settings: HouseSettings) -> list[str]:
@@ -153,7 +158,7 @@ def _check_members(house: House, decimals: dict[str, int]) -> None:
 
 
 def _check_member(member: MemberEntry, path: Path, decimals: dict[str, int]) -> None:
-    if not _USERNAME.match(member.username):
+    if not is_username(member.username):
         raise HouseFault(
             (*path, "username"),
             f'username "{member.username}" must be 1 to 150 letters, digits or . + - _',

@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from fondaco.core import records
 from fondaco.core.money import parse_units
+from fondaco.house import checks
 from fondaco.house import commands as house_commands
 from fondaco.house.declared import ApiKeyEntry, House, MemberEntry
 from fondaco.identity import core_door, seal
@@ -92,6 +93,8 @@ def create_admin(*, username: str, email: str, password: str) -> Member:
     """Create a member who is an admin, as a person types them; raises IdentityConflict."""
     if not password:
         raise IdentityConflict("an admin needs a password; give one")
+    if not checks.is_username(username):
+        raise IdentityConflict(f"user name {username!r} may hold letters, digits and _ . + - only")
     try:
         validate_email(email)
         validate_password(password)

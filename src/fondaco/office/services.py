@@ -24,3 +24,7 @@ def prepare_databases() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         call_command("migrate", database="default", interactive=False, verbosity=0)
         prepare_projections()
+        for file in settings.DATA.glob("*.sqlite3*"):
+            file.chmod(
+                0o600
+            )  # made by an earlier release, perhaps, in a directory that others read
