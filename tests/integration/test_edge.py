@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ async def test_a_starting_house_answers_in_the_words_of_the_path(
 
 async def test_a_form_that_was_cut_short_is_not_read_as_whole() -> None:
     """A client that goes before the end of its body has sent nothing."""
-    messages = iter(
+    messages: Iterator[dict[str, Any]] = iter(
         [
             {"type": "http.request", "body": b"username=ann&pass", "more_body": True},
             {"type": "http.disconnect"},

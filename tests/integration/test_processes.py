@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -292,7 +292,7 @@ def test_a_house_that_runs_is_not_waited_for(
     def sleep(seconds: float) -> None:
         raise AssertionError(f"waited {seconds} s")
 
-    monkeypatch.setattr(serve.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     with lock_data(tmp_path), pytest.raises(DataInUse):
         serve.lock_soon(tmp_path)
     with pytest.raises(Misconfigured, match="no address of this machine"):
@@ -336,7 +336,7 @@ def test_bad_configuration_is_status_2(tmp_path: Path) -> None:
     for number, (file, secret, said) in enumerate(BAD):
         folder = tmp_path / str(number)
         folder.mkdir()
-        changes = {} if secret is None else {"FONDACO_SECRET_KEY": secret}
+        changes: dict[str, Any] = {} if secret is None else {"FONDACO_SECRET_KEY": secret}
         started.append((Running(folder, house=file, **changes), said))
     with contextlib.ExitStack() as stack:
         for each, _ in started:
