@@ -13,6 +13,7 @@ import argparse
 import gc
 import json
 import platform
+import random
 import statistics
 import struct
 import sys
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 import bourse
 
-from bench.core_flow import CANCEL, LIMIT, MIDDLE, Row, make_flow
+from bench.core_flow import CANCEL, LIMIT, Row, make_flow
 from fondaco.core import COMPILED, client_ids, records
 from fondaco.core.bare_book import BareBook
 from fondaco.core.exchange import Exchange
@@ -31,6 +32,7 @@ from fondaco.core.exchange import Exchange
 BATCH: Final = 1024
 ACCOUNTS: Final = 64
 FUNDS: Final = 1 << 52
+TRADE: Final = int(records.Event.TRADE).to_bytes(2, "little")
 KIND: Final = {LIMIT: 1, CANCEL: 2}
 Run = Callable[[], float]
 
@@ -83,7 +85,16 @@ def run_bourse(rows: list[Row], instruments: int, found: list[Any] | None) -> fl
     """Drive bourse; return the seconds."""
     books = [bourse.core.OrderBook(0, 1) for _ in range(instruments)]
     commands = [
-        (books[n].set_time, books[n].place_order, books[n].cancel_order, bid, lots, price, order, at)
+        (
+            books[n].set_time,
+            books[n].place_order,
+            books[n].cancel_order,
+            bid,
+            lots,
+            price,
+            order,
+            at,
+        )
         for n, bid, lots, price, order, at in bourse_rows(rows)
     ]
     begin = time.process_time()
@@ -104,9 +115,7 @@ def house(instruments: int) -> Exchange:
     exchange = Exchange()
     kinds = records.Command
     made = [
-        records.pack_body(
-            kinds.DEFINE_ASSET, records.AssetBody(number=n, code=f"A{n}", decimals=8)
-        )
+        records.pack_body(kinds.DEFINE_ASSET, records.AssetBody(number=n, code=f"A{n}", decimals=8))
         for n in (1, 2)
     ]
     for number in range(1, instruments + 1):
@@ -170,11 +179,13 @@ def fills_of_bare(found: list[bytes]) -> list[tuple[int, ...]]:
 
 def fills_of_apply(found: list[bytes]) -> list[tuple[int, ...]]:
     """Return (price, lots) of each TRADE."""
-    made = []
+    made: list[tuple[int, ...]] = []
     for events in found:
-        for record in records.split(events):
-            if record[:2] == int(records.Event.TRADE).to_bytes(2, "little"):
-                made.append(struct.unpack_from("<2q", record, 56))
+        made.extend(
+            struct.unpack_from("<2q", record, 56)
+            for record in records.split(events)
+            if record[:2] == TRADE
+        )
     return sorted(made)
 
 
@@ -185,7 +196,7 @@ def fills_of_bourse(found: list[Any]) -> list[tuple[int, ...]]:
 
 def run_levels(levels: int, pairs: int) -> float:
     """Return the seconds of `pairs` add + cancel at a uniformly random level of a deep book."""
-    chance = __import__("random").Random(levels)
+    chance = random.Random(levels)
     book = BareBook(1)
     pack = struct.Struct("<6q").pack
     fill = [pack(1, 0, n + 1, 1, 2 + 2 * n, 10) for n in range(levels)]

@@ -39,6 +39,7 @@ MODULES: Final = (
     "instrument",
     "checks",
     "orders",
+    "open_orders",
     "exchange",
     "bare_book",
 )
@@ -115,7 +116,7 @@ def enter() -> bool:
         return False
     try:
         built = importlib.import_module(f"{PACKAGE}.{STAMP}")
-        if built.SOURCE_HASH != source_hash():
+        if source_hash() != built.SOURCE_HASH:
             raise ImportError(
                 "the compiled core is of other sources than those beside it: run `make setup`"
             )

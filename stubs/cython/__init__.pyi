@@ -4,9 +4,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+NULL: Any
 compiled: bool
-nogil: AbstractContextManager[None]
 gil: AbstractContextManager[None]
 
+def address(place: Any) -> Any: ...
 def cast(kind: Any, value: Any) -> Any: ...
 def overflowcheck[F: Callable[..., Any]](on: bool) -> Callable[[F], F]: ...

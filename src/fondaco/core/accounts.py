@@ -8,12 +8,8 @@ orders there, oldest first. Names and secrets are not known here.
 
 import cython
 
-
 if not cython.compiled:
     from fondaco.core.buffer import Words
-    from fondaco.core.index import Index
-    from fondaco.core.ledger import Ledger
-    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         ACCOUNT_BITS,
         ACCOUNT_MAX,
@@ -23,7 +19,10 @@ if not cython.compiled:
         ROW_SEAT,
         UNKNOWN_KEY,
     )
+    from fondaco.core.index import Index
+    from fondaco.core.ledger import Ledger
     from fondaco.core.rows import account_at, grant_at, order_at, row_bytes, seat_at
+    from fondaco.core.slab import Slab
 
 
 class Accounts:

@@ -5,6 +5,7 @@ Promises: changes nothing; an answer is event records with the seq and time of t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from fondaco.core.constants import BOOK_ANSWER_HEAD, KEY_HEAD, SCOPE_READ, TOTAL_ANSWER_HEAD
@@ -65,7 +66,7 @@ def _depth(exchange: Exchange, words: dict[str, int]) -> int:
     book_seq = instrument.book.book_seq
     last = (instrument.last_price_ticks, instrument.last_trade_id)
     exchange.events.put(BOOK_ANSWER_HEAD, 0, [instrument.number, book_seq, *last])
-    exchange.orders.answer_depth(instrument, max(0, min(words["limit"], LEVELS_MAX)))
+    exchange.open_orders.answer_depth(instrument, max(0, min(words["limit"], LEVELS_MAX)))
     return 0
 
 
@@ -79,15 +80,15 @@ def _open_orders(exchange: Exchange, words: dict[str, int]) -> int:
     if words["instrument"]:
         if exchange.register.instrument(words["instrument"]) is None:
             return Reason.UNKNOWN_INSTRUMENT
-        exchange.orders.answer_open(words["instrument"], words["account"])
+        exchange.open_orders.answer_open(words["instrument"], words["account"])
         return 0
     for instrument in exchange.register.defined():
-        exchange.orders.answer_open(instrument.number, words["account"])
+        exchange.open_orders.answer_open(instrument.number, words["account"])
     return 0
 
 
 def _order(exchange: Exchange, words: dict[str, int]) -> int:
-    """Answer with the open order; a closed one is refused, with its number where it is known."""
+    """Answer with the open order; history has the closed ones."""
     orders = exchange.orders
     order_id = words["order_id"]
     if order_id == 0:
@@ -95,9 +96,8 @@ def _order(exchange: Exchange, words: dict[str, int]) -> int:
         order_id = orders.find_client_order(words["account"], *parts)
     slot = orders.find_order(words["account"], words["instrument"], order_id)
     if slot == 0:
-        exchange.events.detail(order_id, 0, 0)
         return Reason.UNKNOWN_ORDER
-    orders.answer_order(slot)
+    exchange.open_orders.answer_order(slot)
     return 0
 
 
@@ -123,7 +123,7 @@ def _totals(exchange: Exchange, _words: dict[str, int]) -> int:
     return 0
 
 
-_ANSWERS: Final = {
+_ANSWERS: Final[dict[int, Callable[[Exchange, dict[str, int]], int]]] = {
     Query.DEPTH: _depth,
     Query.BALANCES: _balances,
     Query.OPEN_ORDERS: _open_orders,

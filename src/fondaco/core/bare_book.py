@@ -15,12 +15,9 @@ import struct
 
 import cython
 
-
 if not cython.compiled:
     from fondaco.core.book import Book
     from fondaco.core.buffer import Words
-    from fondaco.core.index import Index
-    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         BARE_ADD,
         BARE_CANCEL,
@@ -33,7 +30,9 @@ if not cython.compiled:
         SELL,
         STP_NONE,
     )
+    from fondaco.core.index import Index
     from fondaco.core.rows import fetch_order, order_at, row_bytes, step_at
+    from fondaco.core.slab import Slab
 
 PRICE_MAX = 1 << 40
 LOTS_MAX = 1 << 32  # times SLOTS_MAX orders it still fits 64 bits
@@ -41,6 +40,8 @@ LOTS_MAX = 1 << 32  # times SLOTS_MAX orders it still fits 64 bits
 
 class BareBook:
     """Books of the instruments 0 to `instruments` - 1."""
+
+    input: list[int]
 
     def __init__(self, instruments: int = 1) -> None:
         """Make empty books."""

@@ -13,6 +13,8 @@ cdef class Book:
     cdef int64_t survey_worth
     cdef int64_t survey_prevented
     cdef int64_t survey_limited
+    cdef int64_t survey_price
+    cdef int64_t survey_left
     cdef int64_t survey_blocked
     cdef int64_t crosses(self, int64_t side, int64_t limit_ticks) except -1 nogil
     cdef int64_t best_against(self, int64_t side) except -1 nogil
@@ -33,6 +35,5 @@ cdef class Book:
     cdef int64_t survey_level(self, Level* level, int64_t lots, int64_t worth, int64_t member, int64_t self_trade) except -1 nogil
     cdef int64_t survey_take(self, int64_t price, int64_t open_lots, int64_t lots, int64_t worth) except -1 nogil
     cdef int64_t touch(self, int64_t at) except -1 nogil
-    cdef int64_t note(self, int64_t at) except -1 nogil
     cdef int64_t settle_touches(self) except -1 nogil
     cdef int64_t clear(self) except -1 nogil

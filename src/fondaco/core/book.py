@@ -8,11 +8,8 @@ slots of finished makers back. Worth is price in ticks times lots, summed.
 
 import cython
 
-
 if not cython.compiled:
     from fondaco.core.buffer import Words
-    from fondaco.core.ladder import Ladder
-    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         BUY,
         HINTS,
@@ -30,7 +27,9 @@ if not cython.compiled:
         STP_NONE,
         TOUCH_WORDS,
     )
+    from fondaco.core.ladder import Ladder
     from fondaco.core.rows import Level, Order, level_at, order_at, row_bytes, step_at
+    from fondaco.core.slab import Slab
 
 
 class Book:
@@ -51,6 +50,8 @@ class Book:
         self.survey_worth = 0  # of what the lots would cost
         self.survey_prevented = 0  # lots that self-trade prevention would take unfilled
         self.survey_limited = 0  # the worth limit ended it
+        self.survey_price = 0  # of the last order that it counted
+        self.survey_left = 0  # of the worth
         self.survey_blocked = 0  # self-trade prevention ended it
 
     def crosses(self, side: int, limit_ticks: int) -> int:
@@ -173,12 +174,13 @@ class Book:
         """Match against the levels of one side, best first, down to the key `bound`."""
         while lots > 0 and ladder.best_level and ladder.best_key >= bound:
             at = ladder.best_level
-            self.touch(at)
+            before = level_at(self.levels, at).open_lots
             if self_trade == STP_NONE or member == 0:
                 lots = self.match_level(level_at(self.levels, at), lots)
             else:
                 lots = self.match_level_apart(level_at(self.levels, at), lots, member, self_trade)
-            self.note(at)
+            if level_at(self.levels, at).open_lots != before:
+                self.touch(at)
             if level_at(self.levels, at).first == 0:
                 self.drop(at)
             if self.prevented:
@@ -260,27 +262,28 @@ class Book:
 
     # -- looking ahead -----------------------------------------------------------------------
 
-    def survey(  # noqa: PLR0913  the terms of an order
+    def survey(
         self, side: int, limit_ticks: int, lots: int, worth: int, member: int, self_trade: int
     ) -> int:
         """See what match() would give, and change nothing.
 
         At most `lots`, at most `worth` (ticks x lots). Sets survey_lots (with those that
         self-trade prevention would take unfilled), survey_worth (of the fills alone),
-        survey_prevented, survey_limited and survey_blocked.
+        survey_prevented, survey_limited, survey_blocked, survey_price and survey_left.
         """
         self.survey_lots = 0
         self.survey_worth = 0
         self.survey_prevented = 0
         self.survey_limited = 0
         self.survey_blocked = 0
+        self.survey_price = 0
         if side == BUY:
             bound = KEY_NONE if limit_ticks == 0 else -limit_ticks
             return self.survey_side(self.asks, bound, lots, worth, member, self_trade)
         bound = KEY_NONE if limit_ticks == 0 else limit_ticks
         return self.survey_side(self.bids, bound, lots, worth, member, self_trade)
 
-    def survey_side(  # noqa: PLR0913
+    def survey_side(
         self, ladder: Ladder, bound: int, lots: int, worth: int, member: int, self_trade: int
     ) -> int:
         """Walk one side, best first."""
@@ -300,6 +303,7 @@ class Book:
             lots -= self.survey_lots - before_lots
             worth -= self.survey_worth - before_worth + blocked_worth
             at = ladder.next()
+        self.survey_left = worth
         return 0
 
     def survey_level(
@@ -331,6 +335,7 @@ class Book:
 
     def survey_take(self, price: int, open_lots: int, lots: int, worth: int) -> int:
         """Count what is taken of `open_lots` at a price; return it."""
+        self.survey_price = price
         taken = min(open_lots, lots)
         affordable = worth // price
         if taken > affordable:
@@ -353,14 +358,6 @@ class Book:
             self.touches.items[place] = level.side
             self.touches.items[place + 1] = level.price_ticks
             self.touches.items[place + 3] = at
-        self.touches.items[(level.touch - 1) * TOUCH_WORDS + 2] = level.open_lots
-        return 0
-
-    def note(self, at: int) -> int:
-        """Note a touched level's lots again."""
-        if self.quiet:
-            return 0
-        level = level_at(self.levels, at)
         self.touches.items[(level.touch - 1) * TOUCH_WORDS + 2] = level.open_lots
         return 0
 

@@ -76,7 +76,8 @@ class Words:
         """Put a word before place `at`."""
         self.extend(1)
         if cython.compiled:
-            memmove(self.items + at + 1, self.items + at, (self.used - 1 - at) * 8)
+            source = cython.address(self.items[at])
+            memmove(cython.address(self.items[at + 1]), source, (self.used - 1 - at) * 8)
         else:
             self.items[at + 1 : self.used] = self.items[at : self.used - 1]
         self.items[at] = word
@@ -85,7 +86,8 @@ class Words:
     def delete(self, at: int) -> int:
         """Take the word at place `at` out."""
         if cython.compiled:
-            memmove(self.items + at, self.items + at + 1, (self.used - 1 - at) * 8)
+            source = cython.address(self.items[at + 1])
+            memmove(cython.address(self.items[at]), source, (self.used - 1 - at) * 8)
         else:
             self.items[at : self.used - 1] = self.items[at + 1 : self.used]
         self.used -= 1
@@ -93,9 +95,12 @@ class Words:
 
     def to_bytes(self) -> bytes:
         """Return the words as little-endian bytes."""
+        data: bytes
         if cython.compiled:
-            return PyBytes_FromStringAndSize(cython.cast("char *", self.items), self.used * 8)
-        return struct.pack(f"<{self.used}q", *self.items[: self.used])
+            data = PyBytes_FromStringAndSize(cython.cast("char *", self.items), self.used * 8)
+        else:
+            data = struct.pack(f"<{self.used}q", *self.items[: self.used])
+        return data
 
     def from_bytes(self, data: bytes) -> int:
         """Replace the words by those of `data`, a whole number of words."""

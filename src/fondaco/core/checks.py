@@ -7,13 +7,8 @@ docs/records.md states, and leaves its details with the events. What it worked o
 
 import cython
 
-
 if not cython.compiled:
     from fondaco.core.accounts import Accounts
-    from fondaco.core.events import Events
-    from fondaco.core.instrument import Instrument
-    from fondaco.core.ledger import Ledger
-    from fondaco.core.retries import Retries
     from fondaco.core.constants import (
         AMOUNT_MAX,
         BUY,
@@ -53,7 +48,11 @@ if not cython.compiled:
         UNKNOWN_ACCOUNT,
         WOULD_MATCH,
     )
+    from fondaco.core.events import Events
+    from fondaco.core.instrument import Instrument
     from fondaco.core.layouts import NewOrder
+    from fondaco.core.ledger import Ledger
+    from fondaco.core.retries import Retries
     from fondaco.core.rows import account_at, seat_at
 
 BOOK_MARKET = 1
@@ -75,7 +74,7 @@ class Checks:
         self.base_balance = 0
         self.quote_balance = 0
         self.has_id = 0  # 1: the order has a client order id
-        self.entry = 0  # an old entry of that id in the retries, which the new one replaces
+        self.entry = 0  # the newest entry of that id in the retries
         self.digest = 0
         self.lots = 0
         self.ran_out = 0  # a quote quantity that the book cannot take whole
@@ -145,7 +144,7 @@ class Checks:
                 return INVALID_PRICE
             if command.quote_quantity < 0 or (command.quote_quantity and command.quantity_lots):
                 return INVALID_QUOTE_QUANTITY
-            if command.quantity_lots < 0 or (not command.quote_quantity and not command.quantity_lots):
+            if command.quantity_lots < 0 or command.quantity_lots | command.quote_quantity == 0:
                 return INVALID_QUANTITY
         else:
             if command.price_ticks < 1:
@@ -180,15 +179,15 @@ class Checks:
         )
         if self.entry:
             seq = self.retries.seq(self.entry)
-            self.events.detail(seq, 0, 0)
-            if self.retries.digest(self.entry) != self.digest:
-                if self.retries.open_orders.find(seq):
-                    return CLIENT_ORDER_ID_OPEN
-            elif self.retries.open_orders.find(seq):
+            if self.retries.open_orders.find(seq):
+                self.events.detail(seq, 0, 0)
+                if self.retries.digest(self.entry) == self.digest:
+                    return DUPLICATE_ORDER
+                return CLIENT_ORDER_ID_OPEN
+            equal = self.retries.find_equal(self.entry, self.digest, command.time_us)
+            if equal:
+                self.events.detail(self.retries.seq(equal), 0, 0)
                 return DUPLICATE_ORDER
-            elif self.retries.current(self.entry, command.time_us):
-                return DUPLICATE_ORDER
-            self.events.detail(0, 0, 0)
         if not self.retries.room(command.time_us):
             return CAPACITY
         return 0
@@ -306,7 +305,14 @@ class Checks:
             instrument, command, instrument.quantity_max, amount // instrument.quote_per_lot_tick
         )
         self.lots = instrument.book.survey_lots
-        self.ran_out = 1 - instrument.book.survey_limited
+        price = instrument.book.survey_price
+        if instrument.book.survey_limited:
+            if self.lots == 0:
+                self.events.detail(amount, price * instrument.quote_per_lot_tick, 0)
+                return NOTIONAL_TOO_SMALL
+            self.ran_out = 0
+        else:
+            self.ran_out = 1 if price == 0 or instrument.book.survey_left >= price else 0
         if self.lots == 0:  # self-trade prevention stops it at once: it will expire unfilled
             self.lots = amount // unit
         reason = self.check_quantity(instrument, self.lots)

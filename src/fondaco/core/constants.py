@@ -9,18 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from fondaco.core import records
 from fondaco.core.records import (
-    ACCOUNT_FEES as FEES,
-)
-from fondaco.core.records import (
-    ACCOUNT_FIRST as FIRST_MEMBER,
-)
-from fondaco.core.records import (
-    ACCOUNT_WORLD as WORLD,
-)
-from fondaco.core.records import (
+    ACCOUNT_FEES,
+    ACCOUNT_FIRST,
+    ACCOUNT_WORLD,
     ASSET_TOTAL_MAX,
-    HEAD_WORDS,
     LAYOUTS,
     VERSION,
     Cause,
@@ -37,6 +31,11 @@ from fondaco.core.records import (
     Side,
     TimeInForce,
 )
+
+HEAD_WORDS: Final = records.HEAD_WORDS
+FEES: Final = ACCOUNT_FEES
+WORLD: Final = ACCOUNT_WORLD
+FIRST_MEMBER: Final = ACCOUNT_FIRST
 
 
 def _words(kind: int) -> int:

@@ -16,7 +16,7 @@ cdef class Events:
     cdef int64_t state(self, OrderEvent* event, Order* order, int64_t instrument, int64_t execution, int64_t status) except -1 nogil
     cdef int64_t order(self, Order* order, int64_t account, int64_t instrument, int64_t execution, int64_t status) except -1 nogil
     cdef CancelEvent* cancel(self, Order* order, int64_t account, int64_t instrument) except NULL nogil
-    cdef FillEvent* fill(self, Order* order, int64_t account, int64_t instrument) except NULL nogil
+    cdef FillEvent* fill(self, Order* order, int64_t account, int64_t instrument, int64_t status) except NULL nogil
     cdef TradeEvent* trade(self) except NULL nogil
     cdef int64_t level(self, int64_t instrument, int64_t side, int64_t price, int64_t lots, int64_t book_seq) except -1 nogil
     cdef int64_t balance(self, int64_t account, int64_t asset, int64_t free, int64_t held, int64_t change, int64_t cause) except -1 nogil

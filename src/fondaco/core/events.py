@@ -6,7 +6,6 @@ account other than the asking one carries key 0. Writes records only: decides no
 
 import cython
 
-
 if not cython.compiled:
     from fondaco.core.buffer import Words
     from fondaco.core.constants import (
@@ -145,11 +144,11 @@ class Events:
         cancel.cancel_id_3 = 0
         return cancel
 
-    def fill(self, order: Order, account: int, instrument: int) -> FillEvent:
+    def fill(self, order: Order, account: int, instrument: int, status: int) -> FillEvent:
         """FILL; the caller adds what was traded."""
         at = self.begin(FILL_HEAD, account)
         event = order_event_at(self.words.items, at)
-        self.state(event, order, instrument, EXECUTION_TRADE, 0)
+        self.state(event, order, instrument, EXECUTION_TRADE, status)
         return fill_event_at(self.words.items, at)
 
     def trade(self) -> TradeEvent:
@@ -168,7 +167,7 @@ class Events:
         event.book_seq = book_seq
         return 0
 
-    def balance(  # noqa: PLR0913  the fields of the record
+    def balance(
         self, account: int, asset: int, free: int, held: int, change: int, cause: int
     ) -> int:
         """BALANCE."""
@@ -181,7 +180,7 @@ class Events:
         event.cause = cause
         return 0
 
-    def posting(  # noqa: PLR0913  the fields of the record
+    def posting(
         self, debit: int, credit: int, asset: int, amount: int, cause: int, entry: int
     ) -> int:
         """POSTING: the amount left one account and entered the other."""

@@ -5,6 +5,7 @@ cdef class Exchange:
     cdef readonly Ledger ledger
     cdef readonly Accounts accounts
     cdef readonly Orders orders
+    cdef readonly OpenOrders open_orders
     cdef readonly object register
     cdef public list instruments
     cdef Words ends
@@ -17,7 +18,7 @@ cdef class Exchange:
     cdef public int64_t halted_seq
     cpdef bytes apply(self, bytes batch)
     cpdef list boundaries(self)
-    cdef int64_t measure(self, int64_t at, int64_t total) except -1
+    cdef int64_t check_batch(self, int64_t total) except -1
     cdef int64_t look_ahead(self, int64_t at, int64_t total) except -1 nogil
     @cython.locals(instrument=Instrument)
     cdef int64_t carry_out(self, bytes batch, int64_t at, int64_t length) except -1
@@ -31,7 +32,6 @@ cdef class Exchange:
 @cython.final
 cdef class Digest:
     cdef int64_t* input
-    cdef int64_t input_length
     cdef int64_t of(self, bytes events)
 
 cpdef int64_t events_digest(bytes events)

@@ -20,10 +20,6 @@ if cython.compiled:
 else:
     from fondaco.core.accounts import Accounts
     from fondaco.core.buffer import Words
-    from fondaco.core.events import Events
-    from fondaco.core.instrument import Instrument
-    from fondaco.core.ledger import Ledger
-    from fondaco.core.orders import Orders
     from fondaco.core.constants import (
         ADVANCE,
         ADVANCE_HEAD,
@@ -49,17 +45,23 @@ else:
         UNKNOWN_COMMAND,
         UNKNOWN_INSTRUMENT,
     )
+    from fondaco.core.events import Events
+    from fondaco.core.instrument import Instrument
     from fondaco.core.layouts import (
-        NewOrder,
         cancel_order_at,
         new_order_at,
         reduce_order_at,
     )
-
+    from fondaco.core.ledger import Ledger
+    from fondaco.core.open_orders import OpenOrders
+    from fondaco.core.orders import Orders
 
 
 class Exchange:
     """The whole state of a house's markets and money."""
+
+    input: list[int]
+    instruments: list[Instrument | None]
 
     def __init__(self) -> None:
         """Make a house with nothing in it but its own four accounts."""
@@ -67,9 +69,10 @@ class Exchange:
         self.ledger = Ledger(self.events)
         self.accounts = Accounts(self.ledger)
         self.orders = Orders(self.events, self.ledger, self.accounts)
+        self.open_orders = OpenOrders(self.orders)
         from fondaco.core.register import Register  # it stands on what is compiled here
 
-        self.register = Register(self.events, self.ledger, self.accounts, self.orders)
+        self.register = Register(self.events, self.ledger, self.accounts, self.open_orders)
         self.instruments = self.register.instruments
         self.ends = Words()
         self.known = Words()
@@ -86,7 +89,7 @@ class Exchange:
         """Carry out a run of stamped commands; return the run of their events.
 
         Raises:
-            ValueError: the framing, seq or time of a record is off; nothing after it was done.
+            ValueError: the framing, seq or time of a record is off; nothing was done.
             AssertionError: the house halted at a command before, or at this one.
         """
         if self.halted_seq:
@@ -98,6 +101,7 @@ class Exchange:
             self.input = cython.cast("int64_t *", cython.cast("char *", batch))
         else:
             self.input = list(struct.unpack(f"<{total}q", batch))
+        self.check_batch(total)
         self.events.words.used = 0
         self.ends.used = 0
         at = 0
@@ -105,14 +109,12 @@ class Exchange:
         self.near = 0
         try:
             while at < total:
-                length = self.measure(at, total)
+                length = self.input[at] >> 35
                 if at and at < total - NEAR_WORDS:
                     self.look_ahead(at, total)
                 self.carry_out(batch, at, length)
                 self.ends.add(self.events.words.used * 8)
                 at += length
-        except ValueError:
-            raise
         except BaseException:
             self.halted_seq = self.events.seq
             raise
@@ -122,19 +124,26 @@ class Exchange:
         """Return where the events of each command of the last batch end, in bytes."""
         return [self.ends.items[place] for place in range(self.ends.used)]
 
-    def measure(self, at: int, total: int) -> int:
-        """Return the length of the record at `at` in words; its seq and time must go on."""
-        if total - at < HEAD_WORDS:
-            raise ValueError(f"a record of fewer than {HEAD_WORDS} words at byte {at * 8}")
-        length = self.input[at] >> 35
-        if length < HEAD_WORDS or length > total - at or self.input[at] >> 32 & 7:
-            raise ValueError(f"a record of a wrong length at byte {at * 8}")
-        if self.input[at + 1] <= self.seq or self.input[at + 2] < self.time_us:
-            raise ValueError(
-                f"seq {self.input[at + 1]} at {self.input[at + 2]} us at byte {at * 8} does not"
-                f" follow seq {self.seq} at {self.time_us} us"
-            )
-        return length
+    def check_batch(self, total: int) -> int:
+        """See that a batch is whole records, whose seqs and times go on from the last."""
+        at = 0
+        seq = self.seq
+        time_us = self.time_us
+        while at < total:
+            if total - at < HEAD_WORDS:
+                raise ValueError(f"a record of fewer than {HEAD_WORDS} words at byte {at * 8}")
+            length = self.input[at] >> 35
+            if length < HEAD_WORDS or length > total - at or self.input[at] >> 32 & 7:
+                raise ValueError(f"a record of a wrong length at byte {at * 8}")
+            if self.input[at + 1] <= seq or self.input[at + 2] < time_us:
+                raise ValueError(
+                    f"seq {self.input[at + 1]} at {self.input[at + 2]} us at byte {at * 8} does"
+                    f" not follow seq {seq} at {time_us} us"
+                )
+            seq = self.input[at + 1]
+            time_us = self.input[at + 2]
+            at += length
+        return 0
 
     def look_ahead(self, at: int, total: int) -> int:
         """Have fetched into the cache what the next commands of the batch will ask for.
@@ -202,9 +211,11 @@ class Exchange:
         number = command.instrument
         if kind == CANCEL_ALL and number == 0:
             return self.cancel_everywhere(command.account)
-        if number < 1 or number >= len(self.instruments) or self.instruments[number] is None:
+        if number < 1 or number >= len(self.instruments):
             return self.events.refuse(kind, UNKNOWN_INSTRUMENT)
         instrument = self.instruments[number]
+        if instrument is None:
+            return self.events.refuse(kind, UNKNOWN_INSTRUMENT)
         if kind == NEW_ORDER:
             self.orders.new_order(instrument, command)
         elif kind == CANCEL_ORDER:
@@ -309,9 +320,7 @@ class Exchange:
 class Digest:
     """A running digest of words, for comparing a replay with the record of the first run."""
 
-    def __init__(self) -> None:
-        """Begin."""
-        self.input_length = 0
+    input: list[int]
 
     @cython.overflowcheck(False)  # the products wrap: that is the hash
     def of(self, events: bytes) -> int:

@@ -9,11 +9,10 @@ that is taken out leaves no mark, those behind it move up.
 
 import cython
 
-
 if not cython.compiled:
-    from fondaco.core.slab import Slab
     from fondaco.core.constants import GOLDEN, MASK_64, ROW_CELL
     from fondaco.core.rows import cell_at, fetch_cell, row_bytes
+    from fondaco.core.slab import Slab
 
 CELLS_FIRST = 64
 

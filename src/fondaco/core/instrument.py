@@ -13,8 +13,8 @@ from fondaco.core.records import ASSET_TOTAL_MAX, InstrumentBody, InstrumentStat
 
 if not cython.compiled:
     from fondaco.core.book import Book
-    from fondaco.core.slab import Slab
     from fondaco.core.constants import AMOUNT_MAX, BUY, PPM, SMALL
+    from fondaco.core.slab import Slab
 
 INSTRUMENTS_MAX = 4096
 ASSETS_MAX = 4096

@@ -7,12 +7,11 @@ the best: the price for bids, its negative for asks. Knows keys and slots of lev
 
 import cython
 
-
 if not cython.compiled:
     from fondaco.core.buffer import Words
-    from fondaco.core.slab import Slab
     from fondaco.core.constants import BLOCK_KEYS, HINTS, KEY_NONE, ROW_BLOCK
     from fondaco.core.rows import block_at, row_bytes
+    from fondaco.core.slab import Slab
 
 
 class Ladder:

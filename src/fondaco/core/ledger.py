@@ -8,21 +8,21 @@ of orders: callers ask `free` first and say hold, release, pay, receive.
 
 import cython
 
-
 if not cython.compiled:
     from fondaco.core.buffer import Words
-    from fondaco.core.events import Events
-    from fondaco.core.index import Index
-    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         ACCOUNT_BITS,
+        ACCOUNT_MAX,
         AMOUNT_MAX,
         FEES,
         FIRST_MEMBER,
         ROW_BALANCE,
         WORLD,
     )
+    from fondaco.core.events import Events
+    from fondaco.core.index import Index
     from fondaco.core.rows import Balance, balance_at, row_bytes
+    from fondaco.core.slab import Slab
 
 HOUSE_ACCOUNTS = 4  # world, fees, rounding, inventory
 
@@ -39,6 +39,8 @@ class Ledger:
 
     def find(self, account: int, asset: int) -> int:
         """Return the slot of a balance, or 0."""
+        if account <= 0 or account >= ACCOUNT_MAX:
+            return 0
         return self.index.find(account << ACCOUNT_BITS | asset)
 
     def open(self, account: int, asset: int) -> int:
@@ -122,9 +124,7 @@ class Ledger:
         world = self.free_of(WORLD, asset)
         return amount <= AMOUNT_MAX + world
 
-    def post(  # noqa: PLR0913  a posting
-        self, debit: int, credit: int, asset: int, amount: int, cause: int, entry: int
-    ) -> int:
+    def post(self, debit: int, credit: int, asset: int, amount: int, cause: int, entry: int) -> int:
         """Move an amount between the free parts of two accounts, with its POSTING event."""
         source = self.open(debit, asset)
         target = self.open(credit, asset)

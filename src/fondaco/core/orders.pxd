@@ -1,5 +1,3 @@
-cdef int64_t ORDER_WORDS
-
 @cython.final
 cdef class Orders:
     cdef Events events
@@ -38,13 +36,3 @@ cdef class Orders:
     cdef int64_t refuse_cancel_all(self) except -1 nogil
     cdef int64_t reduce_order(self, Instrument instrument, ReduceOrder* command) except -1 nogil
     cpdef int64_t tell_levels(self, Instrument instrument) except -1 nogil
-    cpdef int64_t answer_order(self, int64_t slot) except -1 nogil
-    cpdef int64_t answer_open(self, int64_t instrument, int64_t account) except -1 nogil
-    cpdef int64_t answer_depth(self, Instrument instrument, int64_t limit) except -1 nogil
-    cdef int64_t answer_side(self, Instrument instrument, Ladder ladder, int64_t limit) except -1 nogil
-    cpdef int64_t hold_anew(self, Instrument instrument) except -1
-    cdef int64_t list_side(self, Instrument instrument, Ladder ladder, Words slots) except -1 nogil
-    cpdef int64_t dump(self, Words words, Instrument instrument) except -1
-    cpdef int64_t load(self, Words words, int64_t at, Instrument instrument) except -1
-    cdef int64_t load_order(self, Words words, int64_t at, Instrument instrument) except -1
-    cpdef int64_t forget(self) except -1

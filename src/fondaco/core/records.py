@@ -25,11 +25,11 @@ from typing import Final
 import msgspec
 
 __all__ = [
+    "HEAD",
     "Cause",
     "Command",
     "Event",
     "Execution",
-    "HEAD",
     "InstrumentStatus",
     "OrderStatus",
     "OrderType",
@@ -111,7 +111,9 @@ class Query(IntEnum):
     DEFINITIONS = 516  # -> ASSET..., INSTRUMENT..., ACCOUNT..., KEY...
     TOTALS = 517  # -> TOTAL for each asset
     BOOK_ANSWER = 518  # 5 instrument, 6 book_seq, 7 last trade price in ticks or 0, 8 last trade_id
-    TOTAL_ANSWER = 519  # 5 asset, 6 members, 7 fees, 8 rounding, 9 inventory, 10 world (each signed)
+    TOTAL_ANSWER = (
+        519  # 5 asset, 6 members, 7 fees, 8 rounding, 9 inventory, 10 world (each signed)
+    )
 
 
 class Side(IntEnum):
@@ -417,11 +419,17 @@ class AccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     opening: list[tuple[int, int]] = []  # (asset, amount); OPEN_ACCOUNT only
 
 
-_SINGLE: Final = {kind: struct.Struct(f"<{HEAD_WORDS + len(names)}q") for kind, names in LAYOUTS.items()}
-_FIELDS: Final = {kind: ("seq", "time_us", "account", "key", *names) for kind, names in LAYOUTS.items()}
+_SINGLE: Final = {
+    kind: struct.Struct(f"<{HEAD_WORDS + len(names)}q") for kind, names in LAYOUTS.items()
+}
+_FIELDS: Final = {
+    kind: ("seq", "time_us", "account", "key", *names) for kind, names in LAYOUTS.items()
+}
 
 
-def pack(kind: int, *, seq: int = 0, time_us: int = 0, account: int = 0, key: int = 0, **words: int) -> bytes:
+def pack(
+    kind: int, *, seq: int = 0, time_us: int = 0, account: int = 0, key: int = 0, **words: int
+) -> bytes:
     """Return one record of fixed layout; words not given are 0, an unknown name is an error.
 
     For tests and cold paths; hot ones keep a struct of their own.
@@ -429,18 +437,32 @@ def pack(kind: int, *, seq: int = 0, time_us: int = 0, account: int = 0, key: in
     names = LAYOUTS[kind]
     values = [words.pop(name, 0) for name in names]
     if words:
-        msg = f"{kind!r} has no word {', '.join(sorted(words))}; it has {', '.join(names) or 'none'}"
+        msg = (
+            f"{kind!r} has no word {', '.join(sorted(words))}; it has {', '.join(names) or 'none'}"
+        )
         raise TypeError(msg)
     layout = _SINGLE[kind]
-    return layout.pack(kind | VERSION << 16 | layout.size << 32, seq, time_us, account, key, *values)
+    return layout.pack(
+        kind | VERSION << 16 | layout.size << 32, seq, time_us, account, key, *values
+    )
 
 
-def pack_body(kind: int, body: msgspec.Struct, *, seq: int = 0, time_us: int = 0, account: int = 0, key: int = 0) -> bytes:
+def pack_body(
+    kind: int,
+    body: msgspec.Struct,
+    *,
+    seq: int = 0,
+    time_us: int = 0,
+    account: int = 0,
+    key: int = 0,
+) -> bytes:
     """Return one record with a msgpack body."""
     encoded = msgspec.msgpack.encode(body)
     padding = -len(encoded) % WORD
     length = HEAD_BYTES + WORD + len(encoded) + padding
-    head = struct.pack("<6q", kind | VERSION << 16 | length << 32, seq, time_us, account, key, len(encoded))
+    head = struct.pack(
+        "<6q", kind | VERSION << 16 | length << 32, seq, time_us, account, key, len(encoded)
+    )
     return head + encoded + bytes(padding)
 
 

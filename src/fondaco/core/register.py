@@ -28,7 +28,7 @@ from fondaco.core.instrument import (
     conflicts,
 )
 from fondaco.core.ledger import Ledger
-from fondaco.core.orders import Orders
+from fondaco.core.open_orders import OpenOrders
 from fondaco.core.records import (
     ACCOUNT_FIRST,
     ACCOUNT_INVENTORY,
@@ -63,12 +63,15 @@ SCOPES_ALL: Final = Scope.READ | Scope.TRADE | Scope.WITHDRAW
 class Register:
     """What the house has defined, and the commands that define it."""
 
-    def __init__(self, events: Events, ledger: Ledger, accounts: Accounts, orders: Orders) -> None:
+    def __init__(
+        self, events: Events, ledger: Ledger, accounts: Accounts, open_orders: OpenOrders
+    ) -> None:
         """Make a register without assets, instruments or members."""
         self.events = events
         self.ledger = ledger
         self.accounts = accounts
-        self.orders = orders
+        self.open_orders = open_orders
+        self.orders = open_orders.orders
         self.assets: dict[int, AssetBody] = {}
         self.instruments: list[Instrument | None] = [None]
         self.day = 0
@@ -248,7 +251,7 @@ class Register:
             return Reason.DEFINITION_CONFLICT
         known.define(body)
         self._put_body(Event.INSTRUMENT, body)
-        self.orders.hold_anew(known)
+        self.open_orders.hold_anew(known)
         return 0
 
     def instrument(self, number: int) -> Instrument | None:

@@ -1,4 +1,5 @@
 cdef int64_t RING_FIRST
+cdef int64_t REUSES_MAX
 cdef int64_t SWEEP
 
 @cython.final
@@ -23,7 +24,9 @@ cdef class Retries:
     cdef int64_t digest(self, int64_t position) except -1 nogil
     cdef int64_t current(self, int64_t position, int64_t time_us) except -1 nogil
     cdef int64_t room(self, int64_t time_us) except -1 nogil
-    cdef int64_t add(self, int64_t account, int64_t seq, int64_t digest, int64_t time_us, int64_t old) except -1 nogil
+    cdef int64_t add(self, int64_t account, int64_t seq, int64_t digest, int64_t time_us, int64_t newest) except -1 nogil
+    cdef int64_t find_equal(self, int64_t position, int64_t digest, int64_t time_us) except -1 nogil
+    cdef int64_t limit_reuses(self, int64_t position) except -1 nogil
     cdef int64_t append(self, int64_t account, int64_t print_0, int64_t print_1, int64_t seq, int64_t digest, int64_t time_us) except -1 nogil
     cdef int64_t unchain(self, int64_t position) except -1 nogil
     cdef int64_t sweep(self, int64_t time_us) except -1 nogil

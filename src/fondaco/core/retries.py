@@ -10,11 +10,8 @@ most RETRIES_MAX are kept. Knows orders only by the number that the ring's owner
 
 import cython
 
-
 if not cython.compiled:
     from fondaco.core.buffer import Words
-    from fondaco.core.index import Index
-    from fondaco.core.slab import Slab
     from fondaco.core.constants import (
         DAY_US,
         MASK_62,
@@ -29,9 +26,12 @@ if not cython.compiled:
         ROW_ENTRY,
         ROW_RETRY,
     )
+    from fondaco.core.index import Index
     from fondaco.core.rows import entry_at, retry_at, row_bytes
+    from fondaco.core.slab import Slab
 
 RING_FIRST = 64
+REUSES_MAX = 32  # orders of one client order id that are remembered: a look-up walks past them
 SWEEP = 2  # entries that may be dropped for each one added: it shrinks faster than it grows
 
 
@@ -108,14 +108,44 @@ class Retries:
             return 1
         return not self.current(self.head, time_us)
 
-    def add(self, account: int, seq: int, digest: int, time_us: int, old: int) -> int:
-        """Add the client order id that find() was asked about last; `old` is its entry there."""
-        if old:
-            self.unchain(old)
+    def find_equal(self, position: int, digest: int, time_us: int) -> int:
+        """Return the entry of the same id, from this one on, of an equal order of today, or 0."""
+        row = retry_at(self.ring, position & self.mask)
+        account = row.account
+        print_1 = row.print_1
+        while position:
+            row = retry_at(self.ring, position & self.mask)
+            if row.account == account and row.print_1 == print_1 and row.digest == digest:
+                if time_us - row.accepted_us < DAY_US:
+                    return position
+            position = row.chain
+        return 0
+
+    def add(self, account: int, seq: int, digest: int, time_us: int, newest: int) -> int:
+        """Add the client order id that find() was asked about last; `newest` is what it gave."""
+        if newest:
+            self.limit_reuses(newest)
         self.append(account, self.print_0, self.print_1, seq, digest, time_us)
         return self.sweep(time_us)
 
-    def append(  # noqa: PLR0913  the fields of the row
+    def limit_reuses(self, position: int) -> int:
+        """Drop the oldest entry of an id that has REUSES_MAX of them."""
+        row = retry_at(self.ring, position & self.mask)
+        account = row.account
+        print_1 = row.print_1
+        count = 0
+        oldest = 0
+        while position:
+            row = retry_at(self.ring, position & self.mask)
+            if row.account == account and row.print_1 == print_1:
+                count += 1
+                oldest = position
+            position = row.chain
+        if count >= REUSES_MAX:
+            self.unchain(oldest)
+        return 0
+
+    def append(
         self, account: int, print_0: int, print_1: int, seq: int, digest: int, time_us: int
     ) -> int:
         """Add an entry at the end of the ring."""

@@ -12,7 +12,7 @@ cdef extern from *:
         return (char *)memory;
     }
     """
-    char* allocate "fondaco_allocate"(size_t bytes) noexcept nogil
+    char* fondaco_allocate(size_t bytes) noexcept nogil
 
 @cython.final
 cdef class Slab:

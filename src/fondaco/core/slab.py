@@ -15,6 +15,8 @@ if cython.compiled:
 else:
     from fondaco.core.constants import SLOTS_MAX
 
+    fondaco_allocate: Any = None  # slab.pxd has it
+
 ROWS_FIRST = 64
 
 
@@ -22,6 +24,7 @@ class Slab:
     """Rows of one kind; see rows.py for the kinds."""
 
     rows: list[Any]
+    memory: Any
 
     def __init__(self, kind: int, row_bytes: int) -> None:
         """Make an empty slab for rows of this kind and size."""
@@ -51,7 +54,7 @@ class Slab:
         if capacity > SLOTS_MAX:
             return self.refuse()
         if cython.compiled:
-            memory = allocate(capacity * self.row_bytes)
+            memory = fondaco_allocate(capacity * self.row_bytes)
             if memory == cython.NULL:
                 return self.refuse()
             memcpy(memory, self.memory, self.capacity * self.row_bytes)

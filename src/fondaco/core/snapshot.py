@@ -42,7 +42,7 @@ def dump(exchange: Exchange) -> bytes:
         words.add(instrument.book.book_seq)
         words.add(instrument.last_trade_id)
         words.add(instrument.last_price_ticks)
-        exchange.orders.dump(words, instrument)
+        exchange.open_orders.dump(words, instrument)
     assets = [register.assets[number] for number in sorted(register.assets)]
     bodies = _Definitions(assets, [instrument.body for instrument in instruments])
     cold = msgspec.msgpack.encode(bodies)
@@ -71,7 +71,7 @@ def load(exchange: Exchange, data: bytes) -> None:
     register.instruments[:] = [None]
     register.day, register.month = day, month
     exchange.seq, exchange.time_us, exchange.halted_seq = seq, time_us, 0
-    exchange.orders.forget()
+    exchange.open_orders.forget()
     at = exchange.accounts.load(words, 6)
     at = exchange.ledger.load(words, at)
     at = exchange.orders.retries.load(words, at)
@@ -81,7 +81,7 @@ def load(exchange: Exchange, data: bytes) -> None:
         instrument.book.book_seq = words.get(at)
         instrument.last_trade_id = words.get(at + 1)
         instrument.last_price_ticks = words.get(at + 2)
-        at = exchange.orders.load(words, at + 3, instrument)
+        at = exchange.open_orders.load(words, at + 3, instrument)
     if at != words.used:
         raise ValueError(f"{words.used - at} words are left over after the dump")
 

@@ -1,0 +1,3 @@
+from typing import Any
+
+def PyByteArray_AS_STRING(array: bytearray) -> Any: ...

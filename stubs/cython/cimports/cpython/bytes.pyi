@@ -1,0 +1,3 @@
+from typing import Any
+
+def PyBytes_FromStringAndSize(text: Any, size: int) -> bytes: ...
