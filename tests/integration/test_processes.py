@@ -375,15 +375,19 @@ def test_the_demo_opens_a_market_that_lives(tmp_path: Path) -> None:
         demo.until_ready()
         assert set(demo.children()) == {*ROLES, "traders"}
 
-        def trades() -> int:
-            status, found = demo.get("/api/v3/trades?symbol=BTCUSDT&limit=1000")
-            return len(found) if status == 200 else 0
+        def last_trade() -> tuple[int, int]:
+            status, found = demo.get("/api/v3/trades?symbol=BTCUSDT&limit=1")
+            return (found[-1]["time"], found[-1]["id"]) if status == 200 and found else (0, 0)
 
-        first = until(trades, 30, "trades")
-        until(lambda: trades() > first or trades() == 1000, 60, "more trades")
-        book = demo.get("/api/v3/depth?symbol=ETHBTC&limit=5")[1]
-        assert book["bids"]
-        assert book["asks"]
+        def has_book() -> bool:
+            book = demo.get("/api/v3/depth?symbol=ETHBTC&limit=5")[1]
+            return bool(book["bids"] and book["asks"])
+
+        recorded = last_trade()  # of the history that a demo begins with
+        assert recorded > (0, 0)
+        until(has_book, 30, "both sides of a book")
+        first = until(lambda: (last_trade() > recorded) and last_trade(), 30, "a trade")
+        until(lambda: last_trade() > first, 60, "another trade")
         until(lambda: "ann" in demo.output.read_text(), 10, "the welcome")
         assert "rialto-practice" in demo.output.read_text()
         assert demo.stop() == 0
