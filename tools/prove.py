@@ -30,6 +30,7 @@ PROOFS: Final = {
     "power": Proof("tests.power", ("--cuts", "50"), ("--cuts", "1000")),
     "flips": Proof("tests.power.flips", ("--flips", "1000"), ("--flips", "20000")),
     "property": Proof("tests.property", ("--examples", "2000"), ("--examples", "100000")),
+    "mutants": Proof("tests.property.mutants", ("--sample", "10"), ("--sample", "400")),
 }
 
 
