@@ -221,6 +221,8 @@ class Gateway:
             headers.append((b"x-mbx-used-weight-1m", weight))
             content = await route.handler(Call(caller, parameters))
             status = 200
+        except Disconnected:
+            return
         except Fault as fault:
             status = fault.status
             content = fault.body()
@@ -257,6 +259,8 @@ class Gateway:
             else:
                 status, content = await self._native_route(path, heard, receive)
                 kind = TEXT if path == "/metrics" else JSON
+        except Disconnected:
+            return
         except Fault as fault:
             status = fault.status
             content = b'{"error":%s}' % _quoted(fault.text)
@@ -325,21 +329,28 @@ def settle_memory() -> None:
     gc.set_threshold(GARBAGE_YOUNG, 20, 50)
 
 
+class Disconnected(Exception):
+    """The client went before its request was whole: what came is not what was meant."""
+
+
 async def read_body(receive: Receive) -> bytes:
-    """Return the body of a request. Raises Fault, 413, past BODY_BYTES_MAX."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    parts = [body]
-    size = len(body)
-    while message.get("more_body"):
+    """Return the whole body of a request.
+
+    Raises:
+        Fault: 413, past BODY_BYTES_MAX.
+        Disconnected: the rest will never come.
+    """
+    body = b""
+    while True:
         message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > BODY_BYTES_MAX:
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        part = message.get("body", b"")
+        body = body + part if body else part
+        if len(body) > BODY_BYTES_MAX:
             raise Fault(-1130, f"The body has more than {BODY_BYTES_MAX} bytes.", status=413)
-    return b"".join(parts)
+        if not message.get("more_body"):
+            return body
 
 
 def shown_limits(address_limit_1m: int) -> list[dict[str, object]]:
