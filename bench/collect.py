@@ -1,7 +1,8 @@
 """Runs the programs of bench/ and writes what they print, with the machine, into results.md.
 
-`make bench` runs all, `make bench ARGS="core http"` those named; sections of others are kept. A
-program is bench/NAME.py: its docstring's first line is the question, its stdout is Markdown.
+`make bench` runs all, `make bench ARGS="core_bench"` those named; sections of others are kept.
+Options after one name are its own: `make bench ARGS="core_bench --rounds 3"`. A program is
+bench/NAME.py: its docstring's first line is the question, its stdout Markdown or plain text.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def section(name: str, path: Path, arguments: list[str]) -> str:
     """Run one program and return its section; raises CalledProcessError with its words."""
     question = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
     done = subprocess.run(
-        [sys.executable, str(path), *arguments],
+        [sys.executable, "-m", f"bench.{name}", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -63,10 +64,11 @@ def section(name: str, path: Path, arguments: list[str]) -> str:
         cwd=FOLDER.parent,
     )
     when = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d")
-    command = " ".join(["python", f"bench/{path.name}", *arguments])
-    return (
-        f"## {name}\n\n{question}\n\n`{command}` on {when}; {machine()}.\n\n{done.stdout.strip()}\n"
-    )
+    command = " ".join(["python -m", f"bench.{name}", *arguments])
+    said = done.stdout.strip()
+    if not re.search(r"^(\||#)", said, re.MULTILINE):  # plain text or JSON
+        said = f"```\n{said}\n```"
+    return f"## {name}\n\n{question}\n\n`{command}` on {when}; {machine()}.\n\n{said}\n"
 
 
 def kept() -> dict[str, str]:
@@ -80,8 +82,11 @@ def kept() -> dict[str, str]:
 def main() -> int:
     """Run the programs and write results.md; returns how many failed."""
     known = programs()
-    asked = [word for word in sys.argv[1:] if not word.startswith("-")]
-    options = [word for word in sys.argv[1:] if word.startswith("-")]
+    words = sys.argv[1:]
+    named = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
+    asked, options = words[:named], words[named:]
+    if options and len(asked) != 1:
+        sys.exit("options belong to one bench: name it first")
     unknown = [name for name in asked if name not in known]
     if unknown:
         sys.exit(f"no bench {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
