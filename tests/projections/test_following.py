@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.db import connections
 
 from fondaco.core import records
 from fondaco.link.blocking import BlockingClient
-from fondaco.projections import projector, selectors
+from fondaco.projections import imports, projector, selectors
 from fondaco.projections.router import ALIAS
 from fondaco.projections.services import EventsMissing
 from tests.projections import market
@@ -143,3 +144,31 @@ def test_projections_of_another_house_are_refused(tables: Renew, tmp_path: Path)
     ):
         projector.run(client, threading.Event())
     assert dump() == before
+
+
+def test_imports_are_told_when_they_are_in_the_tables(tables: Renew, tmp_path: Path) -> None:
+    """Who waits for the word finds every imported trade; a house without imports hears it too."""
+    found: list[int] = []
+    stop = threading.Event()
+
+    def on_imported() -> None:
+        found.append(len(selectors.trades(market.BTCUSDT)))
+        stop.set()
+
+    source = tmp_path / "trades.csv"
+    source.write_text("1600000000000,100.00,0.5,true\n1600000000001,101.00,0.5,false\n")
+    opening = market.opening()
+    [body] = [
+        msgspec.msgpack.decode(records.unpack_body(command), type=records.InstrumentBody)
+        for command in opening
+        if b"BTCUSDT" in command
+    ]
+    with RealWriter(tmp_path) as writer, writer.client() as client:
+        submit(client, opening)
+        projector.run(client, stop, on_imported=on_imported)
+        assert found == [0]
+        tables()
+        stop.clear()
+        imports.keep_trades(source, data_dir=tmp_path, instrument=body)
+        projector.run(client, stop, on_imported=on_imported)
+    assert found == [0, 2]
