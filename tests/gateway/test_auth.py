@@ -39,8 +39,8 @@ def test_the_signed_bytes_are_query_and_body(query: bytes, body: bytes, payload:
     assert split_signature(query, body) == (payload, b"s")
 
 
-async def test_each_flipped_byte_is_401() -> None:
-    """A request with any byte of its parameters, signature or key changed is refused as 401."""
+async def test_each_flipped_bit_is_401() -> None:
+    """A request with any bit of its parameters, signature or key changed is refused as 401."""
     house = await small_house()
     stamp = time.time_ns() // 1_000_000
     payload = urlencode(
@@ -58,11 +58,9 @@ async def test_each_flipped_byte_is_401() -> None:
     whole = f"{payload}&signature={signature}".encode()
     for in_body in (False, True):
         for place in range(len(whole)):
-            for flip in (1, 32):
+            for flip in (1, 2, 4, 8, 16, 32, 64, 128):
                 changed = bytearray(whole)
                 changed[place] ^= flip
-                if bytes(changed).lower() == whole.lower() and place >= len(payload) + 11:
-                    continue  # the case of a hexadecimal digit says nothing
                 query, body = (b"", bytes(changed)) if in_body else (bytes(changed), b"")
                 reply = await house.http(
                     "POST",
@@ -158,22 +156,17 @@ async def test_a_revoked_key_stops_at_its_event() -> None:
 
 
 @pytest.mark.parametrize(
-    "headers,status",
+    "key,code",
     [
-        ({}, 200),
-        ({"host": "localhost:8000"}, 200),
-        ({"host": "[::1]:8000"}, 200),
-        ({"host": "fondaco.example.com"}, 401),
-        ({"host": "127.0.0.1.example.com"}, 401),
-        ({"x-forwarded-for": "10.0.0.1"}, 401),
-        ({"x-forwarded-proto": "https"}, 401),
-        ({"forwarded": "for=10.0.0.1"}, 401),
+        ("nobodys", -2015),
+        ("nobody-s_1", -2015),
+        ("no body", -2014),
+        ("", -2014),
+        ("x" * 129, -2014),
     ],
 )
-async def test_a_loosened_house_serves_loopback_only(headers: dict[str, str], status: int) -> None:
-    """With rate limits off, a foreign Host or any forwarding header is 401."""
-    house = await small_house(rate_limits=False)
-    reply = await house.http("GET", "/api/v3/ping", headers=headers)
-    assert reply.status == status
-    strict = await small_house()
-    assert (await strict.http("GET", "/api/v3/ping", headers=headers)).status == 200
+async def test_an_unknown_key_is_told_from_a_malformed_one(key: str, code: int) -> None:
+    """Letters, digits, hyphen and underscore make a key; nothing else, and not without end."""
+    house = await small_house()
+    reply = await house.http("GET", "/api/v3/account", headers={"X-MBX-APIKEY": key})
+    assert (reply.status, reply.json["code"]) == (401, code)

@@ -277,3 +277,18 @@ async def test_the_test_clock_moves_the_house() -> None:
     await house.place("ann", "BUY", "1", "20000", timestamp=now)  # and by the house's
     bad = await house.http("POST", "/api/v1/test/clock", body=b'{"advance": 1}')
     assert (bad.status, "error" in bad.json) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"symbol=BTCUSDT&symbol=ETHUSDT",
+        b"symbol=BTCUSDT&s%79mbol=ETHUSDT",
+        b"symbols=%5B%22BTCUSDT%22,%22BTCUSDT%22%5D",
+    ],
+)
+async def test_nothing_may_be_said_twice(query: bytes) -> None:
+    """A parameter twice, however it is written, or a symbol twice in a list, is -1101."""
+    house = await small_house()
+    reply = await house.http("GET", "/api/v3/ticker/24hr", query=query)
+    assert (reply.status, reply.json["code"]) == (400, -1101)

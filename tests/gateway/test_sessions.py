@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from fondaco.identity.selectors import MemberSession
-from tests.gateway.stand_ins import ANN, SmallHouse, small_house
+from tests.gateway.stand_ins import ANN, SmallHouse, Socket, small_house
 
 HOST: Final = "http://127.0.0.1:8000"
 SIGNED_IN: Final = {"cookie": "sessionid=annSession; csrftoken=t", "x-csrftoken": "t"}
@@ -54,7 +54,7 @@ async def test_a_request_that_breaks_off_is_not_carried_out(path: str) -> None:
     house = await small_house(clock="test")
     house.gateway._sessions._load = Office().session_member
     seq = house.writer.seq
-    arriving = [
+    arriving: list[dict[str, Any]] = [
         {"type": "http.request", "body": ORDER, "more_body": True},
         {"type": "http.disconnect"},
     ]
@@ -77,3 +77,91 @@ async def test_a_request_that_breaks_off_is_not_carried_out(path: str) -> None:
     }
     await house.gateway(scope, receive, send)
     assert (house.writer.seq, sent) == (seq, [])
+
+
+async def test_signing_out_counts_at_once() -> None:
+    """An order, a read and a listen key of a session that has ended are 401 from then on."""
+    house, office = await house_with_office()
+    assert (await order(house)).status == 200
+    office.live.clear()
+    seq = house.writer.seq
+    assert (await order(house)).status == 401
+    assert (await house.http("GET", "/api/v3/account", headers=SIGNED_IN)).status == 401
+    headers = {**SIGNED_IN, "origin": HOST}
+    assert (await house.http("POST", "/api/v3/userDataStream", headers=headers)).status == 401
+    assert house.writer.seq == seq
+
+
+async def session_key(house: SmallHouse) -> str:
+    headers = {**SIGNED_IN, "origin": HOST}
+    reply = await house.http("POST", "/api/v3/userDataStream", headers=headers)
+    key: str = reply.json["listenKey"]
+    return key
+
+
+async def test_signing_out_ends_what_the_session_opened() -> None:
+    """Its listen key opens nothing any more, and a socket that listens by it is told so."""
+    house, office = await house_with_office()
+    key = await session_key(house)
+    async with Socket(house, f"/ws/{key}") as socket:
+        await order(house)
+        assert (await socket.next())["e"] == "executionReport"
+        office.live.clear()
+        assert (await socket.until(lambda text: text["e"] == "listenKeyExpired"))["listenKey"]
+        assert house.gateway.topics.accounts == set()
+    async with Socket(house, "/ws") as socket:
+        answer = await socket.ask(method="SUBSCRIBE", params=[key], id=1)
+        assert answer["error"]["code"] == 2
+    query = f"listenKey={key}".encode()
+    headers = {"X-MBX-APIKEY": "annKey"}
+    kept = await house.http("PUT", "/api/v3/userDataStream", query=query, headers=headers)
+    assert kept.json["code"] == -1125
+
+
+async def test_a_listen_key_stays_its_makers() -> None:
+    """Lengthened by an API key of the same account it still ends with the session."""
+    house, office = await house_with_office()
+    key = await session_key(house)
+    query = f"listenKey={key}".encode()
+    headers = {"X-MBX-APIKEY": "annKey"}
+    kept = await house.http("PUT", "/api/v3/userDataStream", query=query, headers=headers)
+    assert kept.status == 200
+    office.live = {"another": ANN}
+    assert await house.gateway.listen_keys.admit(key) is None
+
+
+async def test_another_edge_asks_for_the_session_too() -> None:
+    """A session's listen key is taken over by another edge, as long as the session lives."""
+    (one, office), (two, other) = await house_with_office(), await house_with_office()
+    key = await session_key(one)
+    listener = await two.gateway.listen_keys.admit(key)
+    assert listener is not None
+    assert (listener.account, listener.session) == (ANN, "annSession")
+    assert "annSession" not in key
+    del office
+    other.live.clear()
+    assert await two.gateway.listen_keys.admit(key) is None
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        'prefs={"a":[1,2]}; csrftoken=t; sessionid=annSession',
+        "a b=c; csrftoken=t; sessionid=annSession",
+        "novalue; csrftoken=t; sessionid=annSession",
+        "a[0]=5; csrftoken=t; sessionid=annSession",
+    ],
+)
+async def test_odd_cookies_beside_the_sessions_change_nothing(cookie: str) -> None:
+    """Cookies of a host are shared by all its ports; the office and the gateway read them alike."""
+    house, _ = await house_with_office()
+    assert (await order(house, cookie=cookie)).status == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["ftp://127.0.0.1:8000", "https://127.0.0.1:8000", "http://127.0.0.1:8001", "null"]
+)
+async def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
+    """A page of the same host by another scheme or port is not the house's own."""
+    house, _ = await house_with_office()
+    assert (await order(house, origin=origin)).status == 403

@@ -362,3 +362,45 @@ async def test_a_slow_client_is_dropped_with_a_reason() -> None:
         closed: dict[str, Any] = await socket.next_message()
         assert (closed["type"], closed["code"]) == ("websocket.close", 1008)
         assert closed["reason"] == "too slow: test"
+
+
+async def test_each_socket_of_a_listen_key_is_told_once() -> None:
+    """Three sockets on one key each get listenKeyExpired in one envelope."""
+    house = await small_house()
+    key = await listen_key(house)
+    query = f"streams={key}".encode()
+    async with (
+        Socket(house, "/stream", query) as one,
+        Socket(house, "/stream", query) as two,
+        Socket(house, "/stream", query) as three,
+    ):
+        headers = {"X-MBX-APIKEY": "annKey"}
+        body = f"listenKey={key}".encode()
+        await house.http("DELETE", "/api/v3/userDataStream", body=body, headers=headers)
+        for socket in (one, two, three):
+            told = await socket.next()
+            assert (told["stream"], told["data"]["e"]) == (key, "listenKeyExpired")
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws-api/v3"])
+@pytest.mark.parametrize("depth", [900, 20_000])
+async def test_deep_json_is_refused_and_the_socket_stays(path: str, depth: int) -> None:
+    """JSON nested deeper than can be read is answered as any other bad text."""
+    house = await small_house()
+    async with Socket(house, path) as socket:
+        deep = '{"a":' * depth + "1" + "}" * depth
+        text = f'{{"id":1,"method":"ping","params":{deep}}}'
+        socket._in.put_nowait({"type": "websocket.receive", "text": text})
+        answer = await socket.next()
+        assert "error" in answer or answer["status"] == 200, answer
+        assert (await socket.ask(id=2, method="LIST_SUBSCRIPTIONS"))["id"] == 2
+
+
+async def test_a_name_may_not_stand_twice_on_the_websocket_api() -> None:
+    """A repeated name is -1101, as on REST, and nothing is carried out."""
+    house = await small_house()
+    async with Socket(house, "/ws-api/v3") as socket:
+        text = '{"id":7,"method":"depth","params":{"symbol":"BTCUSDT","symbol":"ETHUSDT"}}'
+        socket._in.put_nowait({"type": "websocket.receive", "text": text})
+        answer = await socket.next()
+        assert (answer["id"], answer["error"]["code"]) == (7, -1101)

@@ -3,7 +3,7 @@
 Promises: handles(scope) says which paths are its own; every answer about an order leaves after
 the sync that covers it; until start() has brought the mirrors up it answers 503 and says why. A
 part that fails for a reason of ours makes it unready for good. It opens no connection itself: the
-writer's client is given to it.
+writer's client is given to it. What a loosened house may not serve is refused before it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fondaco.gateway.auth import Caller, Keys, Sessions
 from fondaco.gateway.bringing_up import BringingUp
 from fondaco.gateway.broadcast import TICK_S, Broadcast
 from fondaco.gateway.call import Call
-from fondaco.gateway.door import FrontDoor, check_loopback
+from fondaco.gateway.door import FrontDoor
 from fondaco.gateway.edge import Edge, Writer
 from fondaco.gateway.faults import Fault, not_executed
 from fondaco.gateway.feed import Feed
@@ -49,6 +49,7 @@ Headers = list[tuple[bytes, bytes]]
 
 BODY_BYTES_MAX: Final = 1 << 16
 GARBAGE_YOUNG: Final = 20_000  # objects made before the young ones are searched: some 400 orders
+SESSION_CHECK_S: Final = 1.0  # so long a socket may tell a person who has just signed out
 JSON: Final = (b"content-type", b"application/json;charset=UTF-8")
 TEXT: Final = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 # What a request may tell us; the rest of its headers is stepped over.
@@ -59,10 +60,6 @@ HEARD: Final = frozenset(
         b"host",
         b"origin",
         b"x-csrftoken",
-        b"forwarded",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-proto",
     }
 )
 NATIVE: Final = {
@@ -80,9 +77,6 @@ class Gateway:
 
     def __init__(self, writer: Writer, house: House, *, base_url: str = "") -> None:
         told = house.house
-        self._loosened = (
-            not told.rate_limits or not told.staff_mfa or told.open_api or told.clock == "test"
-        )
         self._test_clock = told.clock == "test"
         self.edge = Edge(writer, test_clock=self._test_clock, edges=told.edges)
         self.limits = Limits(enforced=told.rate_limits, address_limit_1m=told.address_limit_1m)
@@ -99,7 +93,9 @@ class Gateway:
         self.topics = Topics()
         self.broadcast = Broadcast(self.edge, self.topics)
         self._user_stream = UserStream(self.edge, self.topics)
-        self.listen_keys = ListenKeys(settings.SECRET_KEY.encode(), self._keys.holds)
+        self.listen_keys = ListenKeys(
+            settings.SECRET_KEY.encode(), self._keys.holds, self._sessions.caller_of
+        )
         self.routes = table(
             MarketReads(self.edge, self._shown_limits),
             Trading(self.edge, self.limits),
@@ -123,6 +119,8 @@ class Gateway:
         self._native = Native(self.edge, self.counters, self.why_not_ready)
         self._up = False
         self._ticker: asyncio.Task[None] | None = None
+        self._session_check: asyncio.Task[None] | None = None
+        self._session_check_due = 0.0
 
     # ---- its life
 
@@ -161,6 +159,20 @@ class Gateway:
             self.broadcast.tick()
             self._bringing_up.reload_depths()
             self._streams.expire_keys(self.edge.now_us() // 1000)
+            self._check_sessions()
+
+    def _check_sessions(self) -> None:
+        """Ask for the sessions behind open user data streams, one round at a time."""
+        check = self._session_check
+        if check is not None:
+            if not check.done():
+                return
+            check.result()  # a failure of ours ends the ticker, which makes the edge unready
+        loop = asyncio.get_running_loop()
+        names = list(self._streams.listening)
+        if names and loop.time() >= self._session_check_due:
+            self._session_check_due = loop.time() + SESSION_CHECK_S
+            self._session_check = loop.create_task(self.listen_keys.check_sessions(names))
 
     def _on_turn(self) -> None:
         self.broadcast.tell_turn(self.feed.touched)
@@ -202,8 +214,6 @@ class Gateway:
         address = client[0] if client else ""
         try:
             heard = {name: value for name, value in scope["headers"] if name in HEARD}
-            if self._loosened:
-                check_loopback(heard)
             limits = self.limits
             now_s = int(time.time())
             limits.take_request(address, now_s)
@@ -249,7 +259,6 @@ class Gateway:
         wanted = NATIVE.get(path)
         kind = JSON
         headers: Headers = []
-        heard = {name: value for name, value in scope["headers"] if name in HEARD}
         try:
             if wanted is None:
                 status, content, headers = _nothing_here(methods)
@@ -257,7 +266,7 @@ class Gateway:
                 status, content = 405, b'{"error":"only %s is served here"}' % wanted.encode()
                 headers = [(b"allow", wanted.encode())]
             else:
-                status, content = await self._native_route(path, heard, receive)
+                status, content = await self._native_route(path, receive)
                 kind = TEXT if path == "/metrics" else JSON
         except Disconnected:
             return
@@ -268,17 +277,13 @@ class Gateway:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _native_route(
-        self, path: str, heard: dict[bytes, bytes], receive: Receive
-    ) -> tuple[int, bytes]:
+    async def _native_route(self, path: str, receive: Receive) -> tuple[int, bytes]:
         if path == "/health/live":
             return 200, b'{"status":"live"}'
         if path == "/health/ready":
             return self._native.ready()
         if path == "/metrics":
             return 200, self._native.metrics()
-        if self._loosened:
-            check_loopback(heard)
         if not self._up:
             raise not_executed()
         if path == "/api/v1/ledger/totals":
@@ -291,8 +296,6 @@ class Gateway:
         path: str = scope["path"]
         heard = {name: value for name, value in scope["headers"] if name in HEARD}
         try:
-            if self._loosened:
-                check_loopback(heard)
             if b"origin" in heard:
                 self._sessions.check_origin(heard)
             address = scope["client"][0] if scope["client"] else ""
@@ -345,8 +348,8 @@ async def read_body(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
-        part = message.get("body", b"")
-        body = body + part if body else part
+        part: bytes = message.get("body", b"")
+        body += part
         if len(body) > BODY_BYTES_MAX:
             raise Fault(-1130, f"The body has more than {BODY_BYTES_MAX} bytes.", status=413)
         if not message.get("more_body"):

@@ -96,15 +96,13 @@ def _read(raw: bytes) -> dict[str, str]:
     parts = text.split("&")
     if len(parts) > PARAMETERS_MAX:
         raise Fault(-1101, f"Too many parameters; at most {PARAMETERS_MAX}.")
+    is_encoded = "%" in text or "+" in text
     found: dict[str, str] = {}
     for part in parts:
         name, _, value = part.partition("=")
+        if is_encoded:
+            name, value = unquote_plus(name), unquote_plus(value, encoding="latin-1")
         if name in found:
             raise Fault(-1101, f"Duplicate values for parameter '{name[:40]}' detected.")
         found[name] = value
-    if "%" in text or "+" in text:
-        found = {
-            unquote_plus(name): unquote_plus(value, encoding="latin-1")
-            for name, value in found.items()
-        }
     return found

@@ -2,14 +2,11 @@
 
 Promises: the signature is checked before a parameter is read; a caller without the route's scope
 is refused before the handler; weight is counted for whoever proved who they are, else for the
-address. With a loosened house (loopback only) what comes from elsewhere, or through a proxy, is
-401.
+address.
 """
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 from typing import Final
 
 from fondaco.gateway.auth import (
@@ -28,33 +25,9 @@ from fondaco.gateway.limits import WEIGHT_PER_MINUTE, Limits
 from fondaco.gateway.routes import SCOPES, Route, Security
 from fondaco.gateway.trading import holder_of
 
-__all__ = ["FrontDoor", "check_loopback"]
+__all__ = ["FrontDoor"]
 
 NO_CREDENTIALS: Final = Fault(-2014, "API-key format invalid.", status=401)
-FORWARDED: Final = frozenset(
-    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
-)
-
-
-def check_loopback(headers: dict[bytes, bytes]) -> None:
-    """Raise Fault, 401, unless the request names a loopback host and no proxy stands between."""
-    if not _host_is_loopback(headers.get(b"host", b"")) or not FORWARDED.isdisjoint(headers):
-        raise Fault(
-            -1002, "This house has loosened rules and serves its own machine only.", status=401
-        )
-
-
-@functools.lru_cache(maxsize=256)
-def _host_is_loopback(host_header: bytes) -> bool:
-    host = host_header.decode("latin-1")
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    name = name.strip("[]")
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 class FrontDoor:

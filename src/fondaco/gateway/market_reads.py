@@ -244,6 +244,8 @@ def symbols_of(call: Call) -> list[str] | None:
         ) from None
     if not symbols:
         raise faults.mandatory("symbols")
+    if len(set(symbols)) < len(symbols):
+        raise Fault(-1101, "Duplicate values for parameter 'symbols' detected.")
     return symbols
 
 

@@ -44,7 +44,7 @@ class Request(msgspec.Struct):
     """A message on a stream socket."""
 
     method: str = ""
-    params: list[Any] = []
+    params: list[str | int | float | bool] = []
     id: int | str | None = None
 
 
@@ -114,21 +114,21 @@ class StreamSockets:
             named = path.removeprefix("/ws").strip("/")
         connection = Connection(combined=combined)
         await send({"type": "websocket.accept"})
-        for name in named.split("/")[:STREAMS_IN_PATH_MAX]:
-            if name:
-                self._subscribe(connection, name)
         try:
+            for name in named.split("/")[:STREAMS_IN_PATH_MAX]:
+                if name:
+                    await self._subscribe(connection, name)
             await run_socket(connection, receive, send, self._counts, self._on_text)
         finally:
             self._end(connection)
 
-    def _subscribe(self, connection: Connection, name: str) -> bool:
+    async def _subscribe(self, connection: Connection, name: str) -> bool:
         if name in connection.subscriptions:
             return True
         prefix = f'{{"stream":"{name}","data":' if connection.combined else ""
         if self._broadcast.subscribe(connection, name, prefix):
             return True
-        listener = self._listen_keys.find(name)
+        listener = await self._listen_keys.admit(name)
         if listener is None:
             return False
         self._topics.subscribe(connection, name, topic=topic_of(listener.account), prefix=prefix)
@@ -155,25 +155,24 @@ class StreamSockets:
             text = f'{{"e":"listenKeyExpired","E":{now_ms},"listenKey":"{name}"}}'
             for connection in list(self.listening.pop(name)):
                 subscription = connection.subscriptions.get(name)
-                if subscription is not None and subscription.prefix:
-                    text = f"{subscription.prefix}{text}}}"
-                connection.push(text)
+                prefix = "" if subscription is None else subscription.prefix
+                connection.push(f"{prefix}{text}}}" if prefix else text)
                 self._broadcast.ended(filter(None, [self._topics.unsubscribe(connection, name)]))
 
     async def _on_text(self, connection: Connection, text: str) -> None:
         try:
             request = msgspec.json.decode(text, type=Request)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             answer = {"error": {"code": 3, "msg": f"Invalid JSON: {error}"}, "id": None}
         else:
-            answer = self._answer(connection, request)
+            answer = await self._answer(connection, request)
         connection.push(msgspec.json.encode(answer).decode())
 
-    def _answer(self, connection: Connection, request: Request) -> dict[str, Any]:
+    async def _answer(self, connection: Connection, request: Request) -> dict[str, Any]:
         names = [str(each) for each in request.params]
         method = request.method
         if method == "SUBSCRIBE":
-            unknown = [name for name in names if not self._subscribe(connection, name)]
+            unknown = [name for name in names if not await self._subscribe(connection, name)]
             if unknown:
                 told = ", ".join(unknown)[:WORDS_MAX]
                 text = f"Invalid request: no such stream: {told}"

@@ -2,7 +2,7 @@
 
 Promises: reports go out in journal order with the balances of the same command behind them; a
 listen key is a bearer secret that names one account, lives for an hour from its last use and dies
-with the API key that made it. It writes no sockets.
+with the API key or the session that made it. It writes no sockets.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple
 
 from fondaco.core.records import Cause, Event, OrderStatus
 from fondaco.gateway import faults
+from fondaco.gateway.auth import Caller
 from fondaco.gateway.call import Call
 from fondaco.gateway.edge import Edge
 from fondaco.gateway.faults import Fault
@@ -31,6 +32,7 @@ from fondaco.gateway.orders import (
 )
 from fondaco.gateway.overlay import OrderState, unpack_fill
 from fondaco.gateway.streams import USER, Topics
+from fondaco.identity.seal import open_secret, seal_secret
 
 __all__ = ["ListenKeys", "UserStream", "report_json"]
 
@@ -140,55 +142,84 @@ class UserStream:
         self._balances.clear()
 
 
+Owner = tuple[int, int, str]  # account, API key number, session
+
+
 class Listener(NamedTuple):
     """Whom a listen key lets listen, and until when (monotonic seconds)."""
 
     account: int
-    key: int
+    key: int  # 0 = made by a session
+    session: str
     until: float
+
+    @property
+    def owner(self) -> Owner:
+        """Who made the listen key."""
+        return self.account, self.key, self.session
 
 
 class ListenKeys:
     """Listen keys of this edge; one that another edge of the house made is taken over.
 
-    A key is text: account, API key number, the second of its making, 16 random bytes, and an
-    HMAC over them by the house's secret.
+    A key is text: account, API key number, the second of its making, 16 random bytes, the session
+    that made it (sealed, if one did), and an HMAC over them by the house's secret.
     """
 
-    def __init__(self, secret: bytes, key_lives: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        secret: bytes,
+        key_lives: Callable[[int], bool],
+        signed_in: Callable[[str], Awaitable[Caller | None]],
+    ) -> None:
         self._secret = hashlib.blake2b(secret, person=b"listen keys").digest()
         self._key_lives = key_lives
+        self._signed_in = signed_in
         self._live: dict[str, Listener] = {}
-        self._by_owner: dict[tuple[int, int], str] = {}
+        self._by_owner: dict[Owner, str] = {}
         self._dead: set[str] = set()
 
     async def start(self, call: Call) -> bytes:
         """Make a key, or lengthen the one that the caller has."""
-        owner = (call.who.account, call.who.key)
+        owner = (call.who.account, call.who.key, call.who.session)
         text = self._by_owner.get(owner)
         if text is None or self.find(text) is None:
             text = self._make(*owner)
-        self._keep(text, *owner)
+        self._keep(text, owner)
         return b'{"listenKey":"%s"}' % text.encode()
 
     async def keep(self, call: Call) -> bytes:
-        text = self._owned(call)
-        self._keep(text, call.who.account, call.who.key)
+        """Lengthen a key; whose it is stays as it was."""
+        text, listener = await self._owned(call)
+        self._keep(text, listener.owner)
         return b"{}"
 
     async def close(self, call: Call) -> bytes:
-        text = self._owned(call)
-        self._live.pop(text, None)
-        self._by_owner.pop((call.who.account, call.who.key), None)
-        self._dead.add(text)
+        text, _ = await self._owned(call)
+        self._end(text)
         return b"{}"
 
-    def _owned(self, call: Call) -> str:
+    async def _owned(self, call: Call) -> tuple[str, Listener]:
         text = call.need("listenKey")
-        listener = self.find(text)
+        listener = await self.admit(text)
         if listener is None or listener.account != call.who.account:
             raise Fault(*faults.INVALID_LISTEN_KEY)
-        return text
+        return text, listener
+
+    async def admit(self, text: str) -> Listener | None:
+        """Return whom a key lets listen, as find() does, and ask whether its session lives yet."""
+        await self.check_sessions([text])
+        return self.find(text)
+
+    async def check_sessions(self, texts: Iterable[str]) -> None:
+        """End the keys among `texts` whose session is no more."""
+        for text in texts:
+            listener = self.find(text)
+            if listener is None or not listener.session:
+                continue
+            caller = await self._signed_in(listener.session)
+            if caller is None or caller.account != listener.account:
+                self._end(text)
 
     def find(self, text: str) -> Listener | None:
         """Return whom a key lets listen, None if it is unknown, expired or its API key revoked."""
@@ -199,15 +230,24 @@ class ListenKeys:
             return None
         return listener
 
-    def _keep(self, text: str, account: int, key: int) -> None:
+    def _keep(self, text: str, owner: Owner) -> None:
         if len(self._live) >= LISTEN_KEYS_MAX:
             now = time.monotonic()
             self._live = {each: kept for each, kept in self._live.items() if kept.until >= now}
-        self._live[text] = Listener(account, key, time.monotonic() + LISTEN_KEY_S)
-        self._by_owner[account, key] = text
+            self._by_owner = {kept.owner: each for each, kept in self._live.items()}
+        self._live[text] = Listener(*owner, time.monotonic() + LISTEN_KEY_S)
+        self._by_owner[owner] = text
 
-    def _make(self, account: int, key: int) -> str:
+    def _end(self, text: str) -> None:
+        listener = self._live.pop(text, None)
+        if listener is not None:
+            self._by_owner.pop(listener.owner, None)
+        self._dead.add(text)
+
+    def _make(self, account: int, key: int, session: str) -> str:
         body = f"{account:x}-{key:x}-{int(time.time()):x}-{secrets.token_hex(16)}"
+        hidden = seal_secret(session, bound_to=body).hex() if session else ""
+        body = f"{body}-{hidden}"
         return f"{body}-{self._seal(body)}"
 
     def _seal(self, body: str) -> str:
@@ -220,8 +260,10 @@ class ListenKeys:
             return None
         if not hmac.compare_digest(seal, self._seal(body)):
             return None
-        account, key, made, _ = body.split("-")
+        bound_to, _, hidden = body.rpartition("-")
+        account, key, made, _ = bound_to.split("-")
+        session = open_secret(bytes.fromhex(hidden), bound_to=bound_to) if hidden else ""
         left = LISTEN_KEY_S - (time.time() - int(made, 16))
-        listener = Listener(int(account, 16), int(key, 16), time.monotonic() + left)
+        listener = Listener(int(account, 16), int(key, 16), session, time.monotonic() + left)
         self._live[text] = listener
         return listener

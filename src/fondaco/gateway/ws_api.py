@@ -9,6 +9,7 @@ of a user data subscription come as {"subscriptionId", "event"}.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -64,6 +65,22 @@ def text_of(raw: msgspec.Raw) -> str:
     if literal == b"null":
         return ""
     return literal.decode()
+
+
+def repeated_name(text: str) -> str:
+    """Return a name that stands twice in one object of a JSON text, "" if none does."""
+    found = ""
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        nonlocal found
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                found = name
+            seen.add(name)
+
+    json.loads(text, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return found
 
 
 def signed_payloads(parameters: dict[str, str]) -> list[bytes]:
@@ -158,8 +175,13 @@ class _Session:
     async def on_text(self, _: Connection, text: str) -> None:
         try:
             request = msgspec.json.decode(text, type=Request)
-        except msgspec.DecodeError as error:
+            repeated = repeated_name(text)
+        except (msgspec.DecodeError, RecursionError) as error:
             self._push(None, 400, error=Fault(-1135, f"Invalid JSON: {error}"))
+            return
+        if repeated:
+            text = f"Duplicate values for parameter '{repeated[:40]}' detected."
+            self._push(request.id, 400, error=Fault(-1101, text))
             return
         await self._slots.acquire()
         task = asyncio.get_running_loop().create_task(self._answer(request))
