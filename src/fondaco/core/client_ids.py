@@ -40,11 +40,11 @@ def decode(words: tuple[int, int, int, int]) -> str:
     Raises:
         ValueError: no client order id has these words.
     """
+    if not any(words):
+        return ""
     packed = _WORDS.pack(*words)
     length = packed[31]
     text = base64.urlsafe_b64encode(packed[:27]).decode("ascii")[:length]
-    if not any(words):
-        return ""
-    if length > LENGTH_MAX or encode(text) != tuple(words):
+    if not 1 <= length <= LENGTH_MAX or encode(text) != tuple(words):
         raise ValueError(f"{tuple(words)!r} are not the words of a client order id")
     return text

@@ -1,0 +1,1 @@
+"""The core's own tests; `make test` runs them on both builds."""
