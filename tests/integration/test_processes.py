@@ -231,7 +231,7 @@ def test_nobody_else_reads_a_house(left: Path) -> None:
 
 
 def test_a_damaged_journal_is_status_3(copied: Path) -> None:
-    """A flipped byte in the journal ends the start with 3 and a sentence with file, byte, seq."""
+    """A flipped byte in the journal ends the start with 3, file, byte and seq; a cut mends it."""
     [segment] = (copied / "house" / "journal").glob("*.segment")
     for snapshot in (copied / "house" / "snapshots").iterdir():
         snapshot.unlink()
@@ -245,6 +245,13 @@ def test_a_damaged_journal_is_status_3(copied: Path) -> None:
         assert ", seq " in said
         assert again.said().count(said) == 1
         assert again.children() == {}
+    where = ("--data", str(copied / "house"))
+    assert fondaco("repair", *where).returncode == 2
+    assert fondaco("repair", *where, "--cut").returncode == 1
+    cut = fondaco("repair", *where, "--cut", "--accept-loss", "--reason", "a flipped byte")
+    assert (cut.returncode, cut.stdout[:6]) == (0, "lost: "), cut.stderr
+    with running(copied) as again:
+        again.until_ready()
 
 
 def test_what_never_changes_is_refused_at_the_next_start(copied: Path) -> None:

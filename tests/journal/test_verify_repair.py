@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,21 @@ def test_verify_says_what_a_whole_house_holds_and_writes_nothing(tmp_path: Path)
     assert report.events_last_seq == 120
     assert report.records == 40
     assert listing(data) == before
+
+
+def test_verify_reads_a_read_only_mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy or a failing disk, mounted read-only, can be checked: nothing is opened to write."""
+    data = tmp_path / "data"
+    a_house(data)
+    real = os.open
+
+    def read_only(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert verified(data).last_seq == 120
 
 
 def test_verify_finds_a_flipped_bit_wherever_it_is(tmp_path: Path) -> None:

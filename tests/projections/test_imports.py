@@ -142,6 +142,8 @@ def test_plain_and_compressed_files_give_the_same(tmp_path: Path, suffix: str) -
     [
         ("1600000060001,0.5,2", "line 4 has 3 fields"),
         ("soon,0.5,2,true", "line 4: ts_ms 'soon' is no time"),
+        ("9000000000000,0.5,2,true", "line 4: ts_ms 9000000000000 lies in the future"),
+        ("1500000000000,NaN,2,true", "line 4: price NaN"),
         ("1600000050000,0.5,2,true", "line 4 is older than the trade before it"),
         ("1600000060001,0.123456789,2,true", "no positive multiple of the tick_size 0.00000001"),
         ("1600000060001,0.5,1.5,true", "line 4: qty 1.5 is no positive multiple of the lot_size 1"),
@@ -158,6 +160,14 @@ def test_a_bad_line_is_named_and_nothing_is_kept(tmp_path: Path, line: str, said
     """The whole file is checked before any of it counts."""
     with pytest.raises(ImportFault, match=said):
         kept(tmp_path, LINES + line + "\n")
+    assert list((tmp_path / "imports").iterdir()) == []
+
+
+@pytest.mark.parametrize("line", ["1e12,0.5,2,true", "a,b,c,d", "ts_ms,price,qty"])
+def test_a_damaged_first_row_is_no_head_line(tmp_path: Path, line: str) -> None:
+    """Only the head line itself is passed over."""
+    with pytest.raises(ImportFault, match="line 1"):
+        kept(tmp_path, f"{line}\n{LINES}")
     assert list((tmp_path / "imports").iterdir()) == []
 
 

@@ -36,7 +36,7 @@ stock_id = "6ffb8e62-92c1-40c7-9d38-5b976a346b62"
 tick_size = "0.01"
 lot_size = "1"
 """
-NOW_MS = 1_800_000_000_000
+NOW_MS = 1_700_000_000_000
 
 
 def walk(seed: int, steps: int) -> list[float]:

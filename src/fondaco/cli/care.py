@@ -105,6 +105,9 @@ def repair(
         said = repair_journal(
             data, skip_seqs=skip or (), reason=number, cut_damage=cut, accept_loss=accept_loss
         )
+        if cut:  # they may hold what was lost; the next start makes them from the events
+            for file in data.glob("projections.sqlite3*"):
+                file.unlink()
         with (data / "repairs.log").open("a", encoding="utf-8") as log:
             at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             log.write(f"{at} {said} (reason {number}: {' '.join(reason.split())})\n")

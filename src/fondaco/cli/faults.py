@@ -42,7 +42,7 @@ def status_of(error: BaseException) -> int | None:
         "ImproperlyConfigured": USAGE,
         "CommandRefused": FAILED,
         "DatabaseError": FAILED,  # full, locked or unreachable: its own words say which
-        "EventsMissing": FAILED,
+        "EventsMissing": USAGE,  # starting again can't mend it: the operator removes a database
         "SecondProjector": FAILED,
         "ImportFault": FAILED,
     }

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from typing import Final, Protocol
 
-__all__ = ["Disk", "OsDisk", "read_all", "settle_directory", "write_all"]
+__all__ = ["Disk", "OsDisk", "ReadingDisk", "read_all", "settle_directory", "write_all"]
 
 _FILE_MODE: Final = 0o600
 _DIRECTORY_MODE: Final = 0o700
@@ -123,6 +123,15 @@ class OsDisk:
         except FileExistsError:
             return False
         return True
+
+
+class ReadingDisk(OsDisk):
+    """The operating system's files, for reading only: a read-only mount will do."""
+
+    def open(self, path: str, *, create: bool = False) -> int:
+        """Open a file that is there; nothing can be written to it."""
+        assert not create, f"{path} was to be made by somebody who only reads"
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def settle_directory(disk: Disk, path: str) -> None:

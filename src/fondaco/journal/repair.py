@@ -74,10 +74,7 @@ def repair(
         listed = ", ".join(map(str, skip_seqs))
         return f"seq {listed} is passed over from now on; start the house"
     loss = cut(data_dir, accept_loss=accept_loss)
-    return (
-        f"lost: {loss.sentence()}; remove projections.sqlite3 (it is made again), "
-        "then start the house"
-    )
+    return f"lost: {loss.sentence()}; the tables of the past are to be made again"
 
 
 def skip(

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from fondaco.core.records import AssetBody, Event, Query, pack, split, unpack, unpack_body
-from fondaco.journal.disk import Disk
+from fondaco.journal.disk import Disk, ReadingDisk
 from fondaco.journal.events import REBUILD
 from fondaco.journal.faults import VERIFY, DataInUse, ForeignJournal, JournalDamaged
 from fondaco.journal.framing import Batch
@@ -75,7 +75,10 @@ def verify(
     while True:
         attempt += 1
         pass_ = _Pass(
-            Rooms(data_dir, disk), exchange_factory or new_exchange, on_progress, live=live
+            Rooms(data_dir, disk or ReadingDisk()),
+            exchange_factory or new_exchange,
+            on_progress,
+            live=live,
         )
         try:
             return pass_.run()

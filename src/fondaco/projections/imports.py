@@ -18,6 +18,7 @@ import io
 import lzma
 import os
 import re
+import time
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -32,6 +33,8 @@ __all__ = ["ImportFault", "KeptFile", "keep_trades", "kept_files", "rows_of"]
 FOLDER: Final = "imports"
 ROWS_MAX: Final = 1 << 40  # ids of imported trades lie in [-2**43 + 1, 0)
 LINE_CHARS_MAX: Final = 400
+AHEAD_US_MAX: Final = 60_000_000  # clocks differ
+HEAD: Final = ["ts_ms", "price", "qty", "buyer_is_maker"]
 TIME_MS_MAX: Final = 253_402_300_800_000  # the year 10000
 AMOUNT_MAX: Final = records.ASSET_TOTAL_MAX
 _NAME: Final = re.compile(r"^(\d{6})-([A-Za-z0-9_.]+)-(\d+)-(\d+)-(\d+)\.csv\.gz$")
@@ -151,7 +154,7 @@ def _exact(
 ) -> tuple[int, int, int, int, int] | None:
     """Return one exact row; None for a head line."""
     fields = [field.strip() for field in line.split(",")]
-    if first and fields[0] and not fields[0].lstrip("-").replace(".", "", 1).isdigit():
+    if first and fields == HEAD:
         return None
     if len(fields) != 4:
         raise ImportFault(
@@ -160,10 +163,10 @@ def _exact(
     if not (fields[0].isdigit() and 0 < int(fields[0]) < TIME_MS_MAX):
         raise ImportFault(f"line {number}: ts_ms {fields[0]!r} is no time in milliseconds")
     time_us = int(fields[0]) * 1000
-    if time_us < last_us:
+    if time_us > time.time_ns() // 1000 + AHEAD_US_MAX:
         raise ImportFault(
-            f"line {number} is older than the trade before it, or than an earlier import of "
-            f"{instrument.symbol}: sort the rows and import the oldest file first"
+            f"line {number}: ts_ms {fields[0]} lies in the future; trades that have happened can "
+            "be imported"
         )
     price = _multiple(fields[1], instrument.tick_size, number, "price", "tick_size")
     lots = _multiple(fields[2], instrument.lot_size, number, "qty", "lot_size")
@@ -173,6 +176,11 @@ def _exact(
     maker = _BOOLS.get(fields[3].lower())
     if maker is None:
         raise ImportFault(f"line {number}: buyer_is_maker {fields[3]!r} is neither true nor false")
+    if time_us < last_us:
+        raise ImportFault(
+            f"line {number} is older than the trade before it, or than an earlier import of "
+            f"{instrument.symbol}: sort the rows and import the oldest file first"
+        )
     side = records.Side.SELL if maker else records.Side.BUY
     return time_us, price, lots, quote, side.value
 
