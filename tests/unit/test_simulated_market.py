@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import pytest
 
@@ -14,8 +16,10 @@ from fondaco.core.records import Side
 from fondaco.house.file import House, load, loads
 from fondaco.projections.imports import rows_of
 from fondaco.robots import simulated
+from fondaco.robots.house_client import HouseClient, Market
 from fondaco.robots.simulated_ladder import LEVELS, Resting, plan, rungs
 from fondaco.robots.simulated_price import FairPrice, worth_of
+from fondaco.robots.simulated_takers import take
 
 HOUSE = """
 [house]
@@ -152,3 +156,21 @@ def test_the_demo_house_has_a_member_with_a_key_and_funds_for_each_role() -> Non
         assert key.order_limit_10s == key.order_limit_1d == 0
         for asset, amount in members[role].balances.items():
             assert float(amount) * worth_of(asset) > 100_000_000
+
+
+async def test_a_taker_goes_through_no_empty_book() -> None:
+    """An order reaches two per cent into the book, whole or not at all: no far limit is swept."""
+    sent: list[dict[str, str]] = []
+
+    class Client:
+        async def place(self, market: Market, **words: str) -> int:
+            sent.append(words)
+            return 1
+
+    market = Market("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal(5))
+    for side in ("BUY", "SELL"):
+        assert await take(cast("HouseClient", Client()), market, side, 100.0, 50_000.0)
+    assert [(each["type"], each["timeInForce"], each["price"]) for each in sent] == [
+        ("LIMIT", "FOK", "51000.00"),
+        ("LIMIT", "FOK", "49000.00"),
+    ]

@@ -22,6 +22,7 @@ NOISE_PAUSE_S: Final = (0.35, 0.95)  # between two orders on an instrument
 NOISE_VALUE: Final = 4.8  # logarithm of an order's usual size in dollars
 NOISE_VALUE_MAX: Final = 6_000.0
 NOISE_SCALE: Final = 150_000.0  # inventory, in dollars, that makes the other side twice as likely
+REACH: Final = 0.02  # of the known price: how far an order goes into the book
 MOMENTUM_VALUE: Final = 1_500.0
 MOMENTUM_PAUSE_S: Final = 4.0  # between two orders on an instrument
 MOMENTUM_THRESHOLD: Final = 1.2e-4  # how far the quick average leads the slow one
@@ -113,12 +114,23 @@ class MomentumTrader:
 
 
 async def take(client: HouseClient, market: Market, side: str, value: float, price: float) -> bool:
-    """Send a market order worth about `value` dollars; returns whether it was taken."""
+    """Take about `value` dollars at once, near `price`; returns whether the house took the order.
+
+    An order that would go through an empty book to somebody's far limit is not filled at all.
+    """
     value = max(value / worth_of(market.quote), 1.2 * float(market.min_notional))
     lots = math.ceil(value / price / float(market.lot_size))
     quantity = market.quantity_text(lots)
+    reach = 1 + REACH if side == "BUY" else 1 - REACH
     try:
-        await client.place(market, side=side, type="MARKET", quantity=quantity)
+        await client.place(
+            market,
+            side=side,
+            type="LIMIT",
+            timeInForce="FOK",
+            quantity=quantity,
+            price=market.price_text(max(1, round(price * reach / float(market.tick_size)))),
+        )
     except Refused as refusal:
         if refusal.code not in PASSING:
             raise
