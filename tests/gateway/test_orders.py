@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fondaco.core import client_ids
 from fondaco.core.records import Reason
 from fondaco.gateway import faults
-from fondaco.gateway.orders import id_words
+from fondaco.gateway.orders import client_id_text, id_words
 from fondaco.link.answers import Halted, Overloaded, Unanswered
 from tests.gateway.stand_ins import small_house
 
@@ -213,8 +213,9 @@ async def test_the_cursor_lets_memory_go_and_nothing_is_answered_twice() -> None
 
 @given(st.from_regex(r"[A-Za-z0-9_-]{1,36}", fullmatch=True))
 def test_client_order_ids_are_the_cores_words(text: str) -> None:
-    """The edge's quicker way gives the words that core.client_ids gives."""
+    """The edge's quicker way there and back gives what core.client_ids gives."""
     assert id_words(text) == client_ids.encode(text)
+    assert client_id_text(id_words(text), 7) == text
 
 
 async def test_order_limits_count_by_key(monkeypatch: pytest.MonkeyPatch) -> None:

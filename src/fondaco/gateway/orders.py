@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import struct
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from fondaco.core.client_ids import LENGTH_MAX, decode
+from fondaco.core.client_ids import LENGTH_MAX
 from fondaco.core.records import (
     HEAD_WORDS,
     LAYOUTS,
@@ -56,6 +56,7 @@ _REFUSED: Final = struct.Struct("<q4q2q")
 _WORD: Final = struct.Struct("<q")
 _ID_WORDS: Final = struct.Struct("<4q")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
+_FROM_BASE64: Final = bytes.maketrans(b"+/", b"-_")
 NO_ID: Final = (0, 0, 0, 0)
 ORDER_KIND: Final = int(Event.ORDER)
 FILL_KIND: Final = int(Event.FILL)
@@ -254,7 +255,10 @@ def refusal_in(events: bytes) -> tuple[int, int] | None:
 
 def client_id_text(words: Sequence[int], order_id: int) -> str:
     """Return the client order id, the default one where the order has none."""
-    return decode((words[0], words[1], words[2], words[3])) if any(words) else f"F{order_id}"
+    if not any(words):
+        return f"F{order_id}"
+    packed = _ID_WORDS.pack(*words)  # core.client_ids.decode(), without its check of our own words
+    return b2a_base64(packed[:27], newline=False)[: packed[31]].translate(_FROM_BASE64).decode()
 
 
 def new_order_reply(events: bytes, instrument: Instrument, order: NewOrder) -> bytes:
