@@ -293,3 +293,11 @@ async def test_nothing_may_be_said_twice(query: bytes) -> None:
     house = await small_house()
     reply = await house.http("GET", "/api/v3/ticker/24hr", query=query)
     assert (reply.status, reply.json["code"]) == (400, -1101)
+
+
+async def test_a_deep_body_does_not_move_the_clock() -> None:
+    """JSON nested deeper than can be read is the client's fault, not ours."""
+    house = await small_house(clock="test")
+    body = b'{"x":' * 10_000 + b"1" + b"}" * 10_000
+    reply = await house.http("POST", "/api/v1/test/clock", body=body)
+    assert reply.status == 400
