@@ -7,13 +7,17 @@ Numbers are never used twice. Balances are not here: they are the core's.
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
 
 from fondaco.core import records
 
-__all__ = ["Account", "ApiKey", "Member", "Role", "RoleGrant"]
+__all__ = ["INVITE_USES", "Account", "ApiKey", "Invite", "Member", "Role", "RoleGrant"]
+
+INVITE_USES: Final = 5  # that every member begins with; an admin may add more
 
 
 class Role(models.TextChoices):
@@ -29,6 +33,9 @@ class Member(AbstractUser):
     last_name = None  # type: ignore[assignment]
     email = models.EmailField()
     membership_until = models.DateField(null=True, blank=True)
+    invited_by = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.PROTECT, related_name="invited"
+    )
 
     class Meta:
         constraints = [
@@ -52,6 +59,22 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.member}: {self.role}"
+
+
+class Invite(models.Model):
+    """The one invite of a member: whoever follows its link may join while uses are left."""
+
+    member = models.OneToOneField(Member, on_delete=models.CASCADE, related_name="invite")
+    code = models.CharField(max_length=64, unique=True)
+    uses_left = models.PositiveIntegerField(default=INVITE_USES)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(uses_left__gte=0), name="invite_not_below_0"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member}: {self.uses_left} left"
 
 
 class Account(models.Model):

@@ -13,6 +13,8 @@ from importlib import import_module
 import msgspec
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -29,7 +31,9 @@ __all__ = [
     "accounts_of",
     "api_key",
     "api_keys",
+    "joined_by",
     "member_by_name",
+    "member_of",
     "roles_of",
     "session_member",
 ]
@@ -99,6 +103,17 @@ def roles_of(member_id: int) -> frozenset[str]:
 def member_by_name(username: str) -> Member | None:
     """Return the member of that user name, in any letter case."""
     return Member.objects.filter(username__iexact=username).first()
+
+
+def member_of(user: AbstractBaseUser | AnonymousUser) -> Member:
+    """Return who is signed in; asked only behind a check that somebody is."""
+    assert isinstance(user, Member), "a page for members was reached by a stranger"
+    return user
+
+
+def joined_by(member: Member) -> list[Member]:
+    """Return who joined by a member's invite, newest first."""
+    return list(member.invited.order_by("-pk"))
 
 
 def session_member(session_key: str) -> MemberSession | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -24,7 +24,7 @@ from fondaco.house import commands as house_commands
 from fondaco.house.declared import ApiKeyEntry, House, MemberEntry
 from fondaco.identity import core_door, seal
 from fondaco.identity.core_door import CommandRefused, Core
-from fondaco.identity.models import Account, ApiKey, Member, Role, RoleGrant
+from fondaco.identity.models import Account, ApiKey, Invite, Member, Role, RoleGrant
 
 __all__ = [
     "IdentityConflict",
@@ -33,13 +33,16 @@ __all__ = [
     "create_admin",
     "create_member",
     "grant_key",
+    "issue_invite",
     "open_account",
     "revoke_key",
     "set_roles",
 ]
 
 SPOT_NAME: Final = "spot"  # the account that every member with funds begins with
+INVITE_BYTES: Final = 16  # of chance in an invite's code
 KEY_BYTES: Final = 32  # of chance in a key's text and in its secret
+NUMBER_TRIES_MAX: Final = 50  # more people than that don't join in the same millisecond
 STAFF: Final = frozenset({Role.MODERATOR, Role.ADMIN})
 
 
@@ -66,8 +69,12 @@ def create_member(
     password: str,
     roles: Iterable[str] = (Role.MEMBER,),
     membership_until: dt.date | None = None,
+    invite_code: str = "",
+    invited_by: Member | None = None,
 ) -> Member:
-    """Create a member; an empty password means that none lets them in.
+    """Create a member with an invite; an empty password means that none lets them in.
+
+    Without `invite_code` its text is made by chance.
 
     Raises IdentityConflict if the name or address is taken or unfit. Whether the password is a
     good one is asked where a person types it, not here.
@@ -78,11 +85,22 @@ def create_member(
         raise IdentityConflict(f"user name {username} is taken; choose another")
     if Member.objects.filter(email__iexact=email).exists():
         raise IdentityConflict(f"e-mail address {email} is taken; choose another")
-    member = Member(username=username, email=email, membership_until=membership_until)
+    member = Member(
+        username=username, email=email, membership_until=membership_until, invited_by=invited_by
+    )
     member.set_password(password or None)
     member.save()
     set_roles(member, roles)
+    issue_invite(member, code=invite_code)
     return member
+
+
+def issue_invite(member: Member, *, code: str = "") -> Invite:
+    """Give a member the invite that they begin with; raises IdentityConflict for a code in use."""
+    text = code or secrets.token_urlsafe(INVITE_BYTES)
+    if Invite.objects.filter(code=text).exists():
+        raise IdentityConflict(f"invite code {text} is in use; write another")
+    return Invite.objects.create(member=member, code=text)
 
 
 def create_admin(*, username: str, email: str, password: str) -> Member:
@@ -126,12 +144,7 @@ def open_account(
     `opening` holds (asset number, amount in units), posted from the world in the same command.
     Raises CommandRefused and what the client raises; calling again goes on where it stopped.
     """
-    with transaction.atomic():
-        account = Account.objects.filter(member=member, name=name).first()
-        if account is None:
-            last = Account.objects.aggregate(last=Max("number"))["last"]
-            number = records.ACCOUNT_FIRST if last is None else last + 1
-            account = Account.objects.create(number=number, member=member, kind=kind, name=name)
+    account = _account_row(member, name, kind)
     if account.opened_at is None:
         body = records.AccountBody(member=member.pk, kind=account.kind, opening=list(opening))
         command = records.pack_body(records.Command.OPEN_ACCOUNT, body, account=account.number)
@@ -144,6 +157,28 @@ def open_account(
         account.opened_at = timezone.now()
         account.save(update_fields=["opened_at"])
     return account
+
+
+def _account_row(member: Member, name: str, kind: records.AccountKind) -> Account:
+    """Return the row of the account, made under the next free number if it is missing."""
+    for place in range(NUMBER_TRIES_MAX):
+        try:
+            with transaction.atomic():
+                account = Account.objects.filter(member=member, name=name).first()
+                if account is None:
+                    last = Account.objects.aggregate(last=Max("number"))["last"]
+                    account = Account.objects.create(
+                        number=records.ACCOUNT_FIRST if last is None else last + 1,
+                        member=member,
+                        kind=kind,
+                        name=name,
+                    )
+        except IntegrityError:  # somebody took the number; PostgreSQL lets two look at once
+            if place + 1 == NUMBER_TRIES_MAX:
+                raise
+        else:
+            return account
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 # ---- keys
@@ -270,6 +305,7 @@ def _apply_member(entry: MemberEntry, core: Core, assets: Mapping[str, tuple[int
             password=entry.password,
             roles=entry.roles,
             membership_until=entry.membership_until,
+            invite_code=entry.invite_code,
         )
     opening = []
     for code, amount in entry.balances.items():

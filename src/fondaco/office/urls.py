@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from fondaco.office import views
 
@@ -17,5 +17,6 @@ urlpatterns = [
     path("logout/", views.SignOut.as_view()),
     path("trade/", views.terminal, name="terminal"),
     path("trade", views.terminal),
+    path("", include("fondaco.office.members.urls")),
     path("admin/", admin.site.urls),
 ]
