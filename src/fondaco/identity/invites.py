@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from fondaco.identity.models import Invite, Member
+from fondaco.identity.security_log import Action, note
 from fondaco.identity.services import IdentityConflict, create_member
 
 __all__ = ["InviteUnknown", "InviteUsedUp", "add_uses", "join", "open_invite"]
@@ -38,7 +39,7 @@ def open_invite(code: str) -> Invite:
     return invite
 
 
-def join(*, code: str, username: str, email: str, password: str) -> Member:
+def join(*, code: str, username: str, email: str, password: str, address: str = "") -> Member:
     """Make a member by one use of an invite.
 
     Raises InviteUnknown, InviteUsedUp, and IdentityConflict if the name or address is taken or
@@ -56,6 +57,13 @@ def join(*, code: str, username: str, email: str, password: str) -> Member:
             )
             member.password = hashed
             member.save(update_fields=["password"])
+            note(
+                Action.JOINED,
+                actor=member,
+                subject=member,
+                address=address,
+                invited_by=invite.member.username,
+            )
     except IntegrityError as error:  # somebody else took the name between the look and the write
         raise IdentityConflict(
             f"user name {username} or address {email} is taken; choose another"
@@ -63,10 +71,20 @@ def join(*, code: str, username: str, email: str, password: str) -> Member:
     return member
 
 
-def add_uses(invite: Invite, number: int) -> None:
+@transaction.atomic
+def add_uses(
+    invite: Invite, number: int, *, actor: Member | None = None, address: str = ""
+) -> None:
     """Let an invite be used `number` times more; raises IdentityConflict out of range."""
     if number < 1:
         raise IdentityConflict(f"{number} is no number of uses to add; give 1 or more")
     allowed = Invite.objects.filter(pk=invite.pk, uses_left__lte=USES_MAX - number)
     if not allowed.update(uses_left=F("uses_left") + number):
         raise IdentityConflict(f"an invite has at most {USES_MAX} uses left; add fewer")
+    note(
+        Action.INVITE_USES_ADDED,
+        actor=actor,
+        subject=invite.member,
+        address=address,
+        number=number,
+    )

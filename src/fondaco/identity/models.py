@@ -15,7 +15,17 @@ from django.db.models.functions import Lower
 
 from fondaco.core import records
 
-__all__ = ["INVITE_USES", "Account", "ApiKey", "Invite", "Member", "Role", "RoleGrant"]
+__all__ = [
+    "INVITE_USES",
+    "Account",
+    "ApiKey",
+    "Invite",
+    "Member",
+    "Role",
+    "RoleGrant",
+    "SecurityEntry",
+    "SecurityHead",
+]
 
 INVITE_USES: Final = 5  # that every member begins with; an admin may add more
 
@@ -132,3 +142,37 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} ({self.key[:8]}…)"
+
+
+class SecurityEntry(models.Model):
+    """One entry of the security log; identity.security_log writes and verifies it."""
+
+    number = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    action = models.CharField(max_length=64)
+    actor = models.ForeignKey(
+        Member, null=True, on_delete=models.PROTECT, related_name="security_actions"
+    )
+    subject = models.ForeignKey(
+        Member, null=True, on_delete=models.PROTECT, related_name="security_entries"
+    )
+    address = models.CharField(max_length=64, default="", blank=True)
+    details = models.TextField()  # JSON
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = "security log entry"
+        verbose_name_plural = "security log"
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.action}"
+
+
+class SecurityHead(models.Model):
+    """The end of the security log: one row, locked by whoever appends."""
+
+    number = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.digest}"

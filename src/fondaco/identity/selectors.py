@@ -31,6 +31,7 @@ __all__ = [
     "accounts_of",
     "api_key",
     "api_keys",
+    "granted_roles",
     "joined_by",
     "member_by_name",
     "member_of",
@@ -98,6 +99,11 @@ def roles_of(member_id: int) -> frozenset[str]:
     if member is None:
         return frozenset()
     return frozenset(Role(grant.role).value for grant in member.role_grants.all())
+
+
+def granted_roles(member: Member) -> frozenset[str]:
+    """Return the names of the roles that a member was granted, whether they may sign in or not."""
+    return frozenset(member.role_grants.values_list("role", flat=True))
 
 
 def member_by_name(username: str) -> Member | None:

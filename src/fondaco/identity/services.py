@@ -25,11 +25,14 @@ from fondaco.house.declared import ApiKeyEntry, House, MemberEntry
 from fondaco.identity import core_door, seal
 from fondaco.identity.core_door import CommandRefused, Core
 from fondaco.identity.models import Account, ApiKey, Invite, Member, Role, RoleGrant
+from fondaco.identity.security_log import Action, note
 
 __all__ = [
     "IdentityConflict",
     "KeyLimits",
+    "allow_sign_in",
     "apply_house",
+    "check_an_admin_stays",
     "create_admin",
     "create_member",
     "grant_key",
@@ -113,19 +116,64 @@ def create_admin(*, username: str, email: str, password: str) -> Member:
 
 
 @transaction.atomic
-def set_roles(member: Member, roles: Iterable[str]) -> None:
+def set_roles(
+    member: Member, roles: Iterable[str], *, actor: Member | None = None, address: str = ""
+) -> None:
     """Give a member these roles and no others; raises IdentityConflict for the last admin."""
     wanted = {Role(role) for role in roles}
-    others = RoleGrant.objects.filter(role=Role.ADMIN).exclude(member=member)
-    had_admin = member.role_grants.filter(role=Role.ADMIN).exists()
-    if had_admin and Role.ADMIN not in wanted and not others.exists():
-        raise IdentityConflict(f"{member} is the last admin; make another one first")
+    had = {Role(grant.role) for grant in member.role_grants.all()}
+    if Role.ADMIN not in wanted:
+        _keep_an_admin(member)
     member.role_grants.exclude(role__in=wanted).delete()
     for role in sorted(wanted):
         RoleGrant.objects.get_or_create(member=member, role=role)
     member.is_staff = bool(wanted & STAFF)
     member.is_superuser = Role.ADMIN in wanted
     member.save(update_fields=["is_staff", "is_superuser"])
+    if wanted != had:
+        note(
+            Action.ROLES_SET,
+            actor=actor,
+            subject=member,
+            address=address,
+            before=" ".join(sorted(had)),
+            after=" ".join(sorted(wanted)),
+        )
+
+
+@transaction.atomic
+def allow_sign_in(
+    member: Member, *, allowed: bool, actor: Member | None = None, address: str = ""
+) -> None:
+    """Let a member sign in, or no longer; raises IdentityConflict for the last admin."""
+    if member.is_active == allowed:
+        return
+    if not allowed:
+        _keep_an_admin(member)
+    member.is_active = allowed
+    member.save(update_fields=["is_active"])
+    action = Action.SIGN_IN_ALLOWED if allowed else Action.SIGN_IN_FORBIDDEN
+    note(action, actor=actor, subject=member, address=address)
+
+
+def check_an_admin_stays(member: Member, *, roles: Iterable[str], may_sign_in: bool) -> None:
+    """Raise IdentityConflict if these changes would leave the house without an admin."""
+    if Role.ADMIN in set(roles) and may_sign_in:
+        return
+    with transaction.atomic():
+        _keep_an_admin(member)
+
+
+def _keep_an_admin(member: Member) -> None:
+    """Raise IdentityConflict if there is no admin who can sign in beside this member.
+
+    The rows stay locked to the end of the transaction: two admins can't remove each other at once.
+    """
+    admins = RoleGrant.objects.select_for_update().filter(role=Role.ADMIN).order_by("pk")
+    holders = [grant.member_id for grant in admins]
+    others = Member.objects.filter(pk__in=holders, is_active=True).exclude(pk=member.pk)
+    if member.pk in holders and not others.exists():
+        raise IdentityConflict(f"{member} is the last admin; make another one first")
 
 
 # ---- accounts

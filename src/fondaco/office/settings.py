@@ -128,3 +128,12 @@ LANGUAGE_CODE = "en-gb"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+# ---- the native API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["fondaco.office.api.callers.Session"],
+    "DEFAULT_PERMISSION_CLASSES": ["fondaco.office.api.callers.Allowed"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "fondaco.office.api.faults.answer_fault",
+}
+

@@ -18,5 +18,6 @@ urlpatterns = [
     path("trade/", views.terminal, name="terminal"),
     path("trade", views.terminal),
     path("", include("fondaco.office.members.urls")),
+    path("", include("fondaco.office.api.urls")),
     path("admin/", admin.site.urls),
 ]

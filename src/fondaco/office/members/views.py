@@ -18,6 +18,7 @@ from fondaco.identity import invites
 from fondaco.identity.models import Member
 from fondaco.identity.selectors import joined_by, member_of
 from fondaco.identity.services import IdentityConflict
+from fondaco.office.callers import address_of
 from fondaco.office.members import services
 from fondaco.office.members.forms import JoinForm
 
@@ -34,7 +35,7 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
         invite = invites.open_invite(code)
         form = JoinForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            member = _join(code, form)
+            member = _join(request, code, form)
             if member is not None:
                 services.open_first_account(member)
                 login(request, member, backend=PASSWORD_BACKEND)
@@ -49,9 +50,9 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
     )
 
 
-def _join(code: str, form: JoinForm) -> Member | None:
+def _join(request: HttpRequest, code: str, form: JoinForm) -> Member | None:
     try:
-        return invites.join(code=code, **form.cleaned_data)
+        return invites.join(code=code, address=address_of(request), **form.cleaned_data)
     except IdentityConflict as conflict:
         form.add_error(None, f"{str(conflict)[:1].upper()}{str(conflict)[1:]}.")
         return None
