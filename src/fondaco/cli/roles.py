@@ -120,6 +120,9 @@ def run_worker_role(asked: Start) -> None:
         if prepared and not stop.is_set():
             Path(prepared).touch()
         if not stop.is_set():
+            from fondaco.office import chores
+
+            threading.Thread(target=chores.run, args=(stop,), name="chores", daemon=True).start()
             projector.run(client, stop)
 
 

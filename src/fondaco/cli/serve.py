@@ -78,6 +78,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_DATA": str(self.data_dir),
             "FONDACO_BASE_URL": self.base_url,
             "FONDACO_HOUSE_NAME": self.house.house.name,
+            "FONDACO_PAYMENTS": self.house.house.payments,
             "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
             "PYTHONUNBUFFERED": "1",
         }

@@ -13,6 +13,7 @@ DATA = environment.data_dir()
 SECRET_KEY = environment.secret_key()
 BASE_URL = environment.base_url()
 HOUSE_NAME = environment.house_name()
+PAYMENTS = environment.payments(SECRET_KEY)
 HTTPS = BASE_URL.startswith("https://")
 LOOPBACK = environment.is_loopback(BASE_URL)
 PLAIN_COOKIES = LOOPBACK and not HTTPS
@@ -27,6 +28,7 @@ APPEND_SLASH = False
 
 INSTALLED_APPS = [
     "fondaco.office",
+    "fondaco.office.billing",
     "fondaco.identity",
     "fondaco.projections",
     "django.contrib.admin",
@@ -44,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "fondaco.office.billing.gate.MembershipGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

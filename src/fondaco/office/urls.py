@@ -19,5 +19,6 @@ urlpatterns = [
     path("trade", views.terminal),
     path("", include("fondaco.office.members.urls")),
     path("", include("fondaco.office.api.urls")),
+    path("", include("fondaco.office.billing.urls")),
     path("admin/", admin.site.urls),
 ]
