@@ -16,6 +16,7 @@ from django.db.models.functions import Lower
 from fondaco.core import records
 
 __all__ = [
+    "HOLDING_NAME",
     "INVITE_USES",
     "Account",
     "ApiKey",
@@ -85,6 +86,9 @@ class Invite(models.Model):
 
     def __str__(self) -> str:
         return f"{self.member}: {self.uses_left} left"
+
+
+HOLDING_NAME: Final = "held for withdrawals"  # an account of a member's that nothing trades on
 
 
 class Account(models.Model):

@@ -22,7 +22,7 @@ from django.utils.crypto import constant_time_compare
 
 from fondaco.core import records
 from fondaco.identity import seal
-from fondaco.identity.models import Account, ApiKey, Member, Role
+from fondaco.identity.models import HOLDING_NAME, Account, ApiKey, Member, Role
 
 __all__ = [
     "AccountRow",
@@ -85,8 +85,9 @@ def api_key(number: int) -> KeyGrant | None:
 
 
 def accounts_of(member_id: int) -> list[AccountRow]:
-    """Return the open accounts of a member, oldest first."""
+    """Return the open accounts of a member, oldest first; not the one that holds withdrawals."""
     rows = Account.objects.filter(member_id=member_id, opened_at__isnull=False).order_by("number")
+    rows = rows.exclude(name=HOLDING_NAME)
     return [
         AccountRow(number=row.number, kind=records.AccountKind(row.kind), name=row.name)
         for row in rows

@@ -24,7 +24,7 @@ from fondaco.house import commands as house_commands
 from fondaco.house.declared import ApiKeyEntry, House, MemberEntry
 from fondaco.identity import core_door, seal
 from fondaco.identity.core_door import CommandRefused, Core
-from fondaco.identity.models import Account, ApiKey, Invite, Member, Role, RoleGrant
+from fondaco.identity.models import HOLDING_NAME, Account, ApiKey, Invite, Member, Role, RoleGrant
 from fondaco.identity.security_log import Action, note
 
 __all__ = [
@@ -248,6 +248,8 @@ def grant_key(
     Without `key` its text is made by chance; without `public_key` an HMAC secret is, too. Raises
     IdentityConflict if the text is in use, CommandRefused, and what the client raises.
     """
+    if account.name == HOLDING_NAME:
+        raise IdentityConflict(f"account {account.number} only holds withdrawals; choose another")
     limits = limits or KeyLimits()
     text = key or secrets.token_urlsafe(KEY_BYTES)
     if not secret and not public_key:

@@ -1,4 +1,4 @@
-"""What the office does by itself, beside the projector: payments that are due.
+"""What the office does by itself, beside the projector: payments and withdrawals that are due.
 
 Promises: each chore may be called at any time, by several processes at once, and goes on where it
 stopped; one that fails is told on stderr and tried again at the next turn. It ends at `stop`.
@@ -14,12 +14,16 @@ from typing import Final
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
+from fondaco.identity.core_door import CommandRefused
+from fondaco.link.answers import LinkError
 from fondaco.office.billing.deliveries import deliver_due
+from fondaco.office.treasury import services as treasury
+from fondaco.office.writer import core
 
 __all__ = ["run", "turn"]
 
 TURN_S: Final = 1.0
-EXPECTED: Final = (DatabaseError, OSError)
+EXPECTED: Final = (DatabaseError, OSError, LinkError, CommandRefused)
 
 
 def run(stop: threading.Event) -> None:
@@ -43,4 +47,12 @@ def turn() -> None:
 
 def chores() -> list[Callable[[], object]]:
     """Return what there is to do in this house."""
-    return [deliver_due] if settings.PAYMENTS.provider == "sandbox" else []
+    found: list[Callable[[], object]] = [finish_money]
+    if settings.PAYMENTS.provider == "sandbox":
+        found.append(deliver_due)
+    return found
+
+
+def finish_money() -> None:
+    """Send again money commands without an answer, and settle withdrawals that are due."""
+    treasury.resume(core())

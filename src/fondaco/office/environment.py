@@ -13,6 +13,8 @@ what the office needs of it.
                           required with stripe; STRIPE_API_BASE overrides Stripe's address
     FONDACO_SANDBOX_SECRET  key of the sandbox and of its webhooks; derived from the secret key
                           when absent
+    FONDACO_TREASURY      {"delay_s": n, "limits": {asset: units}}: how long a withdrawal waits, and
+                          above which amounts a second person must approve
     FONDACO_DATABASE_URL  postgresql://user:password@host:port/name; SQLite in the data
                           directory when absent
 """
@@ -22,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import json
 import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -31,6 +34,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 __all__ = [
     "PaymentSettings",
+    "TreasurySettings",
     "base_url",
     "data_dir",
     "databases",
@@ -39,10 +43,12 @@ __all__ = [
     "is_loopback",
     "payments",
     "secret_key",
+    "treasury",
     "websocket_origin",
 ]
 
 SECRET_KEY_BYTES_MIN: Final = 32
+WITHDRAWAL_DELAY_S: Final = 3600  # the house file's default
 BUSY_TIMEOUT_S: Final = 20  # a page waits this long for another process's write, then fails
 
 # Every commit of the office is on disk when it returns: members and keys have no other source.
@@ -54,6 +60,13 @@ _PROJECTIONS_PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
     "PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;"
 )
+
+
+class TreasurySettings(NamedTuple):
+    """How long a withdrawal waits, and above what, in units, a second person must approve."""
+
+    delay_s: int
+    limits: dict[str, int]
 
 
 class PaymentSettings(NamedTuple):
@@ -136,6 +149,13 @@ def payments(house_key: str) -> PaymentSettings:
         api_base=os.environ.get("STRIPE_API_BASE", ""),
         sandbox_secret=os.environ.get("FONDACO_SANDBOX_SECRET") or f"whsec_{derived}",
     )
+
+
+def treasury() -> TreasurySettings:
+    """Return the rules of deposits and withdrawals; strict where the parent says nothing."""
+    text = os.environ.get("FONDACO_TREASURY", "")
+    found = json.loads(text) if text else {}
+    return TreasurySettings(found.get("delay_s", WITHDRAWAL_DELAY_S), found.get("limits", {}))
 
 
 def is_loopback(url: str) -> bool:

@@ -14,6 +14,7 @@ SECRET_KEY = environment.secret_key()
 BASE_URL = environment.base_url()
 HOUSE_NAME = environment.house_name()
 PAYMENTS = environment.payments(SECRET_KEY)
+TREASURY = environment.treasury()
 HTTPS = BASE_URL.startswith("https://")
 LOOPBACK = environment.is_loopback(BASE_URL)
 PLAIN_COOKIES = LOOPBACK and not HTTPS
@@ -29,6 +30,7 @@ APPEND_SLASH = False
 INSTALLED_APPS = [
     "fondaco.office",
     "fondaco.office.billing",
+    "fondaco.office.treasury",
     "fondaco.identity",
     "fondaco.projections",
     "django.contrib.admin",
@@ -139,4 +141,3 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "fondaco.office.api.faults.answer_fault",
 }
-

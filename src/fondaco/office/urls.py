@@ -20,5 +20,6 @@ urlpatterns = [
     path("", include("fondaco.office.members.urls")),
     path("", include("fondaco.office.api.urls")),
     path("", include("fondaco.office.billing.urls")),
+    path("", include("fondaco.office.treasury.urls")),
     path("admin/", admin.site.urls),
 ]
