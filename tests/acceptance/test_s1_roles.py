@@ -20,6 +20,7 @@ TWO_ADMINS = HOUSE_FILE.replace(
     'password = "bob-s long password"\n',
     'password = "bob-s long password"\nroles = ["member", "admin"]\n',
 )
+SETTINGS = "rate_limits = false\nstaff_mfa = false"  # roles are the matter here
 ROUNDS = 8
 
 
@@ -38,7 +39,7 @@ def set_roles(visitor: Visitor, number: int, *roles: str) -> Reply:
 
 def test_s1_2_createadmin_makes_an_admin_who_grants_and_is_not_the_last() -> None:
     """S1-2: `fondaco createadmin`, then roles over HTTP, then 409 for whoever is left."""
-    with open_house() as house:
+    with open_house(settings=SETTINGS) as house:
         made = subprocess.run(
             [
                 *(sys.executable, "-m", "fondaco", "createadmin", "--data", str(house.data)),
@@ -79,7 +80,7 @@ def admins_remove_each_other(house: RunningHouse) -> None:
 
 def test_s1_2_two_admins_cannot_remove_each_other_at_once() -> None:
     """S1-2: on SQLite one stays, every time."""
-    with open_house(file_text=TWO_ADMINS) as house:
+    with open_house(file_text=TWO_ADMINS, settings=SETTINGS) as house:
         admins_remove_each_other(house)
 
 
@@ -89,5 +90,5 @@ def test_s1_2_two_admins_cannot_remove_each_other_at_once_on_postgresql(
 ) -> None:
     """S1-2: on PostgreSQL one stays, every time."""
     monkeypatch.setenv("FONDACO_DATABASE_URL", postgresql)
-    with open_house(file_text=TWO_ADMINS) as house:
+    with open_house(file_text=TWO_ADMINS, settings=SETTINGS) as house:
         admins_remove_each_other(house)

@@ -80,6 +80,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_DATA": str(self.data_dir),
             "FONDACO_BASE_URL": self.base_url,
             "FONDACO_HOUSE_NAME": self.house.house.name,
+            "FONDACO_STAFF_MFA": "1" if self.house.house.staff_mfa else "0",
+            "FONDACO_RATE_LIMITS": "1" if self.house.house.rate_limits else "0",
             "FONDACO_PAYMENTS": self.house.house.payments,
             "FONDACO_TREASURY": treasury_rules(self.house),
             "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",

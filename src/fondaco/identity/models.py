@@ -43,6 +43,7 @@ class Member(AbstractUser):
     first_name = None  # type: ignore[assignment]  # a house needs no civil names
     last_name = None  # type: ignore[assignment]
     email = models.EmailField()
+    email_confirmed_at = models.DateTimeField(null=True, editable=False)
     membership_until = models.DateField(null=True, blank=True)
     invited_by = models.ForeignKey(
         "self", null=True, editable=False, on_delete=models.PROTECT, related_name="invited"

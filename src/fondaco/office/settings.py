@@ -7,7 +7,10 @@ houses comes from the environment (office.environment) and from nowhere else.
 
 from __future__ import annotations
 
+import os
+
 from fondaco.office import environment
+from fondaco.office.mail import mail_settings
 
 DATA = environment.data_dir()
 SECRET_KEY = environment.secret_key()
@@ -33,6 +36,11 @@ INSTALLED_APPS = [
     "fondaco.office.treasury",
     "fondaco.identity",
     "fondaco.projections",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "django.contrib.humanize",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -50,6 +58,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "fondaco.office.billing.gate.MembershipGate",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "fondaco.office.staff_gate.StaffGate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -85,6 +95,29 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/trade/"
 LOGOUT_REDIRECT_URL = "/"
+
+# ---- signing in, by django-allauth
+STAFF_MFA = os.environ.get("FONDACO_STAFF_MFA", "1") != "0"
+ACCOUNT_ADAPTER = "fondaco.office.members.adapter.OfficeAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # identity.addresses confirms addresses
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{HOUSE_NAME}] "
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "fondaco.identity.signing_in.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # whoever may sign in may make it harder for others
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = False
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = PLAIN_COOKIES
+if os.environ.get("FONDACO_RATE_LIMITS", "1") == "0":
+    ACCOUNT_RATE_LIMITS = False
+    MFA_RATE_LIMITS = False
+
+# ---- mail
+globals().update(mail_settings(DATA, environment.host_of(BASE_URL)))
 
 # ---- cookies and headers
 _PREFIX = "" if PLAIN_COOKIES else "__Host-"
@@ -131,8 +164,6 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 # ---- the native API
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["fondaco.office.api.callers.Session"],
@@ -141,3 +172,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "fondaco.office.api.faults.answer_fault",
 }
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from fondaco.office import views
 
@@ -11,15 +12,16 @@ __all__ = ["urlpatterns"]
 
 urlpatterns = [
     path("", views.landing, name="landing"),
-    path("login", views.SignIn.as_view(), name="login"),
+    path("login", views.SignIn.as_view(), name="account_login"),
     path("login/", views.SignIn.as_view()),
-    path("logout", views.SignOut.as_view(), name="logout"),
+    path("logout", views.SignOut.as_view(), name="account_logout"),
     path("logout/", views.SignOut.as_view()),
     path("trade/", views.terminal, name="terminal"),
     path("trade", views.terminal),
     path("", include("fondaco.office.members.urls")),
     path("", include("fondaco.office.api.urls")),
     path("", include("fondaco.office.billing.urls")),
+    path("admin/login/", RedirectView.as_view(url="/login?next=/admin/")),  # one way in
     path("", include("fondaco.office.treasury.urls")),
     path("admin/", admin.site.urls),
 ]
