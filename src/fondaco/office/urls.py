@@ -23,5 +23,6 @@ urlpatterns = [
     path("", include("fondaco.office.billing.urls")),
     path("admin/login/", RedirectView.as_view(url="/login?next=/admin/")),  # one way in
     path("", include("fondaco.office.treasury.urls")),
+    path("", include("fondaco.office.statements.urls")),
     path("admin/", admin.site.urls),
 ]
