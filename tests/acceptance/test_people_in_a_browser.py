@@ -76,7 +76,7 @@ def shoot(page: Page, name: str) -> None:
         assert wide <= width, f"{name} is {wide} px wide at {width}"
         if SHOTS:
             for theme in ("dark", "light"):
-                page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=theme)
                 page.screenshot(path=f"{SHOTS}/{name}-{width_name}-{theme}.png", full_page=True)
     page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -138,6 +138,15 @@ def test_a_guest_joins_confirms_and_signs_in_with_an_app(
     expect(page.get_by_text("(confirmed)")).to_be_visible()
     shoot(page, "profile")
     secret = set_up_totp(page)
+    page.goto("/profile/keys")
+    page.get_by_label("Name, for you").fill("bot")
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.locator("[data-secret]")).to_be_visible()
+    shoot(page, "keys")
+    page.goto("/profile/tokens")
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.locator("[data-token]")).to_be_visible()
+    shoot(page, "tokens")
     for path in ("/account/mfa/", "/profile/invites", "/profile/sessions", "/profile/log"):
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -18,6 +18,7 @@ from fondaco.core import records
 __all__ = [
     "HOLDING_NAME",
     "INVITE_USES",
+    "AccessToken",
     "Account",
     "ApiKey",
     "Invite",
@@ -181,3 +182,20 @@ class SecurityHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.digest}"
+
+
+class AccessToken(models.Model):
+    """A bearer token of the native API; identity.tokens makes and finds it. Its text isn't kept."""
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="tokens")
+    label = models.CharField(max_length=64, default="", blank=True)
+    prefix = models.CharField(max_length=12)  # of the text, to tell tokens apart
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the text, hexadecimal
+    scopes = models.CharField(max_length=64)  # names with spaces between
+    addresses = models.TextField(default="", blank=True)  # networks, one a line; none = any
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… of {self.member}"

@@ -21,7 +21,7 @@ from django.utils import timezone
 from fondaco.core import records
 from fondaco.core.money import parse_units
 from fondaco.house import commands as house_commands
-from fondaco.house.declared import ApiKeyEntry, House, MemberEntry
+from fondaco.house.declared import ApiKeyEntry, House, MemberEntry, TokenEntry
 from fondaco.identity import core_door, seal
 from fondaco.identity.core_door import CommandRefused, Core
 from fondaco.identity.models import HOLDING_NAME, Account, ApiKey, Invite, Member, Role, RoleGrant
@@ -364,6 +364,21 @@ def _apply_member(entry: MemberEntry, core: Core, assets: Mapping[str, tuple[int
     account = open_account(core, member=member, opening=[pair for pair in opening if pair[1]])
     for key_entry in entry.api_keys:
         _apply_key(key_entry, account, core)
+    for token_entry in entry.tokens:
+        _apply_token(token_entry, member)
+
+
+def _apply_token(entry: TokenEntry, member: Member) -> None:
+    from fondaco.identity import tokens  # it raises our IdentityConflict
+
+    owner = tokens.owner_of(entry.token)
+    if owner is None:
+        tokens.make(member, scopes=entry.scopes, text=entry.token, label="house file")
+    elif owner != member:
+        raise IdentityConflict(
+            f"token {entry.token[:6]}… belongs to {owner} and the house file gives it to "
+            f"{member}; write another token"
+        )
 
 
 def _apply_key(entry: ApiKeyEntry, account: Account, core: Core) -> None:

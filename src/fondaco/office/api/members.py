@@ -1,4 +1,4 @@
-"""Members for programs: roles."""
+"""Members for programs: who one is, and roles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fondaco.identity.models import Member, Role
 from fondaco.identity.permissions import Permission
 from fondaco.office.callers import address_of
 
-__all__ = ["MemberRoles"]
+__all__ = ["MemberRoles", "Oneself"]
 
 
 class RolesBody(serializers.Serializer):
@@ -51,3 +51,27 @@ class MemberRoles(APIView):
         services.set_roles(member, wanted, actor=actor, address=address_of(request))
         roles = sorted(selectors.granted_roles(member))
         return Response({"id": member.pk, "username": member.username, "roles": roles})
+
+
+class Oneself(APIView):
+    """GET tells who asks: a member, their roles and accounts."""
+
+    scope = "read"
+
+    def get(self, request: Request) -> Response:
+        member = selectors.member_of(request.user)
+        accounts = [
+            {"number": row.number, "kind": row.kind.name.lower(), "name": row.name}
+            for row in selectors.accounts_of(member.pk)
+        ]
+        return Response(
+            {
+                "id": member.pk,
+                "username": member.username,
+                "email": member.email,
+                "email_confirmed": member.email_confirmed_at is not None,
+                "roles": sorted(selectors.granted_roles(member)),
+                "accounts": accounts,
+                "invite_uses_left": member.invite.uses_left,
+            }
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from allauth.account import views as allauth
 from django.urls import include, path, re_path
 
-from fondaco.office.members import views
+from fondaco.office.members import views, views_keys
 
 __all__ = ["urlpatterns"]
 
@@ -20,6 +20,8 @@ urlpatterns = [
     ),
     re_path(r"^profile/sessions/?\Z", views.sessions, name="sessions"),
     re_path(r"^profile/log/?\Z", views.security, name="security-log"),
+    re_path(r"^profile/keys/?\Z", views_keys.keys, name="keys"),
+    re_path(r"^profile/tokens/?\Z", views_keys.own_tokens, name="tokens"),
     path("account/reauthenticate/", allauth.reauthenticate, name="account_reauthenticate"),
     path("account/inactive/", allauth.account_inactive, name="account_inactive"),
     path("account/password/change/", allauth.password_change, name="account_change_password"),
