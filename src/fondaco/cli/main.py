@@ -22,6 +22,7 @@ ROOMS: Final = {
     "serve": "serve",
     "demo": "serve",
     "verify": "care",
+    "verify-balance": "balance",
     "repair": "care",
     "snapshot": "care",
     "createadmin": "care",

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "fondaco.office",
     "fondaco.office.billing",
     "fondaco.office.treasury",
+    "fondaco.office.proofs",
     "fondaco.identity",
     "fondaco.projections",
     "allauth",

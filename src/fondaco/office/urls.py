@@ -24,5 +24,6 @@ urlpatterns = [
     path("admin/login/", RedirectView.as_view(url="/login?next=/admin/")),  # one way in
     path("", include("fondaco.office.treasury.urls")),
     path("", include("fondaco.office.statements.urls")),
+    path("", include("fondaco.office.proofs.urls")),
     path("admin/", admin.site.urls),
 ]
