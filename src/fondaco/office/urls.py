@@ -7,8 +7,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from fondaco.office import views
+from fondaco.office.admin import hide_rows_of_others
 
 __all__ = ["urlpatterns"]
+
+hide_rows_of_others()  # all apps have registered theirs by now
 
 urlpatterns = [
     path("", views.landing, name="landing"),
