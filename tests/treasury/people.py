@@ -29,6 +29,13 @@ roles = ["member", "admin"]
 """
 FILE = HOUSE_FILE.replace("decimals = 8\n", 'decimals = 8\nsecond_approver_above = "50000"\n', 1)
 FILE += STAFF
+FILE = FILE.replace(
+    'username = "bob"\n',
+    'username = "bob"\ntokens = [\n'
+    '    {{ token = "reads-only-token-0000000000", scopes = ["read"] }},\n'
+    '    {{ token = "trades-only-token-000000000", scopes = ["read", "trade"] }},\n'
+    '    {{ token = "withdraws-token-00000000000", scopes = ["withdraw"] }},\n]\n',
+)
 
 
 class Said(NamedTuple):

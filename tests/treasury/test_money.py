@@ -242,6 +242,37 @@ def test_strangers_and_forged_requests_move_nothing(
     assert answer.status == 403
 
 
+READS, TRADES = "reads-only-token-0000000000", "trades-only-token-000000000"
+WITHDRAWS = "withdraws-token-00000000000"
+
+
+@pytest.mark.parametrize(
+    "method, path, allowed",
+    [
+        ("GET", "/accounts/", {READS, TRADES}),
+        ("GET", "/withdrawals/", {READS, TRADES}),
+        ("GET", "/deposits/", {READS, TRADES}),
+        ("POST", "/accounts/", {TRADES}),
+        ("POST", "/transfers/", {TRADES}),
+        ("POST", "/withdrawals/", {WITHDRAWS}),
+        ("POST", "/withdrawals/999999/cancel/", {WITHDRAWS}),
+        ("POST", "/withdrawals/999999/approve/", set()),
+        ("POST", "/deposits/", set()),
+        ("POST", "/deposits/999999/approve/", set()),
+    ],
+)
+def test_a_token_does_what_its_scopes_say(
+    house: RunningHouse, method: str, path: str, allowed: set[str]
+) -> None:
+    """Without the scope 403; with it the request is heard; no token does what staff do."""
+    for token in (READS, TRADES, WITHDRAWS):
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = b"{}" if method == "POST" else None
+        answer = house.request(method, f"/api/v1{path}", body=body, headers=headers)
+        assert (answer.status != 403) == (token in allowed), (token, answer)
+        assert answer.status < 500
+
+
 def test_the_pages_do_what_the_api_does(people: dict[str, Person]) -> None:
     """Withdraw, cancel, transfer and deposit by form; a refusal is told on the page."""
     bob, ann = people["bob"], people["ann"]

@@ -49,8 +49,21 @@ def _fields(request: Request) -> dict[str, Any]:
     return request.data if isinstance(request.data, dict) else {}
 
 
-class Accounts(APIView):
+class MoneyView(APIView):
+    """A token reads with the scope `reads` and changes something with `writes`."""
+
+    reads = "read"
+    writes = "withdraw"
+
+    @property
+    def scope(self) -> str:
+        return self.reads if self.request.method in {"GET", "HEAD", "OPTIONS"} else self.writes
+
+
+class Accounts(MoneyView):
     """GET a member's accounts with their balances; POST {"name"} opens a sub-account."""
+
+    writes = "trade"
 
     def get(self, request: Request) -> Response:
         member = member_of(request.user)
@@ -78,8 +91,10 @@ class Accounts(APIView):
         return _answer(act, made=True)
 
 
-class Transfers(APIView):
+class Transfers(MoneyView):
     """POST {"account","to_account","asset","amount"} between a member's own accounts."""
+
+    writes = "trade"
 
     def post(self, request: Request) -> Response:
         member = member_of(request.user)
@@ -89,7 +104,7 @@ class Transfers(APIView):
         )
 
 
-class Withdrawals(APIView):
+class Withdrawals(MoneyView):
     """GET a member's withdrawals; POST {"account","asset","amount","destination","password"}."""
 
     def get(self, request: Request) -> Response:
@@ -103,7 +118,7 @@ class Withdrawals(APIView):
         )
 
 
-class CancelWithdrawal(APIView):
+class CancelWithdrawal(MoneyView):
     """POST gives an own held withdrawal back."""
 
     def post(self, request: Request, number: int) -> Response:
@@ -117,7 +132,7 @@ class CancelWithdrawal(APIView):
         )
 
 
-class ApproveWithdrawal(APIView):
+class ApproveWithdrawal(MoneyView):
     """POST adds one person's yes."""
 
     permission = Permission.APPROVE_MONEY
@@ -131,8 +146,10 @@ class ApproveWithdrawal(APIView):
         )
 
 
-class Deposits(APIView):
+class Deposits(MoneyView):
     """GET a member's deposits; POST {"username","account"?,"asset","amount","note"?} by staff."""
+
+    writes = ""  # no token does what staff do
 
     def get(self, request: Request) -> Response:
         return Response({"deposits": selectors.deposits(member_of(request.user))})
@@ -145,7 +162,7 @@ class Deposits(APIView):
         )
 
 
-class ApproveDeposit(APIView):
+class ApproveDeposit(MoneyView):
     """POST lets a deposit above the limit in."""
 
     permission = Permission.APPROVE_MONEY
