@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group
 

@@ -1,4 +1,4 @@
-"""What the office does by itself, beside the projector: payments and withdrawals that are due.
+"""What the office does by itself, beside the projector: payments, withdrawals and reminders.
 
 Promises: each chore may be called at any time, by several processes at once, and goes on where it
 stopped; one that fails is told on stderr and tried again at the next turn. It ends at `stop`.
@@ -17,6 +17,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from fondaco.identity.core_door import CommandRefused
 from fondaco.link.answers import LinkError
 from fondaco.office.billing.deliveries import deliver_due
+from fondaco.office.billing.reminders import send_reminders
 from fondaco.office.treasury import services as treasury
 from fondaco.office.writer import core
 
@@ -47,7 +48,7 @@ def turn() -> None:
 
 def chores() -> list[Callable[[], object]]:
     """Return what there is to do in this house."""
-    found: list[Callable[[], object]] = [finish_money]
+    found: list[Callable[[], object]] = [finish_money, send_reminders]
     if settings.PAYMENTS.provider == "sandbox":
         found.append(deliver_due)
     return found

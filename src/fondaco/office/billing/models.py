@@ -14,6 +14,7 @@ __all__ = [
     "Ending",
     "PaymentEvent",
     "Purchase",
+    "Reminder",
     "SandboxDelivery",
     "SandboxSession",
 ]
@@ -86,6 +87,23 @@ class PaymentEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.event}"
+
+
+class Reminder(models.Model):
+    """A mail that told a member of the end of a membership, so many days before it."""
+
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    until = models.DateField()
+    days_before = models.SmallIntegerField()
+    sent_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("member", "until", "days_before", name="reminder_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.days_before} days before {self.until} to member {self.member_id}"
 
 
 class SandboxSession(models.Model):
