@@ -305,11 +305,13 @@ def test_a_view_without_its_check_is_caught(
     """The planted bugs: an unlisted route, a page without its sign-in, one without its role."""
     from fondaco.office.urls import urlpatterns
 
+    urls: list[Any] = list(urlpatterns)
+
     class Planted:
         pass
 
     bugged: Any = Planted
-    rest = [each for each in urlpatterns if str(each.pattern) not in {"", str(planted.pattern)}]
+    rest = [each for each in urls if str(each.pattern) not in {"", str(planted.pattern)}]
     bugged.urlpatterns = [planted, *rest[:1]]
     settings.ROOT_URLCONF = bugged
     assert any(breach.startswith(said) for breach in breaches(people))
