@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command()(repair)
     app.command()(snapshot)
     app.command()(createadmin)
+    app.command("security-log")(security_log)
     keys = typer.Typer(help="API keys of the members.", no_args_is_help=True)
     keys.command("list")(keys_list)
     keys.command("grant")(keys_grant)
@@ -154,6 +155,19 @@ def createadmin(
 
         member = services.create_admin(username=username, email=email, password=password)
         typer.echo(f"{member.username} is an admin")
+
+
+def security_log(data: DataOption) -> None:
+    """Verify the log of staff and security actions; 0 = whole, 1 = changed. Prints its end."""
+    with one_sentence():
+        with_office(data)
+        from fondaco.identity import security_log as log
+
+        try:
+            found = log.verify()
+        except log.Broken as broken:
+            stop(1, f"the security log was tampered with: {broken}")
+        typer.echo(f"{found.entries} entries, the last with digest {found.digest}")
 
 
 def keys_list(data: DataOption) -> None:

@@ -27,6 +27,7 @@ ROOMS: Final = {
     "snapshot": "care",
     "createadmin": "care",
     "keys": "care",
+    "security-log": "care",
     "replay": "replay",
     "import": "imports",
     "bench": "bench",

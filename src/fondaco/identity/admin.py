@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 
-from fondaco.identity import invites, selectors, services
+from fondaco.identity import freezing, invites, selectors, services
 from fondaco.identity.models import Account, ApiKey, Invite, Member, Role, SecurityEntry
 from fondaco.identity.permissions import Permission, may
 from fondaco.identity.services import IdentityConflict
+from fondaco.link.address import writer_socket
+from fondaco.link.answers import LinkError
+from fondaco.link.blocking import BlockingClient
 
 __all__ = ["AccountAdmin", "ApiKeyAdmin", "MemberAdmin", "SecurityEntryAdmin"]
 
@@ -53,6 +57,10 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         min_value=0, max_value=1000, required=False, initial=0, label="Add invite uses"
     )
     is_active = forms.BooleanField(required=False, label="May sign in")
+    frozen = forms.BooleanField(
+        required=False,
+        help_text="Cancels all open orders and stops trading; money may still be withdrawn.",
+    )
 
     class Meta:
         model = Member
@@ -62,6 +70,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.initial["roles"] = sorted(selectors.granted_roles(self.instance))
         self.initial["is_active"] = self.instance.is_active
+        self.initial["frozen"] = self.instance.frozen_at is not None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -78,7 +87,14 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Member)
 class MemberAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     form = MemberForm
-    list_display = ("username", "email", "is_active", "membership_until", "date_joined")
+    list_display = (
+        "username",
+        "email",
+        "is_active",
+        "frozen_at",
+        "membership_until",
+        "date_joined",
+    )
     search_fields = ("username", "email")
     known = (
         *("username", "email", "membership_until", "date_joined", "last_login", "invited_by"),
@@ -123,8 +139,20 @@ class MemberAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
             services.set_roles(obj, asked["roles"], **by)
         if "is_active" in asked:
             services.allow_sign_in(obj, allowed=asked["is_active"], **by)
+        if "frozen" in asked:
+            self._set_frozen(request, obj, frozen=asked["frozen"], by=by)
         if asked.get("add_invite_uses"):
             invites.add_uses(obj.invite, asked["add_invite_uses"], **by)
+
+    def _set_frozen(
+        self, request: HttpRequest, member: Member, *, frozen: bool, by: dict[str, Any]
+    ) -> None:
+        try:
+            with BlockingClient(writer_socket(settings.DATA), role="office") as core:
+                freezing.set_frozen(core, member, frozen=frozen, **by)
+        except LinkError as error:
+            text = f"The house did not answer ({error}): look whether it was done, and save again."
+            self.message_user(request, text, level=messages.ERROR)
 
     @admin.display(description="invite uses left")
     def invite_uses_left(self, member: Member) -> int:
@@ -138,6 +166,7 @@ class MemberAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         asks = {
             "roles": Permission.SET_ROLES,
             "is_active": Permission.FORBID_SIGN_IN,
+            "frozen": Permission.FREEZE,
             "add_invite_uses": Permission.ADD_INVITE_USES,
         }
         return [name for name, permission in asks.items() if may(request.user, permission)]

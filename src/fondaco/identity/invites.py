@@ -2,8 +2,8 @@
 
 Promises: one use of an invite makes one member, counted down in the same transaction, so that no
 number of people at once can join by a use that isn't there. Who invited whom is kept for good.
-An invite of a member who may not sign in counts as used up. It opens no account in the core: the
-caller does, and may do so again.
+An invite of a member who may not sign in, or is frozen, counts as used up. It opens no account in
+the core: the caller does, and may do so again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def open_invite(code: str) -> Invite:
     invite = Invite.objects.select_related("member").filter(code=code).first()
     if invite is None:
         raise InviteUnknown(code)
-    if invite.uses_left == 0 or not invite.member.is_active:
+    host = invite.member
+    if invite.uses_left == 0 or not host.is_active or host.frozen_at is not None:
         raise InviteUsedUp(code)
     return invite
 

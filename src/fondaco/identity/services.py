@@ -194,7 +194,12 @@ def open_account(
     """
     account = _account_row(member, name, kind)
     if account.opened_at is None:
-        body = records.AccountBody(member=member.pk, kind=account.kind, opening=list(opening))
+        body = records.AccountBody(
+            member=member.pk,
+            kind=account.kind,
+            frozen=member.frozen_at is not None,
+            opening=list(opening),
+        )
         command = records.pack_body(records.Command.OPEN_ACCOUNT, body, account=account.number)
         try:
             core_door.submit(core, command)
