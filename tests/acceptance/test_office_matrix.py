@@ -58,8 +58,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         "logout",
         "logout/",
     ),
-    "401/401 in/in in/in in/in in/in 403/403 403/403": (
-        r"^api/v1/accounts/?\Z",
+    "401/401 in/in in/in in/in in/in in/403 403/in": (r"^api/v1/accounts/?\Z",),
+    "401/401 in/in in/in in/in in/in in/403 403/403": (
         r"^api/v1/deposits/?\Z",
         r"^api/v1/withdrawals/?\Z",
     ),
@@ -71,8 +71,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"^api/v1/members/(?P<number>[0-9]{1,18})/roles/?\Z",
     ),
     "401/401 in/405 in/405 in/405 in/405 in/405 403/403": (r"^api/v1/members/me/?\Z",),
-    "401/401 405/in 405/in 405/in 405/in 403/403 403/403": (r"^api/v1/transfers/?\Z",),
-    "401/401 405/404 405/404 405/404 405/404 403/403 403/403": (
+    "401/401 405/in 405/in 405/in 405/in 405/403 403/in": (r"^api/v1/transfers/?\Z",),
+    "401/401 405/404 405/404 405/404 405/404 405/403 403/403": (
         r"^api/v1/withdrawals/(?P<number>[0-9]{1,18})/cancel/?\Z",
     ),
     "404/404 404/404 404/404 404/404 404/404 404/404 404/404": (
