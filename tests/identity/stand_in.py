@@ -42,8 +42,8 @@ class StandInCore:
         return Answer(self.seq, run)
 
     def _apply(self, kind: int, account: int, record: bytes) -> bytes:
+        body: records.AssetBody | records.InstrumentBody | records.AccountBody
         if kind in {Command.DEFINE_ASSET, Command.DEFINE_INSTRUMENT}:
-            body: records.AssetBody | records.InstrumentBody
             if kind == Command.DEFINE_ASSET:
                 body = msgspec.msgpack.decode(records.unpack_body(record), type=records.AssetBody)
                 event = Event.ASSET
@@ -60,6 +60,12 @@ class StandInCore:
             opened = msgspec.msgpack.decode(records.unpack_body(record), type=records.AccountBody)
             self.accounts[account] = opened
             return records.pack_body(Event.ACCOUNT, opened, account=account)
+        if kind == Command.CONFIGURE_ACCOUNT:
+            body = msgspec.msgpack.decode(records.unpack_body(record), type=records.AccountBody)
+            self.accounts[account] = body
+            return records.pack_body(Event.ACCOUNT, body, account=account)
+        if kind == Command.CANCEL_ALL:
+            return b""
         words = records.unpack(record)
         number = words["key_number"]
         if kind == Command.GRANT_KEY:

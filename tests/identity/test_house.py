@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate
 from fondaco.core.records import Command, Scope
 from fondaco.house import file
 from fondaco.identity import selectors, services
-from fondaco.identity.models import Account, ApiKey, Member
+from fondaco.identity.models import Account, ApiKey, Member, SecurityEntry
 from fondaco.identity.services import IdentityConflict
 from fondaco.link.answers import Unanswered
 from tests.identity.stand_in import StandInCore
@@ -102,6 +102,7 @@ def test_a_lost_office_database_is_not_replaced_by_new_members(core: StandInCore
     services.apply_house(house, core)
     ApiKey.objects.all().delete()
     Account.objects.all().delete()
+    SecurityEntry.objects.all().delete()
     Member.objects.all().delete()
     with pytest.raises(IdentityConflict, match="account 16 belongs to member"):
         services.apply_house(house, core)

@@ -10,9 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from fondaco.identity import services
-from fondaco.office import attempts, environment
+from fondaco.office import environment
 from fondaco.office import selectors as office
-from fondaco.office.attempts import Attempts
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 PASSWORD = "a password that nobody has"
@@ -63,37 +62,6 @@ def test_a_wrong_password_gives_one_sentence_for_every_cause(client: Client) -> 
     assert all(b"That name and password do not go together." in content for content in said)
 
 
-def test_sign_ins_are_limited(client: Client) -> None:
-    """The eleventh try is 429 with Retry-After, right or wrong, at every door; others go on."""
-    services.create_member(username="ann", email="ann@example.com", password=PASSWORD)
-    services.create_member(username="bob", email="bob@example.com", password=PASSWORD)
-    wrong = {"username": "ann", "password": "wrong"}
-    said = [client.post("/login", wrong).status_code for _ in range(attempts.NAME_MAX)]
-    assert said == [200] * attempts.NAME_MAX
-    for path, name in (("/login", "ann"), ("/login/", "ANN"), ("/admin/login/", "ann")):
-        late = client.post(path, {"username": name, "password": PASSWORD})
-        assert late.status_code == 429
-        assert 0 < int(late["Retry-After"]) <= attempts.WINDOW_S
-    bob = {"username": "bob", "password": PASSWORD}
-    assert client.post("/login", bob).status_code == 302
-
-
-def test_tries_are_counted_by_name_and_by_address() -> None:
-    """A success forgets a name's tries, a window all of them; an address has a limit of its own."""
-    now_s = [0.0]
-    tries = Attempts(lambda: now_s[0])
-    for number in range(3 * attempts.NAME_MAX):
-        assert tries.take("1.1.1.1", "ann") == 0
-        if number % 2:
-            tries.succeeded("1.1.1.1", "Ann")
-    names = [f"n{number}" for number in range(attempts.ADDRESS_MAX)]
-    assert {tries.take("1.1.1.1", name) for name in names} == {0}
-    assert tries.take("1.1.1.1", "one more") == attempts.WINDOW_S
-    assert tries.take("2.2.2.2", "one more") == 0
-    now_s[0] += attempts.WINDOW_S
-    assert tries.take("1.1.1.1", "one more") == 0
-
-
 def test_sign_out_needs_a_post_with_a_token(page: Path) -> None:
     """GET only asks; a POST without the CSRF token is refused."""
     client = Client(enforce_csrf_checks=True)
@@ -114,7 +82,7 @@ def test_a_sign_in_leads_to_no_other_site(client: Client) -> None:
     assert client.post("/login", form)["Location"] == "/trade/"
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/logout", "/admin/login/", "/static/house.css"])
+@pytest.mark.parametrize("path", ["/", "/login", "/logout", "/static/house.css"])
 def test_every_page_carries_the_strict_headers(client: Client, path: str) -> None:
     """Nothing inline runs, nothing frames us, nothing is sniffed."""
     answer = client.get(path)

@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command()(repair)
     app.command()(snapshot)
     app.command()(createadmin)
+    app.command("security-log")(security_log)
     keys = typer.Typer(help="API keys of the members.", no_args_is_help=True)
     keys.command("list")(keys_list)
     keys.command("grant")(keys_grant)
@@ -170,6 +171,19 @@ def read_password(*, from_stdin: bool) -> str:
     if len(password) > PASSWORD_CHARS_MAX:
         raise Misconfigured(f"the password has over {PASSWORD_CHARS_MAX} characters; shorten it")
     return password
+
+
+def security_log(data: DataOption) -> None:
+    """Verify the log of staff and security actions; 0 = whole, 1 = changed. Prints its end."""
+    with one_sentence():
+        with_office(data)
+        from fondaco.identity import security_log as log
+
+        try:
+            found = log.verify()
+        except log.Broken as broken:
+            stop(1, f"the security log was tampered with: {broken}")
+        typer.echo(f"{found.entries} entries, the last with digest {found.digest}")
 
 
 def keys_list(data: DataOption) -> None:

@@ -118,6 +118,11 @@ def run_worker_role(asked: Start) -> None:
                 continue  # the writer is recovering; what was done is not done again
             break
         prepared = os.environ.get("FONDACO_PREPARED", "")
+        if stop.is_set():
+            return
+        from fondaco.office import chores
+
+        threading.Thread(target=chores.run, args=(stop,), name="chores", daemon=True).start()
         projector.run(client, stop, on_imported=Path(prepared).touch if prepared else lambda: None)
 
 

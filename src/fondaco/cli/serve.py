@@ -8,6 +8,7 @@ traders, on loopback only.
 from __future__ import annotations
 
 import enum
+import json
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from fondaco.cli.children import Child
 from fondaco.cli.faults import Misconfigured, one_sentence
 from fondaco.cli.parent import Parent
 from fondaco.cli.secret import VARIABLE, demo_secret, require_secret
+from fondaco.core.money import parse_units
 from fondaco.house.declared import House
 from fondaco.house.file import load
 from fondaco.journal.faults import DataInUse
@@ -80,10 +82,23 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_DATA": str(self.data_dir),
             "FONDACO_BASE_URL": self.base_url,
             "FONDACO_HOUSE_NAME": self.house.house.name,
-            "FONDACO_RATE_LIMITS": str(int(self.house.house.rate_limits)),
+            "FONDACO_STAFF_MFA": "1" if self.house.house.staff_mfa else "0",
+            "FONDACO_RATE_LIMITS": "1" if self.house.house.rate_limits else "0",
+            "FONDACO_PAYMENTS": self.house.house.payments,
+            "FONDACO_TREASURY": treasury_rules(self.house),
             "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
             "PYTHONUNBUFFERED": "1",
         }
+
+
+def treasury_rules(house: House) -> str:
+    """Return what the office must know of money in and out, as JSON."""
+    limits = {
+        asset.code: parse_units(asset.second_approver_above, asset.decimals)
+        for asset in house.assets
+        if asset.second_approver_above
+    }
+    return json.dumps({"delay_s": house.house.withdrawal_delay_s, "limits": limits})
 
 
 def register(app: typer.Typer) -> None:

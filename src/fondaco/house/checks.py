@@ -104,6 +104,7 @@ def _check_settings(settings: HouseSettings, host: str) -> None:
             (*path, "edges"), f"edges is {settings.edges}; it must be 1 to {EDGES_MAX}"
         )
     _not_negative(settings.address_limit_1m, (*path, "address_limit_1m"))
+    _not_negative(settings.withdrawal_delay_s, (*path, "withdrawal_delay_s"))
     _check_exposure(settings, host, url.hostname)
 
 
@@ -130,6 +131,10 @@ def _check_assets(house: House) -> None:
                 (*path, "decimals"),
                 f"{asset.code} has {asset.decimals} decimals; it must be 0 to {DECIMALS_MAX}",
             )
+        limit = asset.second_approver_above
+        if limit:
+            where = (*path, "second_approver_above")
+            markets.units(limit, asset.decimals, where, what=f"limit of {asset.code}")
     _unique(("assets",), "code", [asset.code for asset in house.assets])
 
 

@@ -44,11 +44,13 @@ class HouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     edges: int = 1
     address_limit_1m: int = 6000
     clock: Literal["system", "test"] = "system"
+    withdrawal_delay_s: int = 3600
 
 
 class AssetEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: str
     decimals: int = 8
+    second_approver_above: str = ""  # deposits and withdrawals; empty: never
 
 
 class InstrumentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

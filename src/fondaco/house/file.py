@@ -33,6 +33,7 @@ _TEXTS: Final = frozenset(
         "taker_fee",
         "reference_price",
         "slippage",
+        "second_approver_above",
     }
 )
 _AMOUNTS: Final = frozenset({"balances", "allotment"})

@@ -7,13 +7,29 @@ Numbers are never used twice. Balances are not here: they are the core's.
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
 
 from fondaco.core import records
 
-__all__ = ["Account", "ApiKey", "Member", "Role", "RoleGrant"]
+__all__ = [
+    "HOLDING_NAME",
+    "INVITE_USES",
+    "AccessToken",
+    "Account",
+    "ApiKey",
+    "Invite",
+    "Member",
+    "Role",
+    "RoleGrant",
+    "SecurityEntry",
+    "SecurityHead",
+]
+
+INVITE_USES: Final = 5  # that every member begins with; an admin may add more
 
 
 class Role(models.TextChoices):
@@ -28,7 +44,12 @@ class Member(AbstractUser):
     first_name = None  # type: ignore[assignment]  # a house needs no civil names
     last_name = None  # type: ignore[assignment]
     email = models.EmailField()
+    email_confirmed_at = models.DateTimeField(null=True, editable=False)
     membership_until = models.DateField(null=True, blank=True)
+    frozen_at = models.DateTimeField(null=True, editable=False)  # may not trade since
+    invited_by = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.PROTECT, related_name="invited"
+    )
 
     class Meta:
         constraints = [
@@ -52,6 +73,25 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.member}: {self.role}"
+
+
+class Invite(models.Model):
+    """The one invite of a member: whoever follows its link may join while uses are left."""
+
+    member = models.OneToOneField(Member, on_delete=models.CASCADE, related_name="invite")
+    code = models.CharField(max_length=64, unique=True)
+    uses_left = models.PositiveIntegerField(default=INVITE_USES)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(uses_left__gte=0), name="invite_not_below_0"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member}: {self.uses_left} left"
+
+
+HOLDING_NAME: Final = "held for withdrawals"  # an account of a member's that nothing trades on
 
 
 class Account(models.Model):
@@ -109,3 +149,54 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} ({self.key[:8]}…)"
+
+
+class SecurityEntry(models.Model):
+    """One entry of the security log; identity.security_log writes and verifies it."""
+
+    number = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    action = models.CharField(max_length=64)
+    actor = models.ForeignKey(
+        Member, null=True, on_delete=models.PROTECT, related_name="security_actions"
+    )
+    subject = models.ForeignKey(
+        Member, null=True, on_delete=models.PROTECT, related_name="security_entries"
+    )
+    address = models.CharField(max_length=64, default="", blank=True)
+    details = models.TextField()  # JSON
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = "security log entry"
+        verbose_name_plural = "security log"
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.action}"
+
+
+class SecurityHead(models.Model):
+    """The end of the security log: one row, locked by whoever appends."""
+
+    number = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.digest}"
+
+
+class AccessToken(models.Model):
+    """A bearer token of the native API; identity.tokens makes and finds it. Its text isn't kept."""
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="tokens")
+    label = models.CharField(max_length=64, default="", blank=True)
+    prefix = models.CharField(max_length=12)  # of the text, to tell tokens apart
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the text, hexadecimal
+    scopes = models.CharField(max_length=64)  # names with spaces between
+    addresses = models.TextField(default="", blank=True)  # networks, one a line; none = any
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… of {self.member}"

@@ -13,6 +13,8 @@ from importlib import import_module
 import msgspec
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -20,7 +22,7 @@ from django.utils.crypto import constant_time_compare
 
 from fondaco.core import records
 from fondaco.identity import seal
-from fondaco.identity.models import Account, ApiKey, Member, Role
+from fondaco.identity.models import HOLDING_NAME, Account, ApiKey, Member, Role
 
 __all__ = [
     "AccountRow",
@@ -29,7 +31,10 @@ __all__ = [
     "accounts_of",
     "api_key",
     "api_keys",
+    "granted_roles",
+    "joined_by",
     "member_by_name",
+    "member_of",
     "roles_of",
     "session_member",
 ]
@@ -80,8 +85,9 @@ def api_key(number: int) -> KeyGrant | None:
 
 
 def accounts_of(member_id: int) -> list[AccountRow]:
-    """Return the open accounts of a member, oldest first."""
+    """Return the open accounts of a member, oldest first; not the one that holds withdrawals."""
     rows = Account.objects.filter(member_id=member_id, opened_at__isnull=False).order_by("number")
+    rows = rows.exclude(name=HOLDING_NAME)
     return [
         AccountRow(number=row.number, kind=records.AccountKind(row.kind), name=row.name)
         for row in rows
@@ -96,9 +102,25 @@ def roles_of(member_id: int) -> frozenset[str]:
     return frozenset(Role(grant.role).value for grant in member.role_grants.all())
 
 
+def granted_roles(member: Member) -> frozenset[str]:
+    """Return the names of the roles that a member was granted, whether they may sign in or not."""
+    return frozenset(member.role_grants.values_list("role", flat=True))
+
+
 def member_by_name(username: str) -> Member | None:
     """Return the member of that user name, in any letter case."""
     return Member.objects.filter(username__iexact=username).first()
+
+
+def member_of(user: AbstractBaseUser | AnonymousUser) -> Member:
+    """Return who is signed in; asked only behind a check that somebody is."""
+    assert isinstance(user, Member), "a page for members was reached by a stranger"
+    return user
+
+
+def joined_by(member: Member) -> list[Member]:
+    """Return who joined by a member's invite, newest first."""
+    return list(member.invited.order_by("-pk"))
 
 
 def session_member(session_key: str) -> MemberSession | None:

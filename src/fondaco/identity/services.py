@@ -17,7 +17,7 @@ import msgspec
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -25,25 +25,31 @@ from fondaco.core import records
 from fondaco.core.money import parse_units
 from fondaco.house import checks
 from fondaco.house import commands as house_commands
-from fondaco.house.declared import ApiKeyEntry, House, MemberEntry
+from fondaco.house.declared import ApiKeyEntry, House, MemberEntry, TokenEntry
 from fondaco.identity import core_door, seal
 from fondaco.identity.core_door import CommandRefused, Core
-from fondaco.identity.models import Account, ApiKey, Member, Role, RoleGrant
+from fondaco.identity.models import HOLDING_NAME, Account, ApiKey, Invite, Member, Role, RoleGrant
+from fondaco.identity.security_log import Action, note
 
 __all__ = [
     "IdentityConflict",
     "KeyLimits",
+    "allow_sign_in",
     "apply_house",
+    "check_an_admin_stays",
     "create_admin",
     "create_member",
     "grant_key",
+    "issue_invite",
     "open_account",
     "revoke_key",
     "set_roles",
 ]
 
 SPOT_NAME: Final = "spot"  # the account that every member with funds begins with
+INVITE_BYTES: Final = 16  # of chance in an invite's code
 KEY_BYTES: Final = 32  # of chance in a key's text and in its secret
+NUMBER_TRIES_MAX: Final = 50  # more people than that don't join in the same millisecond
 STAFF: Final = frozenset({Role.MODERATOR, Role.ADMIN})
 
 
@@ -70,8 +76,12 @@ def create_member(
     password: str,
     roles: Iterable[str] = (Role.MEMBER,),
     membership_until: dt.date | None = None,
+    invite_code: str = "",
+    invited_by: Member | None = None,
 ) -> Member:
-    """Create a member; an empty password means that none lets them in.
+    """Create a member with an invite; an empty password means that none lets them in.
+
+    Without `invite_code` its text is made by chance.
 
     Raises IdentityConflict if the name or address is taken or unfit. Whether the password is a
     good one is asked where a person types it, not here.
@@ -82,11 +92,22 @@ def create_member(
         raise IdentityConflict(f"user name {username} is taken; choose another")
     if Member.objects.filter(email__iexact=email).exists():
         raise IdentityConflict(f"e-mail address {email} is taken; choose another")
-    member = Member(username=username, email=email, membership_until=membership_until)
+    member = Member(
+        username=username, email=email, membership_until=membership_until, invited_by=invited_by
+    )
     member.set_password(password or None)
     member.save()
     set_roles(member, roles)
+    issue_invite(member, code=invite_code)
     return member
+
+
+def issue_invite(member: Member, *, code: str = "") -> Invite:
+    """Give a member the invite that they begin with; raises IdentityConflict for a code in use."""
+    text = code or secrets.token_urlsafe(INVITE_BYTES)
+    if Invite.objects.filter(code=text).exists():
+        raise IdentityConflict(f"invite code {text} is in use; write another")
+    return Invite.objects.create(member=member, code=text)
 
 
 def create_admin(*, username: str, email: str, password: str) -> Member:
@@ -106,19 +127,64 @@ def create_admin(*, username: str, email: str, password: str) -> Member:
 
 
 @transaction.atomic
-def set_roles(member: Member, roles: Iterable[str]) -> None:
+def set_roles(
+    member: Member, roles: Iterable[str], *, actor: Member | None = None, address: str = ""
+) -> None:
     """Give a member these roles and no others; raises IdentityConflict for the last admin."""
     wanted = {Role(role) for role in roles}
-    others = RoleGrant.objects.filter(role=Role.ADMIN).exclude(member=member)
-    had_admin = member.role_grants.filter(role=Role.ADMIN).exists()
-    if had_admin and Role.ADMIN not in wanted and not others.exists():
-        raise IdentityConflict(f"{member} is the last admin; make another one first")
+    had = {Role(grant.role) for grant in member.role_grants.all()}
+    if Role.ADMIN not in wanted:
+        _keep_an_admin(member)
     member.role_grants.exclude(role__in=wanted).delete()
     for role in sorted(wanted):
         RoleGrant.objects.get_or_create(member=member, role=role)
     member.is_staff = bool(wanted & STAFF)
     member.is_superuser = Role.ADMIN in wanted
     member.save(update_fields=["is_staff", "is_superuser"])
+    if wanted != had:
+        note(
+            Action.ROLES_SET,
+            actor=actor,
+            subject=member,
+            address=address,
+            before=" ".join(sorted(had)),
+            after=" ".join(sorted(wanted)),
+        )
+
+
+@transaction.atomic
+def allow_sign_in(
+    member: Member, *, allowed: bool, actor: Member | None = None, address: str = ""
+) -> None:
+    """Let a member sign in, or no longer; raises IdentityConflict for the last admin."""
+    if member.is_active == allowed:
+        return
+    if not allowed:
+        _keep_an_admin(member)
+    member.is_active = allowed
+    member.save(update_fields=["is_active"])
+    action = Action.SIGN_IN_ALLOWED if allowed else Action.SIGN_IN_FORBIDDEN
+    note(action, actor=actor, subject=member, address=address)
+
+
+def check_an_admin_stays(member: Member, *, roles: Iterable[str], may_sign_in: bool) -> None:
+    """Raise IdentityConflict if these changes would leave the house without an admin."""
+    if Role.ADMIN in set(roles) and may_sign_in:
+        return
+    with transaction.atomic():
+        _keep_an_admin(member)
+
+
+def _keep_an_admin(member: Member) -> None:
+    """Raise IdentityConflict if there is no admin who can sign in beside this member.
+
+    The rows stay locked to the end of the transaction: two admins can't remove each other at once.
+    """
+    admins = RoleGrant.objects.select_for_update().filter(role=Role.ADMIN).order_by("pk")
+    holders = [grant.member_id for grant in admins]
+    others = Member.objects.filter(pk__in=holders, is_active=True).exclude(pk=member.pk)
+    if member.pk in holders and not others.exists():
+        raise IdentityConflict(f"{member} is the last admin; make another one first")
 
 
 # ---- accounts
@@ -137,14 +203,14 @@ def open_account(
     `opening` holds (asset number, amount in units), posted from the world in the same command.
     Raises CommandRefused and what the client raises; calling again goes on where it stopped.
     """
-    with transaction.atomic():
-        account = Account.objects.filter(member=member, name=name).first()
-        if account is None:
-            last = Account.objects.aggregate(last=Max("number"))["last"]
-            number = records.ACCOUNT_FIRST if last is None else last + 1
-            account = Account.objects.create(number=number, member=member, kind=kind, name=name)
+    account = _account_row(member, name, kind)
     if account.opened_at is None:
-        body = records.AccountBody(member=member.pk, kind=account.kind, opening=list(opening))
+        body = records.AccountBody(
+            member=member.pk,
+            kind=account.kind,
+            frozen=member.frozen_at is not None,
+            opening=list(opening),
+        )
         command = records.pack_body(records.Command.OPEN_ACCOUNT, body, account=account.number)
         try:
             core_door.submit(core, command)
@@ -155,6 +221,28 @@ def open_account(
         account.opened_at = timezone.now()
         account.save(update_fields=["opened_at"])
     return account
+
+
+def _account_row(member: Member, name: str, kind: records.AccountKind) -> Account:
+    """Return the row of the account, made under the next free number if it is missing."""
+    for place in range(NUMBER_TRIES_MAX):
+        try:
+            with transaction.atomic():
+                account = Account.objects.filter(member=member, name=name).first()
+                if account is None:
+                    last = Account.objects.aggregate(last=Max("number"))["last"]
+                    account = Account.objects.create(
+                        number=records.ACCOUNT_FIRST if last is None else last + 1,
+                        member=member,
+                        kind=kind,
+                        name=name,
+                    )
+        except IntegrityError:  # somebody took the number; PostgreSQL lets two look at once
+            if place + 1 == NUMBER_TRIES_MAX:
+                raise
+        else:
+            return account
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 # ---- keys
@@ -176,6 +264,8 @@ def grant_key(
     Without `key` its text is made by chance; without `public_key` an HMAC secret is, too. Raises
     IdentityConflict if the text is in use, CommandRefused, and what the client raises.
     """
+    if account.name == HOLDING_NAME:
+        raise IdentityConflict(f"account {account.number} only holds withdrawals; choose another")
     limits = limits or KeyLimits()
     text = key or secrets.token_urlsafe(KEY_BYTES)
     if not secret and not public_key:
@@ -281,6 +371,7 @@ def _apply_member(entry: MemberEntry, core: Core, assets: Mapping[str, tuple[int
             password=entry.password,
             roles=entry.roles,
             membership_until=entry.membership_until,
+            invite_code=entry.invite_code,
         )
     opening = []
     for code, amount in entry.balances.items():
@@ -289,6 +380,21 @@ def _apply_member(entry: MemberEntry, core: Core, assets: Mapping[str, tuple[int
     account = open_account(core, member=member, opening=[pair for pair in opening if pair[1]])
     for key_entry in entry.api_keys:
         _apply_key(key_entry, account, core)
+    for token_entry in entry.tokens:
+        _apply_token(token_entry, member)
+
+
+def _apply_token(entry: TokenEntry, member: Member) -> None:
+    from fondaco.identity import tokens  # it raises our IdentityConflict
+
+    owner = tokens.owner_of(entry.token)
+    if owner is None:
+        tokens.make(member, scopes=entry.scopes, text=entry.token, label="house file")
+    elif owner != member:
+        raise IdentityConflict(
+            f"token {entry.token[:6]}… belongs to {owner} and the house file gives it to "
+            f"{member}; write another token"
+        )
 
 
 def _apply_key(entry: ApiKeyEntry, account: Account, core: Core) -> None:

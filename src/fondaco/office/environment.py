@@ -9,33 +9,48 @@ what the office needs of it.
     FONDACO_BASE_URL      where people reach the house; http://127.0.0.1:8000 by default
     FONDACO_HOUSE_NAME    shown on the pages; Fondaco by default
     FONDACO_RATE_LIMITS   0 = sign-ins aren't limited; the parent takes it from the house file
+    FONDACO_PAYMENTS      sandbox (the default) or stripe
+    STRIPE_SECRET_KEY, STRIPE_PUBLISHABLE_KEY, STRIPE_WEBHOOK_SECRET
+                          required with stripe; STRIPE_API_BASE overrides Stripe's address
+    FONDACO_SANDBOX_SECRET  key of the sandbox and of its webhooks; derived from the secret key
+                          when absent
+    FONDACO_TREASURY      {"delay_s": n, "limits": {asset: units}}: how long a withdrawal waits, and
+                          above which amounts a second person must approve
     FONDACO_DATABASE_URL  postgresql://user:password@host:port/name; SQLite in the data
                           directory when absent
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ipaddress
+import json
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 __all__ = [
+    "PaymentSettings",
+    "TreasurySettings",
     "base_url",
     "data_dir",
     "databases",
     "host_of",
     "house_name",
     "is_loopback",
+    "payments",
     "rate_limits",
     "secret_key",
+    "treasury",
     "websocket_origin",
 ]
 
 SECRET_KEY_BYTES_MIN: Final = 32
+WITHDRAWAL_DELAY_S: Final = 3600  # the house file's default
 BUSY_TIMEOUT_S: Final = 20  # a page waits this long for another process's write, then fails
 
 # Every commit of the office is on disk when it returns: members and keys have no other source.
@@ -47,6 +62,24 @@ _PROJECTIONS_PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
     "PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;"
 )
+
+
+class TreasurySettings(NamedTuple):
+    """How long a withdrawal waits, and above what, in units, a second person must approve."""
+
+    delay_s: int
+    limits: dict[str, int]
+
+
+class PaymentSettings(NamedTuple):
+    """How memberships are paid; empty where the provider needs it not."""
+
+    provider: str
+    secret_key: str
+    publishable_key: str
+    webhook_secret: str
+    api_base: str
+    sandbox_secret: str
 
 
 def _required(name: str, what: str) -> str:
@@ -103,6 +136,33 @@ def websocket_origin(url: str) -> str:
     """Return the origin of the house's WebSockets, for pages whose 'self' doesn't cover them."""
     parts = urlsplit(url)
     return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"
+
+
+def payments(house_key: str) -> PaymentSettings:
+    """Return how memberships are paid; the sandbox's secret is derived where none is given."""
+    provider = os.environ.get("FONDACO_PAYMENTS") or "sandbox"
+    if provider not in {"sandbox", "stripe"}:
+        raise ImproperlyConfigured(f"FONDACO_PAYMENTS is {provider!r}; give sandbox or stripe")
+    keys = ["", "", ""]
+    if provider == "stripe":
+        names = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET")
+        keys = [_required(name, "payments = stripe needs it") for name in names]
+    derived = hmac.new(house_key.encode(), b"fondaco sandbox payments", hashlib.sha256).hexdigest()
+    return PaymentSettings(
+        provider=provider,
+        secret_key=keys[0],
+        publishable_key=keys[1],
+        webhook_secret=keys[2],
+        api_base=os.environ.get("STRIPE_API_BASE", ""),
+        sandbox_secret=os.environ.get("FONDACO_SANDBOX_SECRET") or f"whsec_{derived}",
+    )
+
+
+def treasury() -> TreasurySettings:
+    """Return the rules of deposits and withdrawals; strict where the parent says nothing."""
+    text = os.environ.get("FONDACO_TREASURY", "")
+    found = json.loads(text) if text else {}
+    return TreasurySettings(found.get("delay_s", WITHDRAWAL_DELAY_S), found.get("limits", {}))
 
 
 def is_loopback(url: str) -> bool:

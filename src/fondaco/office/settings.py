@@ -7,13 +7,18 @@ houses comes from the environment (office.environment) and from nowhere else.
 
 from __future__ import annotations
 
+import os
+
 from fondaco.office import environment
+from fondaco.office.mail import mail_settings
 
 DATA = environment.data_dir()
 SECRET_KEY = environment.secret_key()
 BASE_URL = environment.base_url()
 HOUSE_NAME = environment.house_name()
 RATE_LIMITS = environment.rate_limits()
+PAYMENTS = environment.payments(SECRET_KEY)
+TREASURY = environment.treasury()
 HTTPS = BASE_URL.startswith("https://")
 LOOPBACK = environment.is_loopback(BASE_URL)
 PLAIN_COOKIES = LOOPBACK and not HTTPS
@@ -28,8 +33,16 @@ APPEND_SLASH = False
 
 INSTALLED_APPS = [
     "fondaco.office",
+    "fondaco.office.billing",
+    "fondaco.office.treasury",
+    "fondaco.office.proofs",
     "fondaco.identity",
     "fondaco.projections",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "django.contrib.humanize",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -40,13 +53,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "fondaco.office.middleware.ContentSecurityPolicy",
-    "fondaco.office.middleware.SignInLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "fondaco.office.billing.gate.MembershipGate",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "fondaco.office.staff_gate.StaffGate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -82,6 +97,35 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/trade/"
 LOGOUT_REDIRECT_URL = "/"
+
+# ---- signing in, by django-allauth
+STAFF_MFA = os.environ.get("FONDACO_STAFF_MFA", "1") != "0"
+ACCOUNT_ADAPTER = "fondaco.office.members.adapter.OfficeAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # identity.addresses confirms addresses
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{HOUSE_NAME}] "
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "fondaco.identity.signing_in.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # whoever may sign in may make it harder for others
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = False
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = PLAIN_COOKIES
+CACHES = {  # holds the tries of the last minutes, in the memory of the edge
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
+if not RATE_LIMITS:
+    ACCOUNT_RATE_LIMITS = False
+    MFA_RATE_LIMITS = False
+
+# ---- mail
+globals().update(mail_settings(DATA, environment.host_of(BASE_URL)))
 
 # ---- cookies and headers
 _PREFIX = "" if PLAIN_COOKIES else "__Host-"
@@ -127,6 +171,18 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
+
+# ---- the native API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "fondaco.office.api.callers.Bearer",
+        "fondaco.office.api.callers.Session",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["fondaco.office.api.callers.Allowed"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "fondaco.office.api.faults.answer_fault",
+}
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
 
 from fondaco.office import views
+from fondaco.office.admin import hide_rows_of_others
 
 __all__ = ["urlpatterns"]
 
+hide_rows_of_others()  # all apps have registered theirs by now
+
 urlpatterns = [
     path("", views.landing, name="landing"),
-    path("login", views.SignIn.as_view(), name="login"),
+    path("login", views.SignIn.as_view(), name="account_login"),
     path("login/", views.SignIn.as_view()),
-    path("logout", views.SignOut.as_view(), name="logout"),
+    path("logout", views.SignOut.as_view(), name="account_logout"),
     path("logout/", views.SignOut.as_view()),
     path("trade/", views.terminal, name="terminal"),
     path("trade", views.terminal),
+    path("", include("fondaco.office.members.urls")),
+    path("", include("fondaco.office.api.urls")),
+    path("", include("fondaco.office.billing.urls")),
+    path("admin/login/", RedirectView.as_view(url="/login?next=/admin/")),  # one way in
+    path("", include("fondaco.office.treasury.urls")),
+    path("", include("fondaco.office.statements.urls")),
+    path("", include("fondaco.office.proofs.urls")),
     path("admin/", admin.site.urls),
 ]

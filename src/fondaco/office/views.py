@@ -6,10 +6,16 @@ that the web build put beside us; it trades by the public API under the session'
 
 from __future__ import annotations
 
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.models import Login
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.decorators import rate_limit
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
@@ -19,16 +25,37 @@ from fondaco.office.forms import SignInForm
 
 __all__ = ["SignIn", "SignOut", "landing", "terminal"]
 
+RETRY_S = "300"  # after which a locked name may be tried again: ACCOUNT_RATE_LIMITS
+
 
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
     return render(request, "office/landing.html", {"instruments": selectors.listed_symbols()})
 
 
+@method_decorator(rate_limit(action="login"), name="dispatch")
 class SignIn(LoginView):
+    """The first step of signing in; allauth asks for the second factor of whoever has one."""
+
     template_name = "office/login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        name = {"username": form.cleaned_data["username"]}
+        entering = Login(user=form.get_user(), redirect_url=self.get_success_url())
+        try:
+            answer: HttpResponse = perform_password_login(self.request, name, entering)
+        except ImmediateHttpResponse as at_once:
+            answer = at_once.response
+        return answer
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_invalid(form)
+        if form.has_error("__all__", "too_many_login_attempts"):
+            answer.status_code = 429
+            answer.headers["Retry-After"] = RETRY_S
+        return answer
 
 
 class SignOut(LogoutView):

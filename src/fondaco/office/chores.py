@@ -1,0 +1,59 @@
+"""What the office does by itself, beside the projector: payments, withdrawals and reminders.
+
+Promises: each chore may be called at any time, by several processes at once, and goes on where it
+stopped; one that fails is told on stderr and tried again at the next turn. It ends at `stop`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connections
+
+from fondaco.identity.core_door import CommandRefused
+from fondaco.link.answers import LinkError
+from fondaco.office.billing.deliveries import deliver_due
+from fondaco.office.billing.reminders import send_reminders
+from fondaco.office.treasury import services as treasury
+from fondaco.office.writer import core
+
+__all__ = ["run", "turn"]
+
+TURN_S: Final = 1.0
+EXPECTED: Final = (DatabaseError, OSError, LinkError, CommandRefused)
+
+
+def run(stop: threading.Event) -> None:
+    """Do what is due, every TURN_S, until told to stop."""
+    try:
+        while not stop.wait(TURN_S):
+            close_old_connections()
+            turn()
+    finally:
+        connections.close_all()
+
+
+def turn() -> None:
+    """Do what is due once."""
+    for chore in chores():
+        try:
+            chore()
+        except EXPECTED as error:
+            print(f"fondaco: {chore.__name__}: {error}", file=sys.stderr)  # noqa: T201
+
+
+def chores() -> list[Callable[[], object]]:
+    """Return what there is to do in this house."""
+    found: list[Callable[[], object]] = [finish_money, send_reminders]
+    if settings.PAYMENTS.provider == "sandbox":
+        found.append(deliver_due)
+    return found
+
+
+def finish_money() -> None:
+    """Send again money commands without an answer, and settle withdrawals that are due."""
+    treasury.resume(core())

@@ -1,0 +1,1 @@
+"""The pages about people: joining, profile, invites, security, keys and tokens."""

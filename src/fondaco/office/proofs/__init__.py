@@ -1,0 +1,1 @@
+"""Proofs of balance: published roots, and each member's branch."""

@@ -1,0 +1,1 @@
+"""Monthly statements and the tax export: read from history, equal to the journal to the unit."""
