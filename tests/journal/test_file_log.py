@@ -311,6 +311,23 @@ def test_a_creation_that_was_cut_short_at_the_very_beginning_starts_anew(tmp_pat
     log.close()
 
 
+def test_a_cut_that_came_back_below_a_later_segment_is_no_damage(tmp_path: Path) -> None:
+    """Bytes that the next segment's chain passes over were never acknowledged: none is lost."""
+    directory = tmp_path / "journal"
+    written = filled(directory, 20, segment_bytes=1024)
+    first = min(directory.glob("*.segment"))
+    content = bytearray(first.read_bytes())
+    end = tail_of(first)
+    content[end:] = b"\xff" * max(64, len(content) - end)
+    first.write_bytes(content)
+    log = a_log(directory, segment_bytes=1024)
+    assert payloads(log) == written
+    log.close()
+    flip(first, end - 1)
+    with pytest.raises(JournalDamaged, match="an acknowledged record is damaged"):
+        a_log(directory, segment_bytes=1024)
+
+
 def test_another_houses_segment_is_refused(tmp_path: Path) -> None:
     """Each file carries the number of its house."""
     filled(tmp_path / "one", 3)

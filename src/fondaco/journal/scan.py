@@ -5,10 +5,12 @@ where the log ends and what kind of end it is. Three rules tell a torn tail from
 
 1. what the watermark covers was acknowledged: if it can't be read, that is damage;
 2. a whole head after something unreadable proves that it was acknowledged: damage;
-3. a later segment proves the same of all before it: damage.
+3. a later segment that doesn't go on from the last whole record proves the same: damage.
 
 Only an end that none of them speaks against is a torn tail: a record that was being written
-when the power went, never acknowledged. Recovery cuts it; verify reports it.
+when the power went, never acknowledged. Recovery cuts it; verify reports it. A cut whose sync
+failed may come back after a power cut, when a later segment is there already: that segment's
+first seq and chained digest prove that nothing acknowledged ever stood in its place.
 """
 
 from __future__ import annotations
@@ -151,16 +153,18 @@ class Scan:
         seq = self.last_seq + 1
         rest = buffer[offset:]
         clean = rest.count(0) == len(rest)
-        self.torn = not clean
+        self.torn = is_last and not clean
+        if not is_last:
+            following = self.segments[self.segments.index(self._seq_of(path)) + 1]
+            if following != seq:
+                why = "records are missing" if clean else "an acknowledged record is damaged"
+                raise JournalDamaged(path, offset, seq, f"{why}; {VERIFY}")
+            return
         if clean:
-            if not is_last:
-                following = self.segments[self.segments.index(self._seq_of(path)) + 1]
-                if following != seq:
-                    raise JournalDamaged(path, offset, seq, f"records are missing; {VERIFY}")
             return
         assert self.house is not None
         evidence = find_head(rest, 1, self.house)
-        if not is_last or evidence or self.mark.seq >= seq:
+        if evidence or self.mark.seq >= seq:
             raise JournalDamaged(path, offset, seq, f"an acknowledged record is damaged; {VERIFY}")
 
     def _seq_of(self, path: str) -> int:
