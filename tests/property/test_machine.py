@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -29,6 +30,7 @@ from tests.property.plants import PLANTS
 
 EXAMPLES = int(os.environ.get("FONDACO_EXAMPLES", "60"))
 STEPS = 25
+SEEDS_MAX = 30  # a planted bug is found by one of the first few
 PLANTED = ("last in, first out among equal bids", "hold not released when prevention ends a bid")
 
 KINDS = (
@@ -167,12 +169,19 @@ TestCoreEqualsTwin.settings = settings(
 @pytest.mark.slow
 @pytest.mark.parametrize("planted", PLANTED)
 def test_the_machine_finds_a_planted_bug(planted: str) -> None:
-    """Hypothesis finds a bug that is planted in the exchange on trial."""
-    machine = type("Planted", (Machine,), {"on_trial": staticmethod(PLANTS[planted])})
-    with pytest.raises(AssertionError):
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                TestCoreEqualsTwin.settings, max_examples=400, phases=[Phase.generate]
-            ),
-        )
+    """Hypothesis finds a bug that is planted in the exchange on trial, by one of a few seeds."""
+    for number in range(SEEDS_MAX):
+        machine = type("Planted", (Machine,), {"on_trial": staticmethod(PLANTS[planted])})
+        try:
+            run_state_machine_as_test(
+                seeded(number)(machine),
+                settings=settings(
+                    TestCoreEqualsTwin.settings,
+                    max_examples=150,
+                    derandomize=False,
+                    phases=[Phase.generate],
+                ),
+            )
+        except AssertionError:
+            return
+    pytest.fail(f"{SEEDS_MAX} seeds of 150 examples did not find it")
