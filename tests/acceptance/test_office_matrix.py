@@ -53,6 +53,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         "account/mfa/authenticate/",
         "account/mfa/webauthn/login/",
         "account/password/reset/",
+        "admin/logout/",
+        "admin/password_change/",
         "login",
         "login/",
         "logout",

@@ -104,7 +104,13 @@ def test_the_admin_is_for_staff(client: Client) -> None:
     client.force_login(admin)
     assert client.get("/admin/").status_code == 200
     for path in ("identity/member", "identity/account", "projections/order", "projections/posting"):
-        assert client.get(f"/admin/{path}/").status_code == 200
+        shown = client.get(f"/admin/{path}/")
+        assert shown.status_code == 200
+        assert "unsafe" not in shown["Content-Security-Policy"]
+        text = shown.content.decode()
+        assert [
+            word for word in ("<script>", "<style", " style=", " onclick=") if word in text
+        ] == []
         assert client.get(f"/admin/{path}/add/").status_code == 403
 
 

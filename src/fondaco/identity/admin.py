@@ -14,6 +14,12 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from fondaco.identity import freezing, invites, selectors, services
 from fondaco.identity.models import Account, ApiKey, Invite, Member, Role, SecurityEntry
@@ -23,10 +29,10 @@ from fondaco.link.address import writer_socket
 from fondaco.link.answers import LinkError
 from fondaco.link.blocking import BlockingClient
 
-__all__ = ["AccountAdmin", "ApiKeyAdmin", "MemberAdmin", "SecurityEntryAdmin"]
+__all__ = ["AccountAdmin", "ApiKeyAdmin", "MemberAdmin", "ReadOnly", "SecurityEntryAdmin"]
 
 
-class _ReadOnly:
+class ReadOnly:
     """Rows that only services write; `seen_by` may look at them."""
 
     seen_by = Permission.SEE_MEMBERS
@@ -51,14 +57,22 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
     """What staff may change of a member, as far as their permissions go."""
 
     roles = forms.MultipleChoiceField(
-        choices=Role.choices, widget=forms.CheckboxSelectMultiple, required=False
+        choices=Role.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget, required=False
     )
     add_invite_uses = forms.IntegerField(
-        min_value=0, max_value=1000, required=False, initial=0, label="Add invite uses"
+        min_value=0,
+        max_value=1000,
+        required=False,
+        initial=0,
+        label="Add invite uses",
+        widget=UnfoldAdminIntegerFieldWidget,
     )
-    is_active = forms.BooleanField(required=False, label="May sign in")
+    is_active = forms.BooleanField(
+        required=False, label="May sign in", widget=UnfoldBooleanSwitchWidget
+    )
     frozen = forms.BooleanField(
         required=False,
+        widget=UnfoldBooleanSwitchWidget,
         help_text="Cancels all open orders and stops trading; money may still be withdrawn.",
     )
 
@@ -85,7 +99,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Member)
-class MemberAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class MemberAdmin(ReadOnly, ModelAdmin):
     form = MemberForm
     list_display = (
         "username",
@@ -96,6 +110,7 @@ class MemberAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         "date_joined",
     )
     search_fields = ("username", "email")
+    ordering = ("username",)
     known = (
         *("username", "email", "membership_until", "date_joined", "last_login", "invited_by"),
         *("invite_uses_left", "roles_held"),
@@ -121,7 +136,8 @@ class MemberAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         shown = dict.fromkeys(left_out)
         kwargs["form"] = type("OfferedMemberForm", (MemberForm,), shown)
         kwargs["fields"] = ()
-        return super().get_form(request, obj, change, **kwargs)
+        form: type[forms.ModelForm[Member]] = super().get_form(request, obj, change, **kwargs)
+        return form
 
     def save_model(
         self,
@@ -173,20 +189,20 @@ class MemberAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Account)
-class AccountAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class AccountAdmin(ReadOnly, ModelAdmin):
     list_display = ("number", "member", "kind", "name", "opened_at")
     search_fields = ("number", "member__username")
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiKeyAdmin(ReadOnly, ModelAdmin):
     list_display = ("number", "account", "label", "scopes", "granted_at", "revoked_at")
     fields = ("number", "account", "label", "scopes", "created_at", "granted_at", "revoked_at")
     search_fields = ("account__number", "account__member__username")
 
 
 @admin.register(SecurityEntry)
-class SecurityEntryAdmin(_ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class SecurityEntryAdmin(ReadOnly, ModelAdmin):
     seen_by = Permission.SEE_SECURITY_LOG
     list_display = ("number", "at", "action", "actor", "subject", "address", "details")
     list_filter = ("action",)

@@ -60,6 +60,12 @@ class Member(AbstractUser):
     def __str__(self) -> str:
         return self.username
 
+    def get_full_name(self) -> str:
+        return self.username
+
+    def get_short_name(self) -> str:
+        return self.username
+
 
 class RoleGrant(models.Model):
     """One role that a member has."""

@@ -11,3 +11,8 @@ class OfficeConfig(AppConfig):
     name = "fondaco.office"
     label = "office"
     verbose_name = "Office"
+
+    def ready(self) -> None:
+        from fondaco.office import audit  # its models are there only now
+
+        audit.start()

@@ -42,6 +42,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "auditlog",
+    "unfold",
     "django.contrib.humanize",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -61,6 +63,7 @@ MIDDLEWARE = [
     "fondaco.office.billing.gate.MembershipGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "fondaco.office.audit.AuditActor",
     "fondaco.office.staff_gate.StaffGate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -158,6 +161,19 @@ CONTENT_SECURITY_POLICY = {
     "base-uri": ["'none'"],
     "form-action": ["'self'"],
     "frame-ancestors": ["'none'"],
+}
+
+# ---- the admin: unfold, under the same policy (office.admin says how)
+UNFOLD = {
+    "SITE_TITLE": HOUSE_NAME,
+    "SITE_HEADER": HOUSE_NAME,
+    "SITE_ICON": "/static/terminal/mark.svg",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "/static/terminal/mark.svg"},
+    ],
+    "STYLES": ["/static/admin.css"],
+    "SCRIPTS": ["/static/admin.js"],
+    "GLOBAL_CALLBACK": "fondaco.office.admin.around_every_page",
 }
 
 # ---- static files: read from the packages, no collecting; Vite's names carry a hash

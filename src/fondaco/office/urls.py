@@ -7,11 +7,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from fondaco.office import views
-from fondaco.office.admin import hide_rows_of_others
+from fondaco.office.admin import put_rows_in_order
 
 __all__ = ["urlpatterns"]
 
-hide_rows_of_others()  # all apps have registered theirs by now
+put_rows_in_order()  # all apps have registered theirs by now
 
 urlpatterns = [
     path("", views.landing, name="landing"),
@@ -25,6 +25,8 @@ urlpatterns = [
     path("", include("fondaco.office.api.urls")),
     path("", include("fondaco.office.billing.urls")),
     path("admin/login/", RedirectView.as_view(url="/login?next=/admin/")),  # one way in
+    path("admin/logout/", views.SignOut.as_view()),  # and out
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("", include("fondaco.office.treasury.urls")),
     path("", include("fondaco.office.statements.urls")),
     path("", include("fondaco.office.proofs.urls")),

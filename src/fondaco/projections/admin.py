@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from fondaco.projections.models import ImportedFile, Instrument, Order, Posting, Trade
 
 __all__: list[str] = []
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnly(ModelAdmin):
     """No counting of whole tables, no writing."""
 
     show_full_result_count = False
