@@ -40,6 +40,7 @@ MODULES: Final = (
     "checks",
     "orders",
     "open_orders",
+    "waiting",
     "exchange",
     "bare_book",
 )

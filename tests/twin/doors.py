@@ -21,7 +21,7 @@ from tests.twin.market import Market, Order, Refusal, Walk, fee, hold_ppm
 __all__ = ["Terms", "check_account", "check_shape", "check_terms"]
 
 BOOK_MARKET: Final = 1
-TYPES: Final = {int(kind) for kind in OrderType}
+TYPES: Final = {int(kind) for kind in OrderType} - {OrderType.BOUNDED, OrderType.POOLED}
 SUPPORTED: Final = {OrderType.LIMIT, OrderType.MARKET, OrderType.LIMIT_MAKER}
 
 

@@ -123,6 +123,10 @@ def _totals(exchange: Exchange, _words: dict[str, int]) -> int:
     return 0
 
 
+def _outside(kind: int) -> Callable[[Exchange, dict[str, int]], int]:
+    return lambda exchange, words: exchange.outside.answer(kind, words)
+
+
 _ANSWERS: Final[dict[int, Callable[[Exchange, dict[str, int]], int]]] = {
     Query.DEPTH: _depth,
     Query.BALANCES: _balances,
@@ -130,4 +134,8 @@ _ANSWERS: Final[dict[int, Callable[[Exchange, dict[str, int]], int]]] = {
     Query.ORDER: _order,
     Query.DEFINITIONS: _definitions,
     Query.TOTALS: _totals,
+    Query.QUOTES: _outside(Query.QUOTES),
+    Query.POOLS: _outside(Query.POOLS),
+    Query.VENUE_ORDERS: _outside(Query.VENUE_ORDERS),
+    Query.WAITING: _outside(Query.WAITING),
 }

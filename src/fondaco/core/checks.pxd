@@ -1,5 +1,3 @@
-cdef int64_t BOOK_MARKET
-
 @cython.final
 cdef class Checks:
     cdef Events events

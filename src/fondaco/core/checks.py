@@ -11,6 +11,7 @@ if not cython.compiled:
     from fondaco.core.accounts import Accounts
     from fondaco.core.constants import (
         AMOUNT_MAX,
+        BOOK_MARKET,
         BUY,
         CAPACITY,
         CLIENT_ORDER_ID_OPEN,
@@ -54,8 +55,6 @@ if not cython.compiled:
     from fondaco.core.ledger import Ledger
     from fondaco.core.retries import Retries
     from fondaco.core.rows import account_at, seat_at
-
-BOOK_MARKET = 1
 
 
 class Checks:
@@ -202,7 +201,10 @@ class Checks:
             | command.self_trade << 56
         )
         return self.retries.digest_order(
-            kinds, command.price_ticks, command.quantity_lots, command.quote_quantity
+            kinds,
+            command.price_ticks,
+            command.quantity_lots,
+            command.quote_quantity | command.stop_price_ticks,  # no order has both
         )
 
     def check_limit(self, instrument: Instrument, command: NewOrder) -> int:

@@ -74,6 +74,8 @@ cdef enum:
     FEES = 2
     FIRST_MEMBER = 16
     WORLD = 1
+    ROUNDING = 3
+    INVENTORY = 4
     HEAD_WORDS = 5
     PPM = 1000000
     BLOCK_KEYS = 64
@@ -108,11 +110,13 @@ cdef enum:
     STEP_FILL = 1
     STEP_EXPIRE = 2
     STEP_DECREMENT = 3
+    BOOK_MARKET = 1
     NEW_ORDER = 1
     CANCEL_ORDER = 2
     REDUCE_ORDER = 3
     CANCEL_ALL = 4
     ADVANCE = 16
+    DEFINE_INSTRUMENT = 65
     BUY = 1
     SELL = 2
     LIMIT = 1
@@ -120,6 +124,7 @@ cdef enum:
     LIMIT_MAKER = 3
     STOP_LOSS = 4
     TAKE_PROFIT_LIMIT = 7
+    POOLED = 9
     GTC = 1
     IOC = 2
     FOK = 3

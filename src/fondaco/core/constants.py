@@ -35,6 +35,8 @@ from fondaco.core.records import (
 HEAD_WORDS: Final = records.HEAD_WORDS
 FEES: Final = ACCOUNT_FEES
 WORLD: Final = ACCOUNT_WORLD
+ROUNDING: Final = records.ACCOUNT_ROUNDING
+INVENTORY: Final = records.ACCOUNT_INVENTORY
 FIRST_MEMBER: Final = ACCOUNT_FIRST
 
 
@@ -105,11 +107,14 @@ STEP_FILL: Final = 1
 STEP_EXPIRE: Final = 2  # prevented: the maker leaves the book
 STEP_DECREMENT: Final = 3  # prevented: the maker stays, smaller
 
+BOOK_MARKET: Final = 1  # InstrumentBody.market
+
 NEW_ORDER: Final = int(Command.NEW_ORDER)
 CANCEL_ORDER: Final = int(Command.CANCEL_ORDER)
 REDUCE_ORDER: Final = int(Command.REDUCE_ORDER)
 CANCEL_ALL: Final = int(Command.CANCEL_ALL)
 ADVANCE: Final = int(Command.ADVANCE)
+DEFINE_INSTRUMENT: Final = int(Command.DEFINE_INSTRUMENT)
 
 NEW_ORDER_HEAD: Final = _head(Command.NEW_ORDER)
 CANCEL_ORDER_HEAD: Final = _head(Command.CANCEL_ORDER)
@@ -137,6 +142,7 @@ MARKET: Final = int(OrderType.MARKET)
 LIMIT_MAKER: Final = int(OrderType.LIMIT_MAKER)
 STOP_LOSS: Final = int(OrderType.STOP_LOSS)
 TAKE_PROFIT_LIMIT: Final = int(OrderType.TAKE_PROFIT_LIMIT)
+POOLED: Final = int(OrderType.POOLED)
 GTC: Final = int(TimeInForce.GTC)
 IOC: Final = int(TimeInForce.IOC)
 FOK: Final = int(TimeInForce.FOK)

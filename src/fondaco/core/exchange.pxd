@@ -6,6 +6,8 @@ cdef class Exchange:
     cdef readonly Accounts accounts
     cdef readonly Orders orders
     cdef readonly OpenOrders open_orders
+    cdef readonly Waiting waiting
+    cdef readonly object outside
     cdef readonly object register
     cdef public list instruments
     cdef Words ends
@@ -23,7 +25,7 @@ cdef class Exchange:
     @cython.locals(instrument=Instrument)
     cdef int64_t carry_out(self, bytes batch, int64_t at, int64_t length) except -1
     @cython.locals(instrument=Instrument)
-    cdef int64_t trade(self, int64_t kind, int64_t word, int64_t at) except -1
+    cdef int64_t trade(self, int64_t kind, int64_t word, bytes batch, int64_t at) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t cancel_everywhere(self, int64_t account) except -1
     cpdef int64_t stamp(self, bytearray batch, int64_t first_seq, int64_t time_us) except -1

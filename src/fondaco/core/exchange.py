@@ -23,10 +23,12 @@ else:
     from fondaco.core.constants import (
         ADVANCE,
         ADVANCE_HEAD,
+        BOOK_MARKET,
         CANCEL_ALL,
         CANCEL_ALL_HEAD,
         CANCEL_ORDER,
         CANCEL_ORDER_HEAD,
+        DEFINE_INSTRUMENT,
         HEAD_WORDS,
         KINDS_MAX,
         LOOK_WORDS,
@@ -55,6 +57,7 @@ else:
     from fondaco.core.ledger import Ledger
     from fondaco.core.open_orders import OpenOrders
     from fondaco.core.orders import Orders
+    from fondaco.core.waiting import Waiting
 
 
 class Exchange:
@@ -70,10 +73,15 @@ class Exchange:
         self.accounts = Accounts(self.ledger)
         self.orders = Orders(self.events, self.ledger, self.accounts)
         self.open_orders = OpenOrders(self.orders)
-        from fondaco.core.register import Register  # it stands on what is compiled here
+        self.waiting = Waiting(self.open_orders)
+        from fondaco.core.outside import Outside  # they stand on what is compiled here
+        from fondaco.core.register import Register
 
-        self.register = Register(self.events, self.ledger, self.accounts, self.open_orders)
-        self.instruments = self.register.instruments
+        self.instruments = [None]
+        self.outside = Outside(self.waiting, self.instruments)
+        self.register = Register(
+            self.ledger, self.accounts, self.open_orders, self.outside, self.instruments
+        )
         self.ends = Words()
         self.known = Words()
         self.known.extend(KINDS_MAX)
@@ -182,18 +190,20 @@ class Exchange:
         self.events.key = command.key
         kind = command.word & 0xFFFF
         if kind < ADVANCE:
-            return self.trade(kind, command.word, at)
+            return self.trade(kind, command.word, batch, at)
         if kind == ADVANCE:
             if command.word != ADVANCE_HEAD:
-                self.events.refuse(kind, UNKNOWN_COMMAND)
-            return 0
+                return self.events.refuse(kind, UNKNOWN_COMMAND)
+            self.outside.advance()
+            return self.ledger.settle_touches()
         self.register.carry_out(batch[at * 8 : (at + length) * 8])
-        for instrument in self.instruments:
-            if instrument is not None:
-                self.orders.tell_levels(instrument)
+        if kind == DEFINE_INSTRUMENT:
+            for instrument in self.instruments:
+                if instrument is not None:
+                    self.orders.tell_levels(instrument)
         return self.ledger.settle_touches()
 
-    def trade(self, kind: int, word: int, at: int) -> int:
+    def trade(self, kind: int, word: int, batch: bytes, at: int) -> int:
         """Carry out a command about orders."""
         command = new_order_at(self.input, at)
         known = (
@@ -216,6 +226,9 @@ class Exchange:
         instrument = self.instruments[number]
         if instrument is None:
             return self.events.refuse(kind, UNKNOWN_INSTRUMENT)
+        if instrument.market != BOOK_MARKET:
+            self.outside.trade(instrument, batch[at * 8 : (at + (word >> 35)) * 8])
+            return self.ledger.settle_touches()
         if kind == NEW_ORDER:
             self.orders.new_order(instrument, command)
         elif kind == CANCEL_ORDER:
@@ -231,8 +244,12 @@ class Exchange:
         """CANCEL_ALL of all instruments, by number."""
         count = 0
         for instrument in self.instruments:
-            if instrument is not None:
+            if instrument is None:
+                continue
+            if instrument.market == BOOK_MARKET:
                 count += self.orders.cancel_all(instrument, account)
+            else:
+                count += self.outside.cancel_all(instrument, account)
         if count == 0:
             return self.orders.refuse_cancel_all()
         for instrument in self.instruments:
@@ -286,7 +303,7 @@ class Exchange:
 
     def deadline(self) -> int:
         """Return when the next ADVANCE is due, in microseconds; 0 = nothing waits."""
-        return 0
+        return self.outside.deadline()
 
     def query(self, record: bytes) -> bytes:
         """Answer a question about now with event records; REFUSED if it isn't one."""

@@ -21,6 +21,10 @@ ASSETS_MAX = 4096
 OPEN_ORDERS_MAX = 1 << 20  # the largest limit of open orders an account
 SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9_.-]{0,31}", re.ASCII)
 DECIMAL = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
+NAME_LENGTH_MAX = 64
+POOL_TIMEOUT_US_MAX = 366 * 86_400_000_000
+DEALER_MARKET = 2  # InstrumentBody.market
+AGENCY_MARKET = 3
 SCALE = 18  # decimals to which tick and lot sizes are read
 
 
@@ -120,10 +124,41 @@ def check_definition(body: InstrumentBody, decimals: dict[int, int]) -> int:
         lot == body.base_per_lot * base_unit,
         tick * lot == body.quote_per_lot_tick * quote_unit,
     )
-    return 0 if all(whole) else Reason.INVALID_DEFINITION
+    return 0 if all(whole) and check_outside(body) else Reason.INVALID_DEFINITION
+
+
+def check_outside(body: InstrumentBody) -> bool:
+    """Return whether what a definition says of the dealer or agency market is sound."""
+    texts = (body.name, body.stock_id, body.venue)
+    ours = (
+        body.market == DEALER_MARKET or not (body.stock_id or body.inventory_lots_max),
+        body.market == AGENCY_MARKET
+        or not (
+            body.venue
+            or body.reference_ticks
+            or body.slippage_ppm
+            or body.pool_min_notional
+            or body.pool_timeout_us
+            or body.pool_flush
+        ),
+        all(len(text) <= NAME_LENGTH_MAX and text.isprintable() for text in texts),
+        0 <= body.inventory_lots_max <= ASSET_TOTAL_MAX // body.base_per_lot,
+        0 <= body.reference_ticks <= ASSET_TOTAL_MAX // body.quote_per_lot_tick,
+        0 <= body.slippage_ppm < 1_000_000,
+        0 <= body.pool_min_notional <= ASSET_TOTAL_MAX,
+        0 <= body.pool_timeout_us <= POOL_TIMEOUT_US_MAX,
+    )
+    return all(ours)
 
 
 def conflicts(old: InstrumentBody, new: InstrumentBody) -> bool:
     """Return whether a new definition changes what never changes."""
     fixed = ("symbol", "base", "quote", "market", "base_per_lot", "quote_per_lot_tick")
-    return any(getattr(old, name) != getattr(new, name) for name in fixed)
+    return any(getattr(old, name) != getattr(new, name) for name in fixed) or (
+        old.stock_id not in {"", new.stock_id}
+    )
+
+
+def shares_name(one: InstrumentBody, other: InstrumentBody) -> bool:
+    """Return whether two instruments can't be told apart, by people or by feeds."""
+    return one.symbol == other.symbol or (one.stock_id != "" and one.stock_id == other.stock_id)

@@ -1,9 +1,10 @@
 """The ledger: what each account has of each asset, free and held.
 
 Promises: an amount leaves one account and enters another, so per asset the sum over all accounts
-is zero, always; no balance but the world's is ever below zero (that halts); every sum is checked
-for overflow. One BALANCE event for each touched balance at the end of the command. Knows nothing
-of orders: callers ask `free` first and say hold, release, pay, receive.
+is zero, always; no balance is ever below zero (that halts) but the world's and what the house
+trades with: its inventory and its rounding account; every sum is checked for overflow. One BALANCE
+event for each touched balance at the end of the command. Knows nothing of orders: callers ask
+`free` first and say hold, release, pay, receive.
 """
 
 import cython
@@ -16,6 +17,8 @@ if not cython.compiled:
         AMOUNT_MAX,
         FEES,
         FIRST_MEMBER,
+        INVENTORY,
+        ROUNDING,
         ROW_BALANCE,
         WORLD,
     )
@@ -108,10 +111,14 @@ class Ledger:
         return 0
 
     def check(self, balance: Balance) -> int:
-        """Halt if a balance other than the world's is below zero."""
-        if balance.held < 0 or (balance.free < 0 and balance.account != WORLD):
+        """Halt if a balance that may not be is below zero."""
+        if balance.held < 0 or (balance.free < 0 and not self.may_owe(balance.account)):
             return self.breach(balance.account, balance.asset, balance.free, balance.held)
         return 0
+
+    def may_owe(self, account: int) -> int:
+        """Return 1 for the accounts of the house that may be below zero."""
+        return account == WORLD or account == ROUNDING or account == INVENTORY
 
     def breach(self, account: int, asset: int, free: int, held: int) -> int:
         """Halt."""
@@ -121,8 +128,13 @@ class Ledger:
 
     def fits(self, asset: int, amount: int) -> int:
         """Return 1 if the house may take this much more of an asset from the world."""
-        world = self.free_of(WORLD, asset)
-        return amount <= AMOUNT_MAX + world
+        return amount <= AMOUNT_MAX - self.owed(asset)
+
+    def owed(self, asset: int) -> int:
+        """Return the sum of all balances of an asset that are above zero; at most AMOUNT_MAX."""
+        rounding = self.free_of(ROUNDING, asset)
+        inventory = self.free_of(INVENTORY, asset)
+        return -(self.free_of(WORLD, asset) + min(rounding, 0) + min(inventory, 0))
 
     def post(self, debit: int, credit: int, asset: int, amount: int, cause: int, entry: int) -> int:
         """Move an amount between the free parts of two accounts, with its POSTING event."""

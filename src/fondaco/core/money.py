@@ -1,7 +1,7 @@
-"""Amounts as decimal text, at the edge.
+"""Amounts as decimal text at the edge, and amounts that are shared out.
 
-Promises: exact both ways, whole units only; never float. Text is plain ASCII digits with at most
-one point and no sign, exponent or space.
+Promises: text is exact both ways, whole units only; never float. Text is plain ASCII digits with
+at most one point and no sign, exponent or space. What is shared out sums up exactly.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from fondaco.core.records import ASSET_TOTAL_MAX
 
-__all__ = ["format_units", "parse_units"]
+__all__ = ["format_units", "parse_units", "share"]
 
 _DECIMAL: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?", re.ASCII)
 
@@ -42,3 +42,18 @@ def format_units(units: int, decimals: int) -> str:
     if decimals == 0:
         return sign + digits
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
+
+
+def share(total: int, weights: list[int]) -> list[int]:
+    """Return `total` in whole parts as the weights are, by largest remainder; their sum is exact.
+
+    Of equal remainders the first is served. None gets more than its share rounded up. Weights are
+    at least 0, and one is above 0.
+    """
+    whole = sum(weights)
+    parts = [total * weight // whole for weight in weights]
+    left = total - sum(parts)
+    by_remainder = sorted(range(len(weights)), key=lambda at: -(total * weights[at] % whole))
+    for at in by_remainder[:left]:
+        parts[at] += 1
+    return parts

@@ -112,28 +112,30 @@ class OpenOrders:
         self.list_side(instrument, instrument.book.asks, slots)
         words.add(slots.used)
         for place in range(slots.used):
-            order = order_at(self.orders.orders, slots.items[place])
-            at = words.extend(ORDER_WORDS)
-            items = words.items
-            items[at] = order.order_id
-            items[at + 1] = seat_at(self.accounts.seats, order.seat).account
-            items[at + 2] = (
-                order.side
-                | order.order_type << 8
-                | order.time_in_force << 16
-                | order.self_trade << 24
-            )
-            items[at + 3] = order.price_ticks
-            items[at + 4] = order.open_lots
-            items[at + 5] = order.quantity_lots
-            items[at + 6] = order.held
-            items[at + 7] = order.filled_quote
-            items[at + 8] = order.created_us
-            items[at + 9] = order.stop_or_quote
-            items[at + 10] = order.client_order_id_0
-            items[at + 11] = order.client_order_id_1
-            items[at + 12] = order.client_order_id_2
-            items[at + 13] = order.client_order_id_3
+            self.dump_order(words, slots.items[place])
+        return 0
+
+    def dump_order(self, words: Words, slot: int) -> int:
+        """Write one order."""
+        order = order_at(self.orders.orders, slot)
+        at = words.extend(ORDER_WORDS)
+        items = words.items
+        items[at] = order.order_id
+        items[at + 1] = seat_at(self.accounts.seats, order.seat).account
+        items[at + 2] = (
+            order.side | order.order_type << 8 | order.time_in_force << 16 | order.self_trade << 24
+        )
+        items[at + 3] = order.price_ticks
+        items[at + 4] = order.open_lots
+        items[at + 5] = order.quantity_lots
+        items[at + 6] = order.held
+        items[at + 7] = order.filled_quote
+        items[at + 8] = order.created_us
+        items[at + 9] = order.stop_or_quote
+        items[at + 10] = order.client_order_id_0
+        items[at + 11] = order.client_order_id_1
+        items[at + 12] = order.client_order_id_2
+        items[at + 13] = order.client_order_id_3
         return 0
 
     def load(self, words: Words, at: int, instrument: Instrument) -> int:
@@ -152,6 +154,12 @@ class OpenOrders:
 
     def load_order(self, words: Words, at: int, instrument: Instrument) -> int:
         """Read one order into the book; return its slot."""
+        slot = self.read_order(words, at, instrument)
+        instrument.book.rest(slot, order_at(self.orders.orders, slot).side)
+        return slot
+
+    def read_order(self, words: Words, at: int, instrument: Instrument) -> int:
+        """Read one order, into no book and no list; return its slot."""
         items = words.items
         account = items[at + 1]
         seat = self.accounts.seat(account, instrument.number)
@@ -180,7 +188,6 @@ class OpenOrders:
         order.client_order_id_2 = items[at + 12]
         order.client_order_id_3 = items[at + 13]
         self.orders.index.put(order.order_id, slot)
-        instrument.book.rest(slot, order.side)
         return slot
 
     def forget(self) -> int:

@@ -1,7 +1,7 @@
 @cython.final
 cdef class Orders:
-    cdef Events events
-    cdef Ledger ledger
+    cdef readonly Events events
+    cdef readonly Ledger ledger
     cdef Accounts accounts
     cdef readonly Slab orders
     cdef Index index

@@ -156,7 +156,7 @@ class Orders:
             order.time_in_force = GTC
         order.self_trade = command.self_trade or STP_NONE
         order.created_us = command.time_us
-        order.stop_or_quote = command.quote_quantity
+        order.stop_or_quote = command.quote_quantity | command.stop_price_ticks
         order.client_order_id_0 = command.client_order_id_0
         order.client_order_id_1 = command.client_order_id_1
         order.client_order_id_2 = command.client_order_id_2

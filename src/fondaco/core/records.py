@@ -24,12 +24,17 @@ from typing import Final
 
 import msgspec
 
+from fondaco.core.bodies import AccountBody, AssetBody, InstrumentBody
+
 __all__ = [
     "HEAD",
+    "AccountBody",
+    "AssetBody",
     "Cause",
     "Command",
     "Event",
     "Execution",
+    "InstrumentBody",
     "InstrumentStatus",
     "OrderStatus",
     "OrderType",
@@ -71,6 +76,11 @@ class Command(IntEnum):
     CANCEL_ALL = 4
     ADVANCE = 16  # head only: the clock has passed the core's deadline
     ROLL = 17  # 5 day, 6 month: midnight of the house's time zone (number of days, of months)
+    QUOTE = 20  # dealer market: one message of a feed
+    SET_REFERENCE = 21  # agency market: the price at which orders reserve and pools are valued
+    VENUE_SENT = 24  # a worker is about to send this venue order; only who gets it accepted may
+    VENUE_UNKNOWN = 25  # it was sent and its answer is lost: from now on only a query tells
+    VENUE_REPORT = 26  # what the venue says of it, in totals since its beginning
     DEPOSIT = 32
     WITHDRAW = 33
     TRANSFER = 34
@@ -99,6 +109,11 @@ class Event(IntEnum):
     ACCOUNT = 266  # body
     KEY = 267
     SKIPPED = 268  # 5 seq that a tombstone passed over
+    QUOTE = 269  # a feed's message and what it filled; comes after its trades
+    REFERENCE = 270
+    POOL = 271  # an agency pool after a change; no orders: it is empty
+    VENUE_ORDER = 272  # an outside order after a change
+    VENUE_PART = 273  # an order (account in the head) has become part of a venue order
 
 
 class Query(IntEnum):
@@ -114,6 +129,11 @@ class Query(IntEnum):
     TOTAL_ANSWER = (
         519  # 5 asset, 6 members, 7 fees, 8 rounding, 9 inventory, 10 world (each signed)
     )
+    QUOTES = 520  # 5 instrument or 0 -> QUOTE (the newest) of each dealer market that has one
+    POOLS = 521  # 5 instrument or 0 -> REFERENCE of each agency market, then POOL... if not empty
+    VENUE_ORDERS = 522  # 5 instrument or 0 -> VENUE_ORDER with its VENUE_PART..., of those not done
+    WAITING = 523  # account in the head, 5 instrument or 0 -> WAIT_ANSWER for each open order
+    WAIT_ANSWER = 524  # dealer and agency markets only
 
 
 class Side(IntEnum):
@@ -129,6 +149,8 @@ class OrderType(IntEnum):
     STOP_LOSS_LIMIT = 5
     TAKE_PROFIT = 6
     TAKE_PROFIT_LIMIT = 7
+    BOUNDED = 8  # dealer market only: price_ticks is the upper bound, stop_price_ticks the lower
+    POOLED = 9  # agency market only: the core sets the price, at which it reserves
 
 
 class TimeInForce(IntEnum):
@@ -196,6 +218,34 @@ class Cause(IntEnum):
     OPENING = 6
 
 
+class Verdict(IntEnum):
+    """What became of a quote that was not refused."""
+
+    CURRENT = 1  # the newest: it is the price now, and orders met it
+    OLDER = 2  # than the newest by its own time: told for the statistics, it changed nothing
+
+
+class Wait(IntEnum):
+    """Why an order of a dealer or agency market still waits."""
+
+    NO_QUOTE = 1  # since it came there was no message
+    OUT_OF_BOUNDS = 2  # the price is outside its bounds
+    AVAILABILITY = 3  # the last message's availability was used up by older orders
+    INVENTORY_LIMIT = 4  # the house's position is at its limit
+    CLOSED = 5  # the instrument is not trading
+    POOL = 6  # until the pool reaches the venue's minimum, or its time is over
+    VENUE = 7  # it is part of a venue order
+
+
+class VenueStatus(IntEnum):
+    """Of an outside order. UNKNOWN leads on only by a query with its id."""
+
+    PENDING = 1  # not sent yet
+    SENT = 2  # perhaps sent: a worker said that it would
+    UNKNOWN = 3  # sent, and its answer was lost
+    CONFIRMED = 4  # done: filled, in part or whole, or failed (nothing filled)
+
+
 class AccountKind(IntEnum):
     HOUSE = 1
     SPOT = 2
@@ -246,6 +296,15 @@ class Reason(IntEnum):
     INVALID_BODY = 38
     CLIENT_ORDER_ID_OPEN = 39  # in use by an open order with other parameters; detail: its seq
     INVALID_ENTRY = 40  # a money command's row id must be above 0
+    DUPLICATE_QUOTE = 41  # equal to one of the newest: time, price and availability
+    INVALID_TIME = 42  # of a message: before 1970, or more than a day ahead of the house's clock
+    NO_REFERENCE = 43  # the agency market has no reference price yet
+    ORDER_SENT = 44  # the order is part of a venue order: too late to cancel; detail: venue order
+    UNKNOWN_VENUE_ORDER = 45
+    VENUE_ORDER_CLOSED = 46  # it was confirmed before
+    VENUE_ORDER_STATE = 47  # its status doesn't allow this; detail: status
+    STALE_REPORT = 48  # it says nothing new; detail: filled_base, filled_quote known
+    EXCESSIVE_REPORT = 49  # more than was ordered, or worse than its limit
 
 
 # Layouts: words after the head, by name. The compiled core has the same as C structs.
@@ -281,6 +340,22 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Command.CANCEL_ALL: ("instrument",),  # 0: all instruments
     Command.ADVANCE: (),
     Command.ROLL: ("day", "month"),
+    Command.QUOTE: (
+        "instrument",
+        "price_ticks",
+        "availability_lots",  # to buy, and as many to sell
+        "message_us",  # the message's own time
+    ),
+    Command.SET_REFERENCE: ("instrument", "price_ticks"),
+    Command.VENUE_SENT: ("venue_order",),
+    Command.VENUE_UNKNOWN: ("venue_order",),
+    Command.VENUE_REPORT: (
+        "venue_order",
+        "filled_base",  # base units so far; finer than a unit is left out
+        "filled_quote",  # quote units so far, the outside's fee in it; finer is against us
+        "is_final",  # 1: it will never fill more
+        "by_query",  # 1: this answers a query with its id
+    ),
     Command.DEPOSIT: ("asset", "amount", "entry"),  # entry: the row's id, never reused
     Command.WITHDRAW: ("asset", "amount", "entry"),
     Command.TRANSFER: ("asset", "amount", "entry", "to_account"),
@@ -336,6 +411,43 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Event.POSTING: ("debit_account", "credit_account", "asset", "amount", "cause", "entry"),
     Event.KEY: ("key_number", "scopes"),  # scopes 0 = revoked
     Event.SKIPPED: ("skipped_seq",),
+    Event.QUOTE: (
+        "instrument",
+        "price_ticks",
+        "availability_lots",
+        "message_us",
+        "verdict",  # Verdict
+        "bought_lots",  # by members, at this message
+        "sold_lots",
+        "position_lots",  # of the house after it: what members sold it less what they bought
+        "buys_wait",  # why orders within their bounds still wait: Wait, or 0
+        "sells_wait",
+    ),
+    Event.REFERENCE: ("instrument", "price_ticks"),
+    Event.POOL: (
+        "instrument",
+        "side",
+        "orders",
+        "quantity_lots",
+        "notional",  # at the reference price, quote units
+        "min_notional",  # at which it becomes a venue order
+        "deadline_us",  # 0: it waits for ever
+    ),
+    Event.VENUE_ORDER: (
+        "instrument",
+        "venue_order",  # 1, 2, 3 ... of the house: the id outside is made from it
+        "status",  # VenueStatus
+        "side",
+        "limit_ticks",
+        "quantity_lots",
+        "notional",  # at the reference price when it was made
+        "filled_base",
+        "filled_quote",
+        "attempts",  # times that it was sent: 0 or 1
+        "parts",
+        "created_us",
+    ),
+    Event.VENUE_PART: ("instrument", "venue_order", "order_id", "quantity_lots"),
     Query.DEPTH: ("instrument", "limit"),
     Query.BALANCES: (),
     Query.OPEN_ORDERS: ("instrument",),
@@ -351,6 +463,11 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Query.TOTALS: (),
     Query.BOOK_ANSWER: ("instrument", "book_seq", "last_price_ticks", "last_trade_id"),
     Query.TOTAL_ANSWER: ("asset", "members", "fees", "rounding", "inventory", "world"),
+    Query.QUOTES: ("instrument",),
+    Query.POOLS: ("instrument",),
+    Query.VENUE_ORDERS: ("instrument",),
+    Query.WAITING: ("instrument",),
+    Query.WAIT_ANSWER: ("instrument", "order_id", "wait", "venue_order"),
 }
 # FILL is an ORDER with the execution behind it; CANCEL one with the cancel's client id.
 LAYOUTS[Event.FILL] = (
@@ -371,52 +488,6 @@ LAYOUTS[Event.CANCEL] = (
     "cancel_id_2",
     "cancel_id_3",
 )
-
-
-class AssetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of DEFINE_ASSET and ASSET."""
-
-    number: int
-    code: str
-    decimals: int
-
-
-class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of DEFINE_INSTRUMENT and INSTRUMENT. Rates in millionths, limits 0 = none.
-
-    One lot at one tick is worth quote_per_lot_tick quote units, one lot is base_per_lot base
-    units; both are whole numbers, so no trade rounds.
-    """
-
-    number: int
-    symbol: str
-    base: int  # asset number
-    quote: int
-    market: int = 1  # 1 book, 2 dealer, 3 agency
-    tick_size: str  # decimal text, as declared: for people and the wire
-    lot_size: str
-    base_per_lot: int
-    quote_per_lot_tick: int
-    maker_fee_ppm: int = 0
-    taker_fee_ppm: int = 0
-    fee_in_quote: bool = False
-    min_notional: int = 0  # quote units
-    max_notional: int = 0
-    price_ticks_min: int = 1
-    price_ticks_max: int = 0  # 0: the core's own bound
-    quantity_lots_min: int = 1
-    quantity_lots_max: int = 0
-    max_open_orders: int = 200  # an account
-    status: int = 1
-
-
-class AccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of OPEN_ACCOUNT, CONFIGURE_ACCOUNT and ACCOUNT. The account's number is in the head."""
-
-    member: int  # 0 = the house; orders of one member don't trade with each other (SelfTrade)
-    kind: int = 2  # AccountKind
-    frozen: bool = False
-    opening: list[tuple[int, int]] = []  # (asset, amount); OPEN_ACCOUNT only
 
 
 _SINGLE: Final = {

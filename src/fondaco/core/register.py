@@ -20,15 +20,16 @@ from fondaco.core.constants import (
     MEMBER_MAX,
     SKIPPED_HEAD,
 )
-from fondaco.core.events import Events
 from fondaco.core.instrument import (
     ASSETS_MAX,
     Instrument,
     check_definition,
     conflicts,
+    shares_name,
 )
 from fondaco.core.ledger import Ledger
 from fondaco.core.open_orders import OpenOrders
+from fondaco.core.outside import Outside
 from fondaco.core.records import (
     ACCOUNT_FIRST,
     ACCOUNT_INVENTORY,
@@ -64,16 +65,22 @@ class Register:
     """What the house has defined, and the commands that define it."""
 
     def __init__(
-        self, events: Events, ledger: Ledger, accounts: Accounts, open_orders: OpenOrders
+        self,
+        ledger: Ledger,
+        accounts: Accounts,
+        open_orders: OpenOrders,
+        outside: Outside,
+        instruments: list[Instrument | None],
     ) -> None:
         """Make a register without assets, instruments or members."""
-        self.events = events
+        self.events = outside.events
         self.ledger = ledger
         self.accounts = accounts
         self.open_orders = open_orders
+        self.outside = outside
         self.orders = open_orders.orders
         self.assets: dict[int, AssetBody] = {}
-        self.instruments: list[Instrument | None] = [None]
+        self.instruments = instruments
         self.day = 0
         self.month = 0
         self._commands: dict[int, Callable[[bytes], int]] = {
@@ -88,6 +95,7 @@ class Register:
             Command.REVOKE_KEY: self._revoke_key,
             Command.CONFIGURE_ACCOUNT: self._configure_account,
             Command.TOMBSTONE: self._tombstone,
+            **outside.commands,
         }
 
     def carry_out(self, record: bytes) -> None:
@@ -243,15 +251,20 @@ class Register:
         if reason:
             return reason
         known = self.instrument(body.number)
+        others = (other.body for other in self.defined() if other.number != body.number)
+        if any(shares_name(other, body) for other in others):
+            return Reason.DEFINITION_CONFLICT
         if known is None:
-            if any(other.body.symbol == body.symbol for other in self.defined()):
-                return Reason.DEFINITION_CONFLICT
             known = self.add_instrument(body.number)
+            reference_before = 0
         elif conflicts(known.body, body):
             return Reason.DEFINITION_CONFLICT
+        else:
+            reference_before = known.body.reference_ticks
         known.define(body)
         self._put_body(Event.INSTRUMENT, body)
         self.open_orders.hold_anew(known)
+        self.outside.define(known, reference_before)
         return 0
 
     def instrument(self, number: int) -> Instrument | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fondaco.core.exchange import Exchange
 
 MAGIC: Final = int.from_bytes(b"FONDACO1", "little")
-VERSION: Final = 1
+VERSION: Final = 2
 HASH_BYTES: Final = 16
 
 
@@ -43,6 +43,7 @@ def dump(exchange: Exchange) -> bytes:
         words.add(instrument.last_trade_id)
         words.add(instrument.last_price_ticks)
         exchange.open_orders.dump(words, instrument)
+    exchange.outside.dump(words)
     assets = [register.assets[number] for number in sorted(register.assets)]
     bodies = _Definitions(assets, [instrument.body for instrument in instruments])
     cold = msgspec.msgpack.encode(bodies)
@@ -82,6 +83,7 @@ def load(exchange: Exchange, data: bytes) -> None:
         instrument.last_trade_id = words.get(at + 1)
         instrument.last_price_ticks = words.get(at + 2)
         at = exchange.open_orders.load(words, at + 3, instrument)
+    at = exchange.outside.load(words, at)
     if at != words.used:
         raise ValueError(f"{words.used - at} words are left over after the dump")
 
