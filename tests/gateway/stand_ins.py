@@ -274,6 +274,7 @@ class SmallHouse:
         *,
         in_body: bool = False,
         secret: str = "",
+        client: str = "127.0.0.1",
         **parameters: Any,
     ) -> Reply:
         """Ask as `who`, one of the grants' names."""
@@ -285,7 +286,8 @@ class SmallHouse:
         headers = {"X-MBX-APIKEY": f"{who}Key"}
         if in_body:
             return await self.http(method, path, body=payload.encode(), headers=headers)
-        return await self.http(method, path, query=payload.encode(), headers=headers)
+        query = payload.encode()
+        return await self.http(method, path, query=query, headers=headers, client=client)
 
     async def place(self, who: str, side: str, quantity: str, price: str, **more: Any) -> Any:
         """Place a limit order and return its reply's JSON."""
@@ -303,8 +305,8 @@ class SmallHouse:
         return reply.json
 
 
-async def small_house(**settings: Any) -> SmallHouse:
-    """Return a gateway that is up, over a small house."""
+async def small_house(*, grants: list[KeyGrant] = GRANTS, **settings: Any) -> SmallHouse:
+    """Return a gateway that is up, over a small house whose keys are `grants`."""
     settings.setdefault("rate_limits", True)
     settings.setdefault("address_limit_1m", 0)
     writer = LoopWriter()
@@ -312,9 +314,9 @@ async def small_house(**settings: Any) -> SmallHouse:
     history = History()
     gateway = Gateway(writer, House(house=HouseSettings(name="Small", **settings)))
     gateway.edge.read = history.read  # type: ignore[method-assign]
-    gateway._keys._load_all = lambda: GRANTS
+    gateway._keys._load_all = lambda: grants
     gateway._keys._load_one = lambda number: next(
-        (grant for grant in GRANTS if grant.number == number), None
+        (grant for grant in grants if grant.number == number), None
     )
     await gateway.start(own_process=False)
     return SmallHouse(gateway, writer, history)
@@ -330,14 +332,16 @@ def proof_of(name: str) -> Callable[[bytes, bytes], bool]:
 class Socket:
     """The client's end of one WebSocket to a SmallHouse."""
 
-    def __init__(self, house: SmallHouse, path: str, query: bytes = b"") -> None:
+    def __init__(
+        self, house: SmallHouse, path: str, query: bytes = b"", *, client: str = "127.0.0.1"
+    ) -> None:
         self._house = house
         self._scope = {
             "type": "websocket",
             "path": path,
             "query_string": query,
             "headers": [(b"host", b"127.0.0.1:8000")],
-            "client": ("127.0.0.1", 1),
+            "client": (client, 1),
         }
         self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()

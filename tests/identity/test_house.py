@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.contrib.auth import authenticate
 
@@ -127,3 +129,21 @@ def test_a_key_of_another_member_is_refused(core: StandInCore) -> None:
     moved += '[[members.api_keys]]\nkey = "key-of-ann"\nsecret = "mine"\n'
     with pytest.raises(IdentityConflict, match="belongs to account 16"):
         services.apply_house(file.loads(moved), core)
+
+
+def test_a_key_may_be_bounded_and_of_a_sub_account(core: StandInCore) -> None:
+    """Addresses, end and account of a key in the file are those of the grant; made once."""
+    more = 'addresses = ["10.0.0.0/8", "192.0.2.7"]\nexpires_at = 2027-12-31T12:00:00\n'
+    text = HOUSE.replace("order_limit_10s = 0\n", f'{more}account = "second"\n')
+    for _ in range(2):
+        services.apply_house(file.loads(text), core)
+    (grant,) = selectors.api_keys()
+    ann = Member.objects.get(username="ann")
+    assert [(row.number, row.name) for row in selectors.accounts_of(ann.pk)] == [
+        (16, "spot"),
+        (17, "second"),
+    ]
+    assert grant.account == 17
+    assert [str(each) for each in grant.addresses] == ["10.0.0.0/8", "192.0.2.7/32"]
+    assert grant.expires_us == dt.datetime(2027, 12, 31, 12, tzinfo=dt.UTC).timestamp() * 10**6
+    assert core.commands.count(Command.GRANT_KEY) == 1

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import Client
 from django.utils import timezone
 
-from fondaco.core.records import Scope
+from fondaco.core.records import AccountKind, Scope
 from fondaco.house import file
 from fondaco.identity import security_log, selectors, services, tokens
 from fondaco.identity.models import AccessToken, ApiKey, Member
@@ -58,7 +58,7 @@ def shown(page: Any, name: str) -> str:
 
 
 def make_key(client: Client, **fields: Any) -> Any:
-    (account,) = selectors.accounts_of(Member.objects.get(username="ann").pk)
+    account, *_ = selectors.accounts_of(Member.objects.get(username="ann").pk)
     form = {"account": account.number, "label": "bot", "scopes": [1, 2], **fields}
     return client.post("/profile/keys", form)
 
@@ -105,6 +105,43 @@ def test_an_ed25519_key_has_no_secret() -> None:
     assert (grant.secret, grant.public_key) == ("", pem.strip())
     assert make_key(client, public_key="nonsense").status_code == 400
     assert ApiKey.objects.count() == 1
+
+
+def test_a_key_has_an_account_addresses_and_an_end(core: StandInCore) -> None:
+    """All three are asked on the page and shown on it; past its end the core revokes it, too."""
+    member = person()
+    client = entered()
+    kind = AccountKind.SUB
+    second = services.open_account(core, member=member, name="second", kind=kind)
+    bounds = {"addresses": "192.0.2.7\n10.0.0.0/8", "days": "3"}
+    assert make_key(client, account=second.number, **bounds).status_code == 200
+    row = ApiKey.objects.get()
+    assert (row.account_id, row.addresses) == (second.number, "192.0.2.7/32\n10.0.0.0/8")
+    assert row.expires_at is not None
+    assert dt.timedelta(days=2, hours=23) < row.expires_at - timezone.now() < dt.timedelta(days=3)
+    page = client.get("/profile/keys").content.decode()
+    assert "192.0.2.7/32" in page
+    assert "read trade" in page
+    services.revoke_expired(core)
+    assert core.keys[row.number][1] == Scope.READ | Scope.TRADE
+    ApiKey.objects.update(expires_at=timezone.now())
+    assert ">ended<" in client.get("/profile/keys").content.decode()
+    services.revoke_expired(core)
+    assert core.keys[row.number][1] == 0
+    assert selectors.api_keys() == []
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [({"addresses": "192.0.2.1/24"}, "has host bits set"), ({"days": "0"}, "greater than")],
+)
+def test_a_key_form_that_does_not_fit_says_why(fields: dict[str, Any], said: str) -> None:
+    """400, and no key is made."""
+    person()
+    page = make_key(entered(), **fields)
+    assert page.status_code == 400
+    assert said in page.content.decode()
+    assert not ApiKey.objects.exists()
 
 
 def test_a_key_is_for_ones_own_account_and_revoked_by_oneself() -> None:

@@ -94,7 +94,7 @@ class Gateway:
         self.broadcast = Broadcast(self.edge, self.topics)
         self._user_stream = UserStream(self.edge, self.topics)
         self.listen_keys = ListenKeys(
-            settings.SECRET_KEY.encode(), self._keys.holds, self._sessions.caller_of
+            settings.SECRET_KEY.encode(), self._may_listen, self._sessions.caller_of
         )
         self.routes = table(
             MarketReads(self.edge, self._shown_limits),
@@ -105,7 +105,12 @@ class Gateway:
         self._paths = by_path(self.routes)
         self._streams = StreamSockets(self.topics, self.broadcast, self.listen_keys, self.counters)
         self._ws_api = ApiSockets(
-            self.door, by_method(self.routes), self.topics, self.broadcast, self.counters
+            self.door,
+            by_method(self.routes),
+            self.topics,
+            self.broadcast,
+            self.counters,
+            self._may_listen,
         )
         self._bringing_up = BringingUp(self.edge, self._keys)
         self.feed = Feed(
@@ -113,6 +118,7 @@ class Gateway:
             on_turn=self._on_turn,
             on_user=self._user_stream.take,
             on_key=self._on_key,
+            on_account=self._bringing_up.take_account,
             on_market=self._bringing_up.begin_market,
             accounts=self.topics.accounts,
         )
@@ -158,7 +164,9 @@ class Gateway:
             await asyncio.sleep(due - loop.time())
             self.broadcast.tick()
             self._bringing_up.reload_depths()
-            self._streams.expire_keys(self.edge.now_us() // 1000)
+            now_ms = self.edge.now_us() // 1000
+            self._streams.expire_keys(now_ms)
+            self._ws_api.end_dead(now_ms)
             self._check_sessions()
 
     def _check_sessions(self) -> None:
@@ -181,7 +189,10 @@ class Gateway:
     def _on_key(self, number: int, scopes: int) -> None:
         self._bringing_up.key_changed(number, scopes)
         if scopes == 0:
-            self._ws_api.revoke(number, self.edge.now_us() // 1000)
+            self._ws_api.end_dead(self.edge.now_us() // 1000)
+
+    def _may_listen(self, number: int) -> bool:
+        return self._keys.may_listen(number, self.edge.now_us())
 
     # ---- ASGI
 
@@ -220,7 +231,9 @@ class Gateway:
             body = b"" if scope["method"] == "GET" else await read_body(receive)
             if not self._up:
                 raise not_executed()
-            caller, parameters = await self.door.admit(route, heard, scope["query_string"], body)
+            caller, parameters = await self.door.admit(
+                route, heard, scope["query_string"], body, address
+            )
             if caller is None:
                 used = limits.take_weight(address, route.weight, WEIGHT_PER_MINUTE, now_s)
             else:

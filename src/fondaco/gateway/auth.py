@@ -35,6 +35,7 @@ from fondaco.gateway.faults import (
     bad_characters,
     mandatory,
 )
+from fondaco.identity.networks import Network, contains
 from fondaco.identity.selectors import KeyGrant, MemberSession
 
 __all__ = ["Caller", "Keys", "Sessions", "check_window", "split_signature"]
@@ -45,6 +46,7 @@ AHEAD_US_MAX: Final = 1_000_000
 MICROSECONDS_FROM: Final = 10**14  # a timestamp above it is in microseconds
 RELOAD_S: Final = 1.0  # an unknown key makes the keys be read again, at most this often
 KEY_BYTES_MAX: Final = 128
+LAST_WORDS_S: Final = 1.0  # a frozen account's orders are cancelled by the next command
 _SIGNATURE: Final = b"signature="
 _KEY: Final = re.compile(rb"[A-Za-z0-9_-]{1,%d}" % KEY_BYTES_MAX)
 
@@ -61,6 +63,15 @@ class Caller(NamedTuple):
     weight_limit_1m: int
     proof: Callable[[bytes, bytes], bool] | None  # (payload, signature) -> genuine
     session: str = ""  # of a signed-in person
+    addresses: tuple[Network, ...] = ()  # none = from anywhere
+    expires_us: int = 0  # 0 = never
+    is_ed25519: bool = False
+
+    def may_come(self, address: str, now_us: int) -> bool:
+        """Whether its key is good at this time and from there."""
+        if self.expires_us and now_us >= self.expires_us:
+            return False
+        return not self.addresses or contains(self.addresses, address)
 
 
 def _hmac_proof(secret: str) -> Callable[[bytes, bytes], bool]:
@@ -99,6 +110,9 @@ def caller_of(grant: KeyGrant) -> Caller:
         order_limit_1d=grant.order_limit_1d,
         weight_limit_1m=grant.weight_limit_1m,
         proof=proof,
+        addresses=grant.addresses,
+        expires_us=grant.expires_us,
+        is_ed25519=not grant.secret,
     )
 
 
@@ -118,6 +132,7 @@ class Keys:
         self._by_text: dict[bytes, Caller] = {}
         self._text_by_number: dict[int, bytes] = {}
         self._revoked: set[int] = set()
+        self._frozen: dict[int, float] = {}  # account -> monotonic time at which its streams end
         self._reloaded_at = float("-inf")
         self._reloading: asyncio.Task[None] | None = None
 
@@ -131,6 +146,21 @@ class Keys:
     def holds(self, number: int) -> bool:
         """Whether the key of that number is live."""
         return number in self._text_by_number
+
+    def may_listen(self, number: int, now_us: int) -> bool:
+        """Whether user streams of a key may go on: live, in its time, its account not frozen."""
+        caller = self._by_text.get(self._text_by_number.get(number, b""))
+        if caller is None or (caller.expires_us and now_us >= caller.expires_us):
+            return False
+        ends_at = self._frozen.get(caller.account)
+        return ends_at is None or time.monotonic() < ends_at
+
+    def freeze(self, account: int, *, frozen: bool) -> None:
+        """Note that an account is frozen or no more; its streams still tell what was cancelled."""
+        if frozen:
+            self._frozen.setdefault(account, time.monotonic() + LAST_WORDS_S)
+        else:
+            self._frozen.pop(account, None)
 
     async def find(self, text: bytes) -> Caller | None:
         """Return the caller of a key, reading the keys again if it is new; None if unknown."""

@@ -12,7 +12,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from fondaco.core.records import Event, Query, pack, split
+import msgspec
+
+from fondaco.core.records import HEAD, AccountBody, Event, Query, pack, split, unpack_body
 from fondaco.gateway.auth import Keys
 from fondaco.gateway.edge import Edge, Market
 from fondaco.gateway.faults import Fault
@@ -53,6 +55,8 @@ class BringingUp:
             kind = int.from_bytes(record[:2], "little")
             if kind in DEFINITIONS:
                 edge.define(kind, record)
+            elif kind == Event.ACCOUNT:
+                self.take_account(record)
         cursor = await self._near_cursor()
         edge.seq = edge.overlay.cursor = cursor.seq
         edge.time_us = cursor.time_us
@@ -109,6 +113,11 @@ class BringingUp:
             market.depth.load((await self._patiently(question)).records)
         finally:
             self._loading -= 1
+
+    def take_account(self, record: bytes) -> None:
+        """Take an ACCOUNT record: the user streams of a frozen one end."""
+        body = msgspec.msgpack.decode(unpack_body(record), type=AccountBody)
+        self._keys.freeze(HEAD.unpack_from(record)[3], frozen=body.frozen)
 
     def key_changed(self, number: int, scopes: int) -> None:
         """Take a KEY event: revoked at once, granted as soon as identity has it."""

@@ -40,7 +40,12 @@ class FrontDoor:
     # ---- REST
 
     async def admit(
-        self, route: Route, headers: dict[bytes, bytes], query: bytes, body: bytes
+        self,
+        route: Route,
+        headers: dict[bytes, bytes],
+        query: bytes,
+        body: bytes,
+        address: str,
     ) -> tuple[Caller | None, dict[str, str]]:
         """Return the caller and the parameters of an HTTP request. Raises Fault."""
         security = route.security
@@ -53,6 +58,8 @@ class FrontDoor:
                 raise NO_CREDENTIALS
             return caller, read_parameters(query, body)
         known = self._keys.get(key) or await self._find(key)
+        if known.addresses or known.expires_us:
+            self._check_bounds(known, address)
         if security is Security.KEY:
             return known, read_parameters(query, body)
         payload, signature = split_signature(query, body)
@@ -71,11 +78,18 @@ class FrontDoor:
             raise bad_key(key)
         return caller
 
+    def _check_bounds(self, caller: Caller, address: str) -> None:
+        """Raise Fault, 401, for a key that is too old or not for this address."""
+        if not caller.may_come(address, self._edge.now_us()):
+            raise Fault(*BAD_KEY, status=401)
+
     # ---- the WebSocket API
 
-    async def admit_key(self, key: bytes) -> Caller:
+    async def admit_key(self, key: bytes, address: str) -> Caller:
         """Return the caller of a key that needs no signature. Raises Fault."""
-        return await self._find(key)
+        caller = self._keys.get(key) or await self._find(key)
+        self._check_bounds(caller, address)
+        return caller
 
     async def admit_signed(
         self,
@@ -84,19 +98,31 @@ class FrontDoor:
         payloads: list[bytes],
         signature: bytes,
         parameters: dict[str, str],
+        address: str,
     ) -> Caller:
         """Return the caller of signed parameters; any of the payloads may be what was signed."""
-        caller = self._keys.get(key) or await self._find(key)
+        caller = await self.admit_key(key, address)
         proof = caller.proof
         if proof is None or not any(proof(payload, signature) for payload in payloads):
             raise Fault(*BAD_SIGNATURE, status=401)
+        self._check_use(route, caller, parameters)
+        return caller
+
+    async def admit_again(
+        self, route: Route | None, key: bytes, parameters: dict[str, str], address: str
+    ) -> Caller:
+        """Return the caller of a key that has signed its session.logon. Raises Fault."""
+        caller = await self.admit_key(key, address)
+        self._check_use(route, caller, parameters)
+        return caller
+
+    def _check_use(self, route: Route | None, caller: Caller, parameters: dict[str, str]) -> None:
         check_window(
             parameters.get("timestamp"), parameters.get("recvWindow"), *self._edge.clocks_us()
         )
         security = Security.READ if route is None else route.security
         if not caller.scopes & SCOPES[security]:
             raise Fault(*BAD_KEY, status=401)
-        return caller
 
     # ---- counting
 

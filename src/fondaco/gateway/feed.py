@@ -27,6 +27,7 @@ TRADE: Final = int(Event.TRADE)
 LEVEL: Final = int(Event.LEVEL)
 BALANCE: Final = int(Event.BALANCE)
 KEY: Final = int(Event.KEY)
+ACCOUNT: Final = int(Event.ACCOUNT)
 DEFINITIONS: Final = frozenset({int(Event.ASSET), int(Event.INSTRUMENT)})
 
 OnUser = Callable[[int, bytes, int, int], None]  # account, events, offset, kind
@@ -45,6 +46,7 @@ class Feed:
         on_turn: Callable[[], None],
         on_user: OnUser,
         on_key: Callable[[int, int], None],
+        on_account: Callable[[bytes], None],
         on_market: Callable[[Market], None],
         accounts: set[int],
     ) -> None:
@@ -52,6 +54,7 @@ class Feed:
         self._on_turn = on_turn
         self._on_user = on_user
         self._on_key = on_key
+        self._on_account = on_account
         self._on_market = on_market
         self._turn_waits = False
         self.accounts = accounts
@@ -117,6 +120,8 @@ class Feed:
                     self.touched.add(market)
             elif kind == KEY:
                 self._on_key(words[at + 5], words[at + 6])
+            elif kind == ACCOUNT:
+                self._on_account(events[at << 3 : (at << 3) + (head >> 32)])
             elif kind in DEFINITIONS:
                 self._define(kind, events[at << 3 : (at << 3) + (head >> 32)])
             at += head >> 35

@@ -152,7 +152,10 @@ class StreamSockets:
         for name in list(self.listening):
             if self._listen_keys.find(name) is not None:
                 continue
-            text = f'{{"e":"listenKeyExpired","E":{now_ms},"listenKey":"{name}"}}'
+            if self._listen_keys.is_cut(name):
+                text = f'{{"e":"eventStreamTerminated","E":{now_ms}}}'
+            else:
+                text = f'{{"e":"listenKeyExpired","E":{now_ms},"listenKey":"{name}"}}'
             for connection in list(self.listening.pop(name)):
                 subscription = connection.subscriptions.get(name)
                 prefix = "" if subscription is None else subscription.prefix

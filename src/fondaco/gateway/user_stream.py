@@ -183,6 +183,8 @@ class ListenKeys:
         """Make a key, or lengthen the one that the caller has."""
         owner = (call.who.account, call.who.key, call.who.session)
         text = self._by_owner.get(owner)
+        if call.who.key and not self._key_lives(call.who.key):
+            raise Fault(*faults.BAD_KEY, status=401)  # too old, or its account is frozen
         if text is None or self.find(text) is None:
             text = self._make(*owner)
         self._keep(text, owner)
@@ -229,6 +231,11 @@ class ListenKeys:
         if listener.key and not self._key_lives(listener.key):
             return None
         return listener
+
+    def is_cut(self, text: str) -> bool:
+        """Whether a listen key of this edge ended because its API key may listen no more."""
+        listener = self._live.get(text)
+        return listener is not None and listener.key > 0 and not self._key_lives(listener.key)
 
     def _keep(self, text: str, owner: Owner) -> None:
         if len(self._live) >= LISTEN_KEYS_MAX:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -18,8 +20,8 @@ import msgspec
 from fondaco.gateway.auth import Caller
 from fondaco.gateway.broadcast import Broadcast
 from fondaco.gateway.call import Call
-from fondaco.gateway.faults import Fault, mandatory
-from fondaco.gateway.routes import Route
+from fondaco.gateway.faults import BAD_KEY, Fault, mandatory
+from fondaco.gateway.routes import SCOPES, Route, Security
 from fondaco.gateway.sockets import Counts, Receive, Scope, Send, run_socket
 from fondaco.gateway.streams import Connection, Topics
 from fondaco.gateway.user_stream import topic_of
@@ -28,7 +30,11 @@ __all__ = ["ApiSockets", "Door", "signed_payloads"]
 
 IN_FLIGHT_MAX: Final = 100
 SUBSCRIBE: Final = "userDataStream.subscribe.signature"
+SUBSCRIBE_AGAIN: Final = "userDataStream.subscribe"  # after session.logon
 UNSUBSCRIBE: Final = "userDataStream.unsubscribe"
+LOGON: Final = "session.logon"
+LOGOUT: Final = "session.logout"
+STATUS: Final = "session.status"
 UNKNOWN_METHOD: Final = (-1020, "This operation is not supported.")
 
 
@@ -48,9 +54,14 @@ class Door(Protocol):
         payloads: list[bytes],
         signature: bytes,
         parameters: dict[str, str],
+        address: str,
     ) -> Caller: ...
 
-    async def admit_key(self, key: bytes) -> Caller: ...
+    async def admit_again(
+        self, route: Route | None, key: bytes, parameters: dict[str, str], address: str
+    ) -> Caller: ...
+
+    async def admit_key(self, key: bytes, address: str) -> Caller: ...
 
     def take_weight(self, caller: Caller | None, address: str, weight: int) -> int: ...
 
@@ -101,7 +112,9 @@ class ApiSockets:
         topics: Topics,
         broadcast: Broadcast,
         counts: Counts,
+        may_listen: Callable[[int], bool],
     ) -> None:
+        self._may_listen = may_listen
         self._door = door
         self._routes = routes
         self._topics = topics
@@ -119,17 +132,19 @@ class ApiSockets:
         finally:
             session.end()
 
-    def revoke(self, key: int, now_ms: int) -> None:
-        """End the subscriptions of an API key that is no more."""
+    def end_dead(self, now_ms: int) -> None:
+        """End the subscriptions of API keys that may listen no more."""
         for name, (connection, number) in list(self._subscriptions.items()):
             subscription = connection.subscriptions.get(name)
-            if number != key or subscription is None:
+            if subscription is None or self._may_listen(number):
                 continue
             text = f'{{"e":"eventStreamTerminated","E":{now_ms}}}'
             connection.push(f"{subscription.prefix}{text}}}")
             self.unsubscribe(connection, name)
 
     def subscribe(self, connection: Connection, caller: Caller, number: int) -> None:
+        if not self._may_listen(caller.key):
+            raise Fault(*BAD_KEY, status=401)  # its account is frozen
         name = f"user:{number}:{id(connection)}"
         self._topics.subscribe(
             connection,
@@ -166,6 +181,9 @@ class _Session:
         self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
         self._next_subscription = 0
+        self._key = b""  # of a session.logon
+        self._connected_ms = time.time_ns() // 1_000_000
+        self._logged_on_ms: int | None = None
 
     def end(self) -> None:
         for task in self._tasks:
@@ -207,30 +225,73 @@ class _Session:
         api, door = self._api, self._api.door
         if method == UNSUBSCRIBE:
             return None, self._unsubscribe(parameters)
+        if method in {STATUS, LOGOUT}:
+            return None, self._session_told(ends=method == LOGOUT)
         route = api.route(method)
-        if route is None and method != SUBSCRIBE:
+        if route is None and method not in {SUBSCRIBE, SUBSCRIBE_AGAIN, LOGON}:
             raise Fault(*UNKNOWN_METHOD)
-        caller = None
-        security = "read" if route is None else route.security.value
-        if security == "key":
-            caller = await door.admit_key(_needed(parameters, "apiKey"))
-        elif security != "none":
-            key = _needed(parameters, "apiKey")
-            signature = parameters.get("signature", "")
-            if not signature:
-                fault = mandatory("signature")
-                raise Fault(fault.code, fault.text, status=401)
-            caller = await door.admit_signed(
-                route, key, signed_payloads(parameters), signature.encode(), parameters
-            )
+        caller = await self._admit(method, route, parameters)
         door.take_weight(caller, self._address, 2 if route is None else route.weight)
         if route is not None:
             return caller, await route.handler(Call(caller, parameters))
         assert caller is not None
+        if method == LOGON:
+            return caller, self._log_on(caller, parameters["apiKey"])
         number = self._next_subscription
-        self._next_subscription += 1
         api.subscribe(self.connection, caller, number)
+        self._next_subscription += 1
         return caller, b'{"subscriptionId":%d}' % number
+
+    async def _admit(
+        self, method: str, route: Route | None, parameters: dict[str, str]
+    ) -> Caller | None:
+        """Return who asks: by the parameters, or by the session.logon of this socket."""
+        door = self._api.door
+        security = "read" if route is None else route.security.value
+        if security == "none":
+            return None
+        signature = parameters.get("signature", "")
+        if self._key and method != LOGON and not (signature or parameters.get("apiKey")):
+            if security == "key":
+                return await door.admit_key(self._key, self._address)
+            if method == SUBSCRIBE_AGAIN:
+                return _reader(await door.admit_key(self._key, self._address))
+            return await door.admit_again(route, self._key, parameters, self._address)
+        if method == SUBSCRIBE_AGAIN:
+            raise Fault(-2014, "This socket has no session.logon.", status=401)
+        key = _needed(parameters, "apiKey")
+        if security == "key":
+            return await door.admit_key(key, self._address)
+        if not signature:
+            fault = mandatory("signature")
+            raise Fault(fault.code, fault.text, status=401)
+        payloads = signed_payloads(parameters)
+        return await door.admit_signed(
+            route, key, payloads, signature.encode(), parameters, self._address
+        )
+
+    def _log_on(self, caller: Caller, key: str) -> bytes:
+        """Let what follows on this socket go without a signature; for Ed25519 keys only."""
+        if not caller.is_ed25519:
+            raise Fault(-4056, "HMAC_SHA256 API key is not supported.")
+        self._key = key.encode()
+        self._logged_on_ms = time.time_ns() // 1_000_000
+        return self._session_told(ends=False)
+
+    def _session_told(self, *, ends: bool) -> bytes:
+        """Return the state of this socket's session, after ending it if asked."""
+        if ends:
+            self._key, self._logged_on_ms = b"", None
+        return msgspec.json.encode(
+            {
+                "apiKey": self._key.decode() or None,
+                "authorizedSince": self._logged_on_ms,
+                "connectedSince": self._connected_ms,
+                "returnRateLimits": True,
+                "serverTime": time.time_ns() // 1_000_000,
+                "userDataStream": bool(self.connection.subscriptions),
+            }
+        )
 
     def _unsubscribe(self, parameters: dict[str, str]) -> bytes:
         wanted = parameters.get("subscriptionId", "")
@@ -263,6 +324,12 @@ class _Session:
         if shown is not None:
             answer["rateLimits"] = shown
         self.connection.push(msgspec.json.encode(answer).decode())
+
+
+def _reader(caller: Caller) -> Caller:
+    if not caller.scopes & SCOPES[Security.READ]:
+        raise Fault(*BAD_KEY, status=401)
+    return caller
 
 
 def _needed(parameters: dict[str, str], name: str) -> bytes:

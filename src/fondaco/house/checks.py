@@ -194,8 +194,34 @@ def _check_key(key: ApiKeyEntry, path: Path) -> None:
         raise HouseFault(
             path, f'API key "{key.key}" must have either secret or public_key, and not both'
         )
+    if key.public_key and not _is_ed25519(key.public_key):
+        raise HouseFault(
+            (*path, "public_key"),
+            "public_key must be an Ed25519 public key in PEM, as openssl writes",
+        )
+    if not key.account or len(key.account) > NAME_LENGTH_MAX:
+        raise HouseFault(
+            (*path, "account"), f'account "{key.account}" must be 1 to {NAME_LENGTH_MAX} characters'
+        )
+    for place, address in enumerate(key.addresses):
+        try:
+            ipaddress.ip_network(address)
+        except ValueError as error:
+            raise HouseFault((*path, "addresses", place), f"{error}") from error
+    if not key.scopes:
+        raise HouseFault((*path, "scopes"), "an API key must have one or more scopes")
     for name in ("order_limit_10s", "order_limit_1d", "weight_limit_1m"):
         _not_negative(getattr(key, name), (*path, name))
+
+
+def _is_ed25519(text: str) -> bool:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        return isinstance(load_pem_public_key(text.strip().encode()), Ed25519PublicKey)
+    except ValueError:
+        return False
 
 
 def _check_robot(robot: RobotEntry, path: Path, decimals: dict[str, int]) -> None:

@@ -92,7 +92,10 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ApiKeyEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: str
     secret: str = ""
-    public_key: str = ""
+    public_key: str = ""  # Ed25519, PEM
+    account: str = "spot"  # another name: a sub-account of the member's, opened if it is missing
+    addresses: tuple[str, ...] = ()  # addresses or networks; none = from anywhere
+    expires_at: dt.datetime | None = None  # without a zone: UTC
     scopes: tuple[KeyScope, ...] = ("read", "trade")
     order_limit_10s: int = 100
     order_limit_1d: int = 200_000

@@ -196,8 +196,9 @@ class AccountAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnly, ModelAdmin):
-    list_display = ("number", "account", "label", "scopes", "granted_at", "revoked_at")
-    fields = ("number", "account", "label", "scopes", "created_at", "granted_at", "revoked_at")
+    bounds = ("number", "account", "label", "scopes", "addresses", "expires_at")
+    list_display = (*bounds, "granted_at", "revoked_at")
+    fields = (*bounds, "created_at", "granted_at", "revoked_at")
     search_fields = ("account__number", "account__member__username")
 
 

@@ -139,6 +139,8 @@ class ApiKey(models.Model):
     public_key = models.TextField(default="", blank=True)
     label = models.CharField(max_length=64, default="", blank=True)
     scopes = models.SmallIntegerField()  # bits of records.Scope
+    addresses = models.TextField(default="", blank=True)  # networks, one a line; none = any
+    expires_at = models.DateTimeField(null=True, blank=True)
     order_limit_10s = models.PositiveIntegerField(default=100)
     order_limit_1d = models.PositiveIntegerField(default=200_000)
     weight_limit_1m = models.PositiveIntegerField(default=6000)
@@ -155,6 +157,11 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} ({self.key[:8]}…)"
+
+    @property
+    def scope_names(self) -> list[str]:
+        """What it may, in words."""
+        return [str(scope.name).lower() for scope in records.Scope if self.scopes & scope]
 
 
 class SecurityEntry(models.Model):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from importlib import import_module
+from typing import Final
 
 import msgspec
 from django.conf import settings
@@ -23,6 +24,7 @@ from django.utils.crypto import constant_time_compare
 from fondaco.core import records
 from fondaco.identity import seal
 from fondaco.identity.models import HOLDING_NAME, Account, ApiKey, Member, Role
+from fondaco.identity.networks import Network, read_networks
 
 __all__ = [
     "AccountRow",
@@ -39,6 +41,9 @@ __all__ = [
     "session_member",
 ]
 
+EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MICROSECOND: Final = dt.timedelta(microseconds=1)
+
 
 class KeyGrant(msgspec.Struct, frozen=True, kw_only=True):
     """An API key as the edge needs it. Limits of 0 mean none."""
@@ -53,6 +58,8 @@ class KeyGrant(msgspec.Struct, frozen=True, kw_only=True):
     order_limit_10s: int
     order_limit_1d: int
     weight_limit_1m: int
+    addresses: tuple[Network, ...] = ()  # none = from anywhere
+    expires_us: int = 0  # 0 = never
 
 
 class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,4 +174,6 @@ def _grant(row: ApiKey) -> KeyGrant:
         order_limit_10s=row.order_limit_10s,
         order_limit_1d=row.order_limit_1d,
         weight_limit_1m=row.weight_limit_1m,
+        addresses=read_networks(row.addresses),
+        expires_us=0 if row.expires_at is None else (row.expires_at - EPOCH) // MICROSECOND,
     )

@@ -29,6 +29,7 @@ from fondaco.house.declared import ApiKeyEntry, House, MemberEntry, TokenEntry
 from fondaco.identity import core_door, seal
 from fondaco.identity.core_door import CommandRefused, Core
 from fondaco.identity.models import HOLDING_NAME, Account, ApiKey, Invite, Member, Role, RoleGrant
+from fondaco.identity.networks import networks_of
 from fondaco.identity.security_log import Action, note
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "grant_key",
     "issue_invite",
     "open_account",
+    "revoke_expired",
     "revoke_key",
     "set_roles",
 ]
@@ -257,13 +259,18 @@ def grant_key(
     secret: str = "",
     public_key: str = "",
     label: str = "",
+    addresses: Iterable[str] = (),
+    expires_at: dt.datetime | None = None,
     limits: KeyLimits | None = None,
 ) -> tuple[ApiKey, str]:
     """Grant an API key by a journaled command; return it and its secret, to be shown once.
 
-    Without `key` its text is made by chance; without `public_key` an HMAC secret is, too. Raises
-    IdentityConflict if the text is in use, CommandRefused, and what the client raises.
+    Without `key` its text is made by chance; without `public_key` an HMAC secret is, too. It is
+    good from `addresses` (none = from anywhere) until `expires_at`. Raises IdentityConflict if the
+    text is in use, ValueError for an address that is none, CommandRefused, and what the client
+    raises.
     """
+    networks = networks_of("\n".join(addresses))
     if account.name == HOLDING_NAME:
         raise IdentityConflict(f"account {account.number} only holds withdrawals; choose another")
     limits = limits or KeyLimits()
@@ -280,6 +287,8 @@ def grant_key(
             public_key=public_key,
             label=label,
             scopes=scopes,
+            addresses="\n".join(networks),
+            expires_at=expires_at,
             order_limit_10s=limits.order_limit_10s,
             order_limit_1d=limits.order_limit_1d,
             weight_limit_1m=limits.weight_limit_1m,
@@ -303,6 +312,13 @@ def revoke_key(core: Core, *, key_number: int) -> None:
             raise
     row.revoked_at = timezone.now()
     row.save(update_fields=["revoked_at"])
+
+
+def revoke_expired(core: Core) -> None:
+    """Revoke the keys whose time is over: edges refuse them already, now the core does, too."""
+    due = ApiKey.objects.filter(revoked_at__isnull=True, expires_at__lte=timezone.now())
+    for number in list(due.values_list("number", flat=True)):
+        revoke_key(core, key_number=number)
 
 
 def _acknowledge_key(core: Core, row: ApiKey) -> None:
@@ -379,7 +395,7 @@ def _apply_member(entry: MemberEntry, core: Core, assets: Mapping[str, tuple[int
         opening.append((number, parse_units(amount, decimals)))
     account = open_account(core, member=member, opening=[pair for pair in opening if pair[1]])
     for key_entry in entry.api_keys:
-        _apply_key(key_entry, account, core)
+        _apply_key(key_entry, _account_of_key(key_entry, account, core), core)
     for token_entry in entry.tokens:
         _apply_token(token_entry, member)
 
@@ -397,6 +413,21 @@ def _apply_token(entry: TokenEntry, member: Member) -> None:
         )
 
 
+def _account_of_key(entry: ApiKeyEntry, spot: Account, core: Core) -> Account:
+    """Return the account that a key acts for: the member's first, or a sub-account by its name."""
+    if entry.account == spot.name:
+        return spot
+    kind = records.AccountKind.SUB
+    return open_account(core, member=spot.member, name=entry.account, kind=kind)
+
+
+def _in_utc(moment: dt.datetime | None) -> dt.datetime | None:
+    """Return a moment of the house file; without a zone it is in UTC."""
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=dt.UTC)
+
+
 def _apply_key(entry: ApiKeyEntry, account: Account, core: Core) -> None:
     row = ApiKey.objects.filter(key=entry.key).first()
     if row is None:
@@ -406,7 +437,9 @@ def _apply_key(entry: ApiKeyEntry, account: Account, core: Core) -> None:
             scopes=sum(records.Scope[name.upper()] for name in set(entry.scopes)),
             key=entry.key,
             secret=entry.secret,
-            public_key=entry.public_key,
+            public_key=entry.public_key.strip(),
+            addresses=entry.addresses,
+            expires_at=_in_utc(entry.expires_at),
             limits=KeyLimits(
                 order_limit_10s=entry.order_limit_10s,
                 order_limit_1d=entry.order_limit_1d,

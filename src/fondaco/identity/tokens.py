@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import ipaddress
 import secrets
 from collections.abc import Iterable
 from typing import Final, get_args
@@ -19,24 +18,16 @@ from django.utils import timezone
 
 from fondaco.house.declared import TokenScope
 from fondaco.identity.models import AccessToken, Member
+from fondaco.identity.networks import contains, networks_of, read_networks
 from fondaco.identity.security_log import Action, note
 from fondaco.identity.services import IdentityConflict
 
-__all__ = ["SCOPES", "find", "make", "networks_of", "owner_of", "revoke"]
+__all__ = ["SCOPES", "find", "make", "owner_of", "revoke"]
 
 SCOPES: Final[tuple[str, ...]] = get_args(TokenScope)
 PREFIX: Final = "fnd_"
 TOKEN_BYTES: Final = 32
 PREFIX_CHARACTERS: Final = 10
-NETWORKS_MAX: Final = 50
-
-
-def networks_of(text: str) -> list[str]:
-    """Return the networks of a list of addresses, one a line; raises ValueError that names one."""
-    found = [str(ipaddress.ip_network(line.strip())) for line in text.splitlines() if line.strip()]
-    if len(found) > NETWORKS_MAX:
-        raise ValueError(f"{len(found)} networks; at most {NETWORKS_MAX}")
-    return found
 
 
 @transaction.atomic
@@ -98,13 +89,8 @@ def find(text: str, *, address: str) -> AccessToken | None:
         return None
     if row.expires_at is not None and row.expires_at <= timezone.now():
         return None
-    if row.addresses:
-        try:
-            asked = ipaddress.ip_address(address)
-        except ValueError:
-            return None
-        if not any(asked in ipaddress.ip_network(line) for line in row.addresses.splitlines()):
-            return None
+    if row.addresses and not contains(read_networks(row.addresses), address):
+        return None
     return row
 
 

@@ -1,4 +1,4 @@
-"""What the office does by itself, beside the projector: payments, withdrawals and reminders.
+"""What the office does by itself, beside the projector: payments, withdrawals, keys, reminders.
 
 Promises: each chore may be called at any time, by several processes at once, and goes on where it
 stopped; one that fails is told on stderr and tried again at the next turn. It ends at `stop`.
@@ -14,6 +14,7 @@ from typing import Final
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
+from fondaco.identity import services as identity
 from fondaco.identity.core_door import CommandRefused
 from fondaco.link.answers import LinkError
 from fondaco.office.billing.deliveries import deliver_due
@@ -48,10 +49,15 @@ def turn() -> None:
 
 def chores() -> list[Callable[[], object]]:
     """Return what there is to do in this house."""
-    found: list[Callable[[], object]] = [finish_money, send_reminders]
+    found: list[Callable[[], object]] = [finish_money, end_keys, send_reminders]
     if settings.PAYMENTS.provider == "sandbox":
         found.append(deliver_due)
     return found
+
+
+def end_keys() -> None:
+    """Revoke the API keys whose time is over."""
+    identity.revoke_expired(core())
 
 
 def finish_money() -> None:

@@ -21,6 +21,11 @@ from fondaco.house.errors import HouseFault
 from fondaco.house.file import HouseFileError, load, loads, located
 from fondaco.house.lines import line_of
 
+PEM = (
+    "-----BEGIN PUBLIC KEY-----\\n"
+    "MCowBQYDK2VwAyEAA6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=\\n"
+    "-----END PUBLIC KEY-----"
+)
 HOUSE = """\
 [house]
 name = "Rialto"                       # line 2
@@ -69,8 +74,8 @@ email = "bob@example.com"
 
 [[members.api_keys]]
 key = "kb"                            # line 47
-public_key = "pb"
-"""
+public_key = "PEM"
+""".replace("PEM", PEM)
 
 
 def bodies(records: list[bytes]) -> list[InstrumentBody]:
@@ -181,7 +186,7 @@ def test_what_never_changes_names_its_line(tmp_path: Path, old: str, new: str, p
             "write one of member, moderator, admin",
         ),
         ('cash = "USD"', 'cash = "USD"\nclock = "no"', 4, "write one of system, test"),
-        ('public_key = "pb"', 'public_key = "pb"\n[[widgets]]', 49, 'unknown key "widgets"'),
+        ('key = "kb"', 'key = "kb"\n[[widgets]]', 48, 'unknown key "widgets"'),
         ("decimals = 6", "decimals = 9", 7, "it must be 0 to 8"),
         ('"0.0001"', '"0.00001"', 15, "nearest valid pair is tick size 0.01 and lot size 0.0001"),
         ('"0.01"', '"0"', 14, "tick_size of BTCUSDT must be above 0"),
@@ -194,7 +199,12 @@ def test_what_never_changes_names_its_line(tmp_path: Path, old: str, new: str, p
         ('USDT = "100.5"', 'USDT = "0.1234567"', 31, "has more than 6 decimals"),
         ('username = "bob"', 'username = "Ann"', 43, 'username "ann" stands twice'),
         ('key = "kb"', 'key = "ka"', 47, "api_keys key stands twice"),
-        ('public_key = "pb"', "", 46, "either secret or public_key"),
+        (f'public_key = "{PEM}"', "", 46, "either secret or public_key"),
+        (f'public_key = "{PEM}"', 'public_key = "pb"', 48, "must be an Ed25519 public key in PEM"),
+        ('key = "kb"', 'key = "kb"\naddresses = ["10.0.0.1/8"]', 48, "has host bits set"),
+        ('key = "kb"', 'key = "kb"\nexpires_at = "soon"', 48, "invalid RFC3339"),
+        ('key = "kb"', 'key = "kb"\naccount = ""', 48, "must be 1 to 64 characters"),
+        ('key = "kb"', 'key = "kb"\nscopes = []', 48, "one or more scopes"),
         ('symbol = "ACMEUSD"', 'symbol = "BTCUSDT"', 21, 'symbol "BTCUSDT" stands twice'),
         ('cash = "USD"', 'cash = "USD"\nstaff_mfa = 1', 4, "expected `bool`, got `int`"),
         ('cash = "USD"', 'cash = "USD"\ntime_zone = "Mars"', 4, 'time_zone "Mars" is unknown'),

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from fondaco.core.records import Scope
 from fondaco.identity import tokens
 from fondaco.identity.models import Member
+from fondaco.identity.networks import networks_of
 from fondaco.identity.selectors import accounts_of
 
 __all__ = ["JoinForm", "KeyForm", "TokenForm"]
@@ -54,6 +55,29 @@ class JoinForm(forms.Form):
         return cleaned
 
 
+def _days_field() -> forms.IntegerField:
+    return forms.IntegerField(
+        min_value=1, max_value=3650, required=False, label="Days until it ends (empty: never)"
+    )
+
+
+def _addresses_field() -> forms.CharField:
+    return forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        required=False,
+        max_length=4000,
+        label="Only from these addresses",
+        help_text="Addresses or networks, one a line; empty: from anywhere.",
+    )
+
+
+def _networks(text: str) -> str:
+    try:
+        return "\n".join(networks_of(text))
+    except ValueError as error:
+        raise ValidationError(f"{error}.") from error
+
+
 class KeyForm(forms.Form):
     """A new API key: for which of the member's own accounts, and what it may do."""
 
@@ -73,6 +97,8 @@ class KeyForm(forms.Form):
         label="Ed25519 public key",
         help_text="In PEM. Empty: the house makes a secret for HMAC-SHA256 and shows it once.",
     )
+    days = _days_field()
+    addresses = _addresses_field()
 
     def __init__(self, member: Member, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
         super().__init__(*args, **kwargs)
@@ -90,6 +116,9 @@ class KeyForm(forms.Form):
                 raise ValidationError("This is not an Ed25519 key.")
         return text
 
+    def clean_addresses(self) -> str:
+        return _networks(self.cleaned_data["addresses"])
+
 
 class TokenForm(forms.Form):
     """A new bearer token of the member."""
@@ -101,19 +130,8 @@ class TokenForm(forms.Form):
         initial=["read"],
         label="It may",
     )
-    days = forms.IntegerField(
-        min_value=1, max_value=3650, required=False, label="Days until it ends (empty: never)"
-    )
-    addresses = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}),
-        required=False,
-        max_length=4000,
-        label="Only from these addresses",
-        help_text="Addresses or networks, one a line; empty: from anywhere.",
-    )
+    days = _days_field()
+    addresses = _addresses_field()
 
     def clean_addresses(self) -> str:
-        try:
-            return "\n".join(tokens.networks_of(self.cleaned_data["addresses"]))
-        except ValueError as error:
-            raise ValidationError(f"{error}.") from error
+        return _networks(self.cleaned_data["addresses"])

@@ -6,6 +6,7 @@ the house: the account is opened at the next sign-in.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from fondaco.identity import addresses, selectors
 from fondaco.identity import services as identity
@@ -25,6 +27,7 @@ from fondaco.office.callers import address_of
 
 __all__ = [
     "end_sessions_noted",
+    "in_days",
     "make_key",
     "open_first_account",
     "revoke_own_key",
@@ -67,6 +70,11 @@ def end_sessions_noted(member: Member, number: int, address: str) -> None:
         note(Action.SESSION_ENDED, actor=member, subject=member, address=address, number=number)
 
 
+def in_days(days: int | None) -> dt.datetime | None:
+    """Return the moment so many days from now, None for none."""
+    return timezone.now() + dt.timedelta(days=days) if days else None
+
+
 def make_key(member: Member, asked: Mapping[str, Any], request: HttpRequest) -> tuple[ApiKey, str]:
     """Grant an API key for one of the member's accounts; return it and its secret."""
     account = Account.objects.get(pk=asked["account"], member=member)
@@ -76,8 +84,16 @@ def make_key(member: Member, asked: Mapping[str, Any], request: HttpRequest) -> 
         scopes=sum(asked["scopes"]),
         label=asked["label"],
         public_key=asked["public_key"],
+        addresses=asked["addresses"].splitlines(),
+        expires_at=in_days(asked["days"]),
     )
-    details = {"number": row.number, "account": account.number, "scopes": row.scopes}
+    details: dict[str, str | int] = {
+        "number": row.number,
+        "account": account.number,
+        "scopes": row.scopes,
+        "addresses": row.addresses.replace("\n", " "),
+        "days": asked["days"] or 0,
+    }
     address = address_of(request)
     note(Action.KEY_GRANTED, actor=member, subject=member, address=address, **details)
     return row, secret

@@ -6,8 +6,6 @@ ask for the password again, and reach only what is the member's own: other numbe
 
 from __future__ import annotations
 
-import datetime as dt
-
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -51,7 +49,7 @@ def keys(request: HttpRequest) -> HttpResponse:
     except LinkError:
         messages.error(request, BUSY)
     rows = ApiKey.objects.filter(account__member=member).order_by("-pk")
-    shown = {"keys": rows, "form": form, "made": made}
+    shown = {"keys": rows, "form": form, "made": made, "now": timezone.now()}
     status = 400 if form.is_bound and form.errors else 200
     return render(request, "office/members/keys.html", shown, status=status)
 
@@ -76,13 +74,12 @@ def own_tokens(request: HttpRequest) -> HttpResponse:
         form = TokenForm(request.POST)
         if form.is_valid():
             asked = form.cleaned_data
-            days = asked["days"]
             _, made = tokens.make(
                 member,
                 scopes=asked["scopes"],
                 label=asked["label"],
                 addresses=asked["addresses"],
-                expires_at=timezone.now() + dt.timedelta(days=days) if days else None,
+                expires_at=services.in_days(asked["days"]),
                 address=address_of(request),
             )
             form = TokenForm()
