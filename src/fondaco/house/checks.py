@@ -35,6 +35,7 @@ NAME_LENGTH_MAX: Final = 64
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
 _USERNAME: Final = re.compile(r"[\w.+-]{1,150}\Z")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\Z")
+POOL_TIMEOUT_S_MAX: Final = 366 * 86_400
 _ROBOT_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
@@ -44,7 +45,7 @@ def check(house: House, *, host: str) -> None:
     decimals = {asset.code: asset.decimals for asset in markets.assets(house)}
     _check_venues(house.venues)
     _unique(("instruments",), "symbol", [each.symbol for each in house.instruments])
-    venues = {venue.name for venue in house.venues}
+    venues = {venue.name: venue for venue in house.venues}
     for number, instrument in enumerate(house.instruments):
         markets.check_instrument(instrument, ("instruments", number), decimals, venues)
     _check_members(house, decimals)
@@ -146,8 +147,12 @@ def _check_venues(venues: Sequence[VenueEntry]) -> None:
         for name in ("latency_s", "pool_timeout_s"):
             if not 0 <= getattr(venue, name) < float("inf"):
                 raise HouseFault((*path, name), f'{name} of venue "{venue.name}" must be 0 or more')
-        for name in ("min_notional", "slippage"):
-            markets.decimal(getattr(venue, name), (*path, name))
+        if venue.pool_timeout_s > POOL_TIMEOUT_S_MAX:
+            raise HouseFault(
+                (*path, "pool_timeout_s"), "pool_timeout_s is at most a year; 0 waits for ever"
+            )
+        markets.decimal(venue.min_notional, (*path, "min_notional"))
+        markets.rate(venue.slippage, (*path, "slippage"))
     _unique(("venues",), "name", [venue.name for venue in venues])
 
 

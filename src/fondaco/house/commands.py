@@ -93,6 +93,7 @@ def _instrument_commands(
     made = []
     decimals = {asset.code: asset.decimals for asset in markets.assets(house)}
     decimals |= {code: asset.decimals for code, asset in definitions.assets.items()}
+    venues = {venue.name: venue for venue in house.venues}
     last = max((each.number for each in definitions.instruments.values()), default=0)
     for place, entry in enumerate(house.instruments):
         path = ("instruments", place)
@@ -103,6 +104,7 @@ def _instrument_commands(
             entry,
             path,
             decimals,
+            venues,
             number=number,
             base=numbers[entry.base],
             quote=numbers[entry.quote],
@@ -127,13 +129,16 @@ def _kept(existing: InstrumentBody, body: InstrumentBody) -> InstrumentBody:
         price_ticks_max=existing.price_ticks_max,
         quantity_lots_min=existing.quantity_lots_min,
         quantity_lots_max=existing.quantity_lots_max,
+        name=body.name or existing.name,  # a feed may have told it
+        stock_id=body.stock_id or existing.stock_id,
     )
 
 
 def _check_fixed(
     existing: InstrumentBody, body: InstrumentBody, path: tuple[str | int, ...]
 ) -> None:
-    for name in _FIXED:
+    names = (*_FIXED, "stock_id") if existing.stock_id and body.stock_id else _FIXED
+    for name in names:
         before, after = getattr(existing, name), getattr(body, name)
         if before == after:
             continue

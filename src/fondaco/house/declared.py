@@ -67,6 +67,7 @@ class InstrumentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     status: Literal["TRADING", "HALT", "BREAK", "END_OF_DAY"] = "TRADING"
     name: str = ""
     stock_id: str = ""
+    inventory_limit: str = ""  # dealer: of the base, either way; empty: none
     venue: str = ""
     reference_price: str = ""
 

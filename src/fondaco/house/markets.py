@@ -7,24 +7,23 @@ which assets a house has and in which order they appear.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil
 from typing import Final
 
 from fondaco.core.records import ASSET_TOTAL_MAX, InstrumentBody, InstrumentStatus
-from fondaco.house.declared import AssetEntry, House, InstrumentEntry
+from fondaco.house import outside
+from fondaco.house.amounts import Path, decimal, rate, units
+from fondaco.house.declared import AssetEntry, House, InstrumentEntry, VenueEntry
 from fondaco.house.errors import HouseFault
 
-__all__ = ["assets", "check_instrument", "decimal", "instrument_body", "units"]
+__all__ = ["assets", "check_instrument", "decimal", "instrument_body", "rate", "units"]
 
-Path = tuple[str | int, ...]
-
-PPM: Final = 1_000_000
 MARKETS: Final = {"book": 1, "dealer": 2, "agency": 3}
 FEE_IN_QUOTE_BELOW: Final = 1_000  # base units a lot: a fee in whole shares would round away
 OPEN_ORDERS_MAX: Final = 100_000  # an account on one instrument
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{1,20}\Z")
-_DECIMAL: Final = re.compile(r"\d{1,19}(\.\d{1,18})?\Z")
 
 
 def assets(house: House) -> list[AssetEntry]:
@@ -48,26 +47,11 @@ def assets(house: House) -> list[AssetEntry]:
     return list(found.values())
 
 
-def decimal(text: str, path: Path) -> Fraction:
-    """Return the exact value of unsigned decimal text. Raises HouseFault."""
-    if not _DECIMAL.match(text):
-        name = path[-1] if path else "amount"
-        raise HouseFault(path, f'{name} is "{text}"; write a plain decimal like "0.01"')
-    return Fraction(text)
-
-
-def units(text: str, decimals: int, path: Path, *, what: str) -> int:
-    """Return decimal text as whole units of 10**-decimals. Raises HouseFault."""
-    value = decimal(text, path) * 10**decimals
-    if value.denominator != 1:
-        raise HouseFault(path, f"{what} is {text}; it has more than {decimals} decimals")
-    if value > ASSET_TOTAL_MAX:
-        raise HouseFault(path, f"{what} is {text}; the most is {ASSET_TOTAL_MAX} units")
-    return int(value)
-
-
 def check_instrument(
-    entry: InstrumentEntry, path: Path, decimals: dict[str, int], venues: set[str]
+    entry: InstrumentEntry,
+    path: Path,
+    decimals: dict[str, int],
+    venues: Mapping[str, VenueEntry],
 ) -> None:
     if not _SYMBOL.match(entry.symbol):
         raise HouseFault(
@@ -86,14 +70,9 @@ def check_instrument(
             (*path, "max_open_orders"),
             f"max_open_orders of {entry.symbol} must be 0 (none) to {OPEN_ORDERS_MAX}",
         )
-    if entry.market == "agency":
-        _check_agency(entry, path, venues)
-    elif entry.venue:
-        raise HouseFault(
-            (*path, "venue"), f"{entry.symbol} is a {entry.market} market and has no venue"
-        )
+    outside.check_outside(entry, path, venues)
     body = instrument_body(
-        entry, path, decimals, number=1, base=1, quote=2
+        entry, path, decimals, venues, number=1, base=1, quote=2
     )  # raises for sizes, fees and amounts
     if entry.reference_price:
         ticks = decimal(entry.reference_price, (*path, "reference_price")) / Fraction(
@@ -107,20 +86,11 @@ def check_instrument(
             )
 
 
-def _check_agency(entry: InstrumentEntry, path: Path, venues: set[str]) -> None:
-    if entry.venue not in venues:
-        raise HouseFault(
-            (*path, "venue"),
-            f'{entry.symbol} is an agency market and its venue "{entry.venue}" is not declared',
-        )
-    if not entry.reference_price:
-        raise HouseFault(path, f"{entry.symbol} is an agency market and lacks reference_price")
-
-
 def instrument_body(
     entry: InstrumentEntry,
     path: Path,
     decimals: dict[str, int],
+    venues: Mapping[str, VenueEntry],
     *,
     number: int,
     base: int,
@@ -138,8 +108,8 @@ def instrument_body(
         lot_size=entry.lot_size,
         base_per_lot=base_per_lot,
         quote_per_lot_tick=quote_per_lot_tick,
-        maker_fee_ppm=_rate(entry.maker_fee, (*path, "maker_fee")),
-        taker_fee_ppm=_rate(entry.taker_fee, (*path, "taker_fee")),
+        maker_fee_ppm=rate(entry.maker_fee, (*path, "maker_fee")),
+        taker_fee_ppm=rate(entry.taker_fee, (*path, "taker_fee")),
         fee_in_quote=base_per_lot < FEE_IN_QUOTE_BELOW,
         min_notional=units(
             entry.min_notional,
@@ -149,6 +119,8 @@ def instrument_body(
         ),
         max_open_orders=entry.max_open_orders,
         status=int(InstrumentStatus[entry.status]),
+        name=entry.name,
+        **outside.outside_terms(entry, path, venues, decimals, base_per_lot=base_per_lot),
     )
 
 
@@ -181,15 +153,6 @@ def _sizes(entry: InstrumentEntry, path: Path, decimals: dict[str, int]) -> tupl
         if value > ASSET_TOTAL_MAX:
             raise HouseFault((*path, "lot_size"), f"{what} of {entry.symbol} is too large")
     return int(base_per_lot), int(product)
-
-
-def _rate(text: str, path: Path) -> int:
-    value = decimal(text, path) * PPM
-    if value.denominator != 1 or value >= PPM:
-        raise HouseFault(
-            path, f"{path[-1]} is {text}; a rate is below 1 and has at most 6 decimals"
-        )
-    return int(value)
 
 
 def _text(value: Fraction) -> str:

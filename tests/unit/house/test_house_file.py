@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from fondaco.core.records import (
+    AssetBody,
     Command,
     Event,
     InstrumentBody,
@@ -289,3 +290,79 @@ def test_lines_are_found_past_text_of_many_lines() -> None:
     text = "[a]\nrule = '''\nx = 1\n[b]\n'''\nx = 2\n"
     assert line_of(text, ("a", "x")) == 6
     assert line_of(text, ("b",)) == 1
+
+
+ASSET_NUMBERS = (("CIB", 1), ("USD", 2), ("ABAN", 3))
+OUTSIDE = """
+[house]
+name = "Rialto"
+[[instruments]]
+symbol = "CIBUSD"
+base = "CIB"
+quote = "USD"
+market = "dealer"
+stock_id = "6ffb8e62-92c1-40c7-9d38-5b976a346b62"
+name = "CIB"
+tick_size = "0.01"
+lot_size = "1"
+inventory_limit = "500"
+[[instruments]]
+symbol = "ABANUSD"
+base = "ABAN"
+quote = "USD"
+market = "agency"
+venue = "outside"
+reference_price = "10"
+tick_size = "0.01"
+lot_size = "0.0001"
+[[venues]]
+name = "outside"
+slippage = "0.02"
+min_notional = "10"
+pool_timeout_s = 1.5
+pool_timeout = "flush"
+"""
+
+
+def test_dealer_and_agency_markets_become_definitions() -> None:
+    """Stock, limit, venue, reference and minimum reach the core in its own units, once."""
+    made = split(b"".join(commands(loads(OUTSIDE), Definitions({}, {}))))
+    bodies = [
+        msgspec.msgpack.decode(unpack_body(record), type=InstrumentBody)
+        for record in made
+        if record[0] == Command.DEFINE_INSTRUMENT
+    ]
+    assert [(b.market, b.stock_id[:8], b.name, b.inventory_lots_max) for b in bodies] == [
+        (2, "6ffb8e62", "CIB", 500),
+        (3, "", "", 0),
+    ]
+    aban = bodies[1]
+    assert (aban.venue, aban.reference_ticks, aban.slippage_ppm) == ("outside", 1000, 20_000)
+    assert aban.pool_min_notional == 10 * 10**8
+    assert (aban.pool_timeout_us, aban.pool_flush) == (1_500_000, True)
+    known = Definitions(
+        {code: AssetBody(number=n, code=code, decimals=8) for code, n in ASSET_NUMBERS},
+        {body.symbol: body for body in bodies},
+    )
+    assert commands(loads(OUTSIDE), known) == []
+    dearer = commands(loads(OUTSIDE.replace('"10"\ntick', '"11"\ntick')), known)
+    (again,) = (msgspec.msgpack.decode(unpack_body(r), type=InstrumentBody) for r in dearer)
+    assert again.reference_ticks == 1100
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ('venue = "outside"', 'venue = "other"', 'venue "other" is not declared'),
+        ('reference_price = "10"', "", "lacks reference_price"),
+        ('name = "CIB"', 'name = "CIB"\nvenue = "outside"', "is a dealer market and has no venue"),
+        ('venue = "outside"', 'venue = "outside"\nstock_id = "x"', "has no stock_id"),
+        ('inventory_limit = "500"', 'inventory_limit = "0.5"', "write a multiple above 0"),
+        ('"0.02"', '"1"', "a rate is below 1"),
+        ("pool_timeout_s = 1.5", "pool_timeout_s = 9e9", "at most a year"),
+    ],
+)
+def test_what_a_market_does_not_know_is_told(old: str, new: str, said: str) -> None:
+    """A venue that isn't there, a key of another market, a limit off the lot: one sentence."""
+    with pytest.raises(HouseFileError, match=said):
+        loads(OUTSIDE.replace(old, new, 1))
