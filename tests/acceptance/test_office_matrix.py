@@ -60,7 +60,6 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         "logout",
         "logout/",
     ),
-    "401/401 in/in in/in in/in in/in in/403 403/in": (r"^api/v1/accounts/?\Z",),
     "401/401 in/in in/in in/in in/in in/403 403/403": (
         r"^api/v1/deposits/?\Z",
         r"^api/v1/withdrawals/?\Z",
@@ -74,6 +73,21 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "401/401 in/405 in/405 in/405 in/405 in/405 403/403": (r"^api/v1/members/me/?\Z",),
     "401/401 405/in 405/in 405/in 405/in 405/403 403/in": (r"^api/v1/transfers/?\Z",),
+    "401/401 in/in in/in in/in in/in in/403 403/in": (
+        r"^api/v1/accounts/?\Z",
+        r"^api/v1/notices/webhooks/?\Z",
+    ),
+    "401/401 in/405 in/405 in/405 in/405 in/403 403/405": (
+        r"^api/v1/notices/choices/?\Z",
+        r"^api/v1/notices/deliveries/?\Z",
+    ),
+    "401/401 405/405 405/405 405/405 405/405 405/403 403/405": (
+        r"^api/v1/notices/webhooks/(?P<number>[0-9]{1,18})/?\Z",
+    ),
+    "401/401 405/404 405/404 405/404 405/404 405/403 403/404": (
+        r"^api/v1/notices/webhooks/(?P<number>[0-9]{1,18})/test/?\Z",
+        r"^api/v1/notices/deliveries/(?P<number>[0-9]{1,18})/replay/?\Z",
+    ),
     "401/401 405/404 405/404 405/404 405/404 405/403 403/403": (
         r"^api/v1/withdrawals/(?P<number>[0-9]{1,18})/cancel/?\Z",
     ),
@@ -87,6 +101,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "login/login in/in in/in in/in in/in login/login login/login": (
         r"^profile/?\Z",
+        r"^profile/notices/?\Z",
         r"^profile/keys/?\Z",
         r"^profile/sessions/?\Z",
         r"^profile/tokens/?\Z",

@@ -26,6 +26,7 @@ from fondaco.cli.faults import Misconfigured, one_sentence
 from fondaco.cli.parent import Parent
 from fondaco.cli.secret import VARIABLE, demo_secret, require_secret
 from fondaco.core.money import parse_units
+from fondaco.house.checks import loosened
 from fondaco.house.declared import House
 from fondaco.house.file import load
 from fondaco.journal.faults import DataInUse
@@ -74,6 +75,11 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             return named
         return f"http://{self.host if ':' not in self.host else f'[{self.host}]'}:{self.port}"
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether the house is a demo or has loosened rules, and so serves this machine only."""
+        return self.is_demo or bool(loosened(self.house.house))
+
     def environment(self) -> dict[str, str]:
         """Return the environment of the children."""
         return {
@@ -86,6 +92,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_RATE_LIMITS": "1" if self.house.house.rate_limits else "0",
             "FONDACO_PAYMENTS": self.house.house.payments,
             "FONDACO_TREASURY": treasury_rules(self.house),
+            "FONDACO_WEBHOOKS_TO_LOOPBACK": "1" if self.is_loose else "0",
             "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
             "PYTHONUNBUFFERED": "1",
         }

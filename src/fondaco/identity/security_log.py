@@ -52,6 +52,8 @@ class Action(StrEnum):
     KEY_REVOKED = "API key revoked"
     TOKEN_MADE = "token made"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "token revoked"  # noqa: S105 - the name of an action
+    WEBHOOK_ADDED = "webhook added"
+    WEBHOOK_REMOVED = "webhook removed"
     MONEY = "money"  # deposits, withdrawals and approvals, told by what does them
 
 

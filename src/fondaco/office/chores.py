@@ -1,7 +1,8 @@
-"""What the office does by itself, beside the projector: payments, withdrawals, keys, reminders.
+"""What the office does by itself, beside the projector: payments, withdrawals, keys, notices.
 
 Promises: each chore may be called at any time, by several processes at once, and goes on where it
 stopped; one that fails is told on stderr and tried again at the next turn. It ends at `stop`.
+What sends to the outside runs apart, so that a slow receiver holds up no money.
 """
 
 from __future__ import annotations
@@ -18,38 +19,51 @@ from fondaco.identity import services as identity
 from fondaco.identity.core_door import CommandRefused
 from fondaco.link.answers import LinkError
 from fondaco.office.billing.deliveries import deliver_due
-from fondaco.office.billing.reminders import send_reminders
+from fondaco.office.billing.reminders import send_reminders, tell_ended
+from fondaco.office.notices.gathering import gather
+from fondaco.office.notices.sending import forget_old, send_due
 from fondaco.office.treasury import services as treasury
 from fondaco.office.writer import core
 
 __all__ = ["run", "turn"]
 
 TURN_S: Final = 1.0
+Chore = Callable[[], object]
 EXPECTED: Final = (DatabaseError, OSError, LinkError, CommandRefused)
 
 
 def run(stop: threading.Event) -> None:
     """Do what is due, every TURN_S, until told to stop."""
+    threading.Thread(target=_repeat, args=(stop, sending), name="sending", daemon=True).start()
+    _repeat(stop, chores)
+
+
+def _repeat(stop: threading.Event, found: Callable[[], list[Chore]]) -> None:
     try:
         while not stop.wait(TURN_S):
             close_old_connections()
-            turn()
+            turn(found())
     finally:
         connections.close_all()
 
 
-def turn() -> None:
+def turn(due: list[Chore]) -> None:
     """Do what is due once."""
-    for chore in chores():
+    for chore in due:
         try:
             chore()
         except EXPECTED as error:
             print(f"fondaco: {chore.__name__}: {error}", file=sys.stderr)  # noqa: T201
 
 
-def chores() -> list[Callable[[], object]]:
-    """Return what there is to do in this house."""
-    found: list[Callable[[], object]] = [finish_money, end_keys, send_reminders]
+def sending() -> list[Chore]:
+    """Return what sends to the outside."""
+    return [send_due, send_reminders, forget_old]
+
+
+def chores() -> list[Chore]:
+    """Return what else there is to do in this house."""
+    found: list[Chore] = [finish_money, end_keys, tell_ended, gather]
     if settings.PAYMENTS.provider == "sandbox":
         found.append(deliver_due)
     return found

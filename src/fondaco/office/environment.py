@@ -16,6 +16,8 @@ what the office needs of it.
                           when absent
     FONDACO_TREASURY      {"delay_s": n, "limits": {asset: units}}: how long a withdrawal waits, and
                           above which amounts a second person must approve
+    FONDACO_WEBHOOKS_TO_LOOPBACK  1 = members' webhooks may go to this machine, also by http: the
+                          parent says so for a demo and for a loosened house on loopback
     FONDACO_DATABASE_URL  postgresql://user:password@host:port/name; SQLite in the data
                           directory when absent
 """
@@ -46,6 +48,7 @@ __all__ = [
     "rate_limits",
     "secret_key",
     "treasury",
+    "webhooks_to_loopback",
     "websocket_origin",
 ]
 
@@ -163,6 +166,11 @@ def treasury() -> TreasurySettings:
     text = os.environ.get("FONDACO_TREASURY", "")
     found = json.loads(text) if text else {}
     return TreasurySettings(found.get("delay_s", WITHDRAWAL_DELAY_S), found.get("limits", {}))
+
+
+def webhooks_to_loopback() -> bool:
+    """Return whether members' webhooks may go to this machine."""
+    return os.environ.get("FONDACO_WEBHOOKS_TO_LOOPBACK", "") == "1" and is_loopback(base_url())
 
 
 def is_loopback(url: str) -> bool:

@@ -19,6 +19,7 @@ HOUSE_NAME = environment.house_name()
 RATE_LIMITS = environment.rate_limits()
 PAYMENTS = environment.payments(SECRET_KEY)
 TREASURY = environment.treasury()
+WEBHOOKS_TO_LOOPBACK = environment.webhooks_to_loopback()
 HTTPS = BASE_URL.startswith("https://")
 LOOPBACK = environment.is_loopback(BASE_URL)
 PLAIN_COOKIES = LOOPBACK and not HTTPS
@@ -36,6 +37,7 @@ INSTALLED_APPS = [
     "fondaco.office.billing",
     "fondaco.office.treasury",
     "fondaco.office.proofs",
+    "fondaco.office.notices",
     "fondaco.identity",
     "fondaco.projections",
     "allauth",
@@ -133,6 +135,7 @@ globals().update(mail_settings(DATA, environment.host_of(BASE_URL)))
 # ---- cookies and headers
 _PREFIX = "" if PLAIN_COOKIES else "__Host-"
 SESSION_COOKIE_NAME = f"{_PREFIX}sessionid"
+DEVICE_COOKIE_NAME = f"{_PREFIX}device"  # of a browser that somebody signed in from
 SESSION_COOKIE_SECURE = not PLAIN_COOKIES
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -30,5 +30,6 @@ urlpatterns = [
     path("", include("fondaco.office.treasury.urls")),
     path("", include("fondaco.office.statements.urls")),
     path("", include("fondaco.office.proofs.urls")),
+    path("", include("fondaco.office.notices.urls")),
     path("admin/", admin.site.urls),
 ]

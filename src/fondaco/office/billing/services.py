@@ -20,6 +20,8 @@ from fondaco.identity.models import Member
 from fondaco.office.billing.models import Declared, Ending, PaymentEvent, Purchase
 from fondaco.office.billing.payments import AMOUNT_CENTS, CURRENCY, Payments, StripePayments
 from fondaco.office.billing.sandbox import SandboxPayments
+from fondaco.office.notices.kinds import Kind
+from fondaco.office.notices.services import tell
 
 __all__ = ["PERIOD_DAYS", "open_checkout", "provider", "receive", "settle"]
 
@@ -104,7 +106,11 @@ def _complete(session: Mapping[str, Any]) -> None:
     purchase.payment_intent = _id_of(session.get("payment_intent")) or purchase.payment_intent
     purchase.paid_at = purchase.paid_at or timezone.now()
     purchase.save(update_fields=["payment_intent", "paid_at"])
-    settle(purchase.member_id)
+    until = settle(purchase.member_id)
+    if until is not None:
+        details = {"until": until.isoformat()}
+        reference = f"purchase-{purchase.pk}"
+        tell(purchase.member, Kind.MEMBERSHIP_PAID, reference=reference, details=details)
 
 
 def _end(found: Mapping[str, Any], *, cause: str, restored: bool) -> None:

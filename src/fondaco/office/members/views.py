@@ -48,7 +48,8 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
             if member is not None:
                 services.send_confirmation(member)
                 member.backend = PASSWORD_BACKEND
-                answer: HttpResponse = perform_login(request, Login(user=member))
+                entering = Login(user=member, signup=True)
+                answer: HttpResponse = perform_login(request, entering)
                 return answer
     except invites.InviteUnknown:
         return render(request, "office/members/invite_unknown.html", status=404)

@@ -1,0 +1,20 @@
+"""Notices' tests: Django set up, and a receiver of webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.projections.django_ready import set_up
+
+set_up()
+
+import fondaco.office.urls  # noqa: E402, F401 - its views bind the real core, not a stand-in
+from tests.notices.receiver import Receiver  # noqa: E402 - after set_up
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as standing:
+        yield standing
