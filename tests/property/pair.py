@@ -98,7 +98,9 @@ class Pair:
         questions = [pack(Query.TOTALS), pack(Query.DEFINITIONS)]
         for number in self.twin.market.instruments:
             questions += [pack(Query.DEPTH, instrument=number, limit=n) for n in (1000, 2)]
-        for account in (1, 2, *self.twin.accounts):
+        questions += [pack(kind) for kind in (Query.QUOTES, Query.POOLS, Query.VENUE_ORDERS)]
+        questions += [pack(Query.WAITING, account=account) for account in self.twin.accounts]
+        for account in (1, 2, 3, 4, *self.twin.accounts):
             questions.append(pack(Query.BALANCES, account=account))
             questions.append(pack(Query.OPEN_ORDERS, account=account))
         for question in questions:
@@ -106,6 +108,9 @@ class Pair:
             found = self.on_trial.query(question)
             if wanted != found:
                 raise Difference(_told(question, split(wanted), split(found)))
+        deadline = getattr(self.on_trial, "deadline", self.twin.outside.deadline)()
+        if deadline != self.twin.outside.deadline():
+            raise Difference(f"the deadline is {deadline}")
         sums = self.twin.ledger.sums()
         if any(sums.values()):
             raise Difference(f"the twin's own sums are {sums}")
@@ -116,6 +121,10 @@ class Pair:
             OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id)
             for o in self.twin.market.orders.values()
         ]
+
+    def venue_orders(self) -> list[dict[str, int]]:
+        """Return the venue orders that are not done, for a flow to speak of."""
+        return [venue.words for venue in self.twin.outside.venue_orders.values()]
 
     def run(self, flow: Flow, commands: int, *, check_every: int = 1) -> None:
         """Send the flow's opening and so many commands, in batches of one to four."""

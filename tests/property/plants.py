@@ -9,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fondaco.core.records import ACCOUNT_FEES, Cause, OrderStatus, Side
+from fondaco.core.records import (
+    ACCOUNT_FEES,
+    Cause,
+    InstrumentBody,
+    OrderStatus,
+    OrderType,
+    Side,
+    VenueStatus,
+)
 from tests.twin import exchange
 from tests.twin.answers import answer
 from tests.twin.exchange import Twin
 from tests.twin.market import Market, Order, Walk
+from tests.twin.outside import AGENCY, Outside
 
-__all__ = ["PLANTS", "PlantedTwin"]
+__all__ = ["OUTSIDE_PLANTS", "PLANTS", "PlantedTwin"]
 
 
 class PlantedTwin(Twin):
     """A twin with the core's doors; a subclass plants a bug in it."""
-
-    market_class: type[Market] = Market
-
-    def __init__(self) -> None:
-        """Put the planted market into the exchange."""
-        super().__init__()
-        self.market = self.market_class(self.ledger)
 
     def query(self, record: bytes) -> bytes:
         """Answer a question."""
@@ -115,4 +117,66 @@ PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "a client order id held a microsecond too long": _DuplicateAfterADay,
     "a transfer's row id accepted twice": _EntryTwice,
     "a reduced order that isn't as it was": _ReduceLosesItsPlace,
+}
+
+
+# Bugs of the dealer and agency markets; found by flows that have such markets.
+
+
+class _SentTwice(Outside):
+    def venue_sent(self, words: dict[str, int]) -> None:
+        venue = self.named(words["venue_order"])
+        if venue.words["status"] in {VenueStatus.PENDING, VenueStatus.UNKNOWN}:
+            venue.words["status"] = int(VenueStatus.PENDING)
+        super().venue_sent(words)
+
+
+class _AvailabilityNotShared(Outside):
+    def meet(self, body: InstrumentBody, words: dict[str, int], side: Side) -> tuple[int, int]:
+        total, wait = 0, 0
+        for order in self.orders(body.number, side):
+            others = {k: o for k, o in self.market.orders.items() if o.order_id != order.order_id}
+            kept, self.market.orders = self.market.orders, {order.order_id: order}
+            filled, wait = super().meet(body, words, side)
+            remaining, self.market.orders = self.market.orders, kept
+            self.market.orders = {**others, **remaining}
+            total += filled
+        return total, wait
+
+
+class _SurplusNotReturned(Outside):
+    def hold(self, order: Order, lots: int) -> None:
+        filled = order.filled and lots
+        if filled and order.order_type == OrderType.BOUNDED and order.side == Side.BUY:
+            _, whole = self.owed(order, lots + 1)
+            self.ledger.move(
+                order.account,
+                self.market.instruments[order.instrument].quote,
+                free=order.held - whole,
+                held=whole - order.held,
+                cause=Cause.ORDER,
+            )
+            order.held = whole
+            return
+        super().hold(order, lots)
+
+
+class _SymbolsMixed(Outside):
+    def pool(self, number: int, side: int) -> list[Order]:
+        found = super().pool(number, side)
+        for other, body in self.market.instruments.items():
+            if other != number and body.market == AGENCY:
+                found += super().pool(other, side)
+        return found
+
+
+def _outside(outside: type[Outside]) -> type[PlantedTwin]:
+    return type(outside.__name__, (PlantedTwin,), {"outside_class": outside})
+
+
+OUTSIDE_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
+    "a venue order sent twice": _outside(_SentTwice),
+    "a message's availability given to each order": _outside(_AvailabilityNotShared),
+    "a fill's surplus kept on hold": _outside(_SurplusNotReturned),
+    "coins mixed in one pool": _outside(_SymbolsMixed),
 }

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from fondaco.core.records import Command, OrderType, SelfTrade, Side, TimeInForce, pack
 from tests.property.flows import ACCOUNTS, ASSETS, Flow, name, told
+from tests.property.outside_flows import OutsideFlow
 from tests.property.pair import Pair
 from tests.property.plants import PLANTS
 
@@ -32,6 +33,11 @@ EXAMPLES = int(os.environ.get("FONDACO_EXAMPLES", "60"))
 STEPS = 25
 SEEDS_MAX = 30  # a planted bug is found by one of the first few
 PLANTED = ("last in, first out among equal bids", "hold not released when prevention ends a bid")
+
+OUTSIDE_MAKERS = (
+    *("bounded",) * 3, *("pooled",) * 3, *("quote",) * 3, "repeat_quote", "reference",
+    *("venue",) * 4, "redefine",
+)  # fmt: skip
 
 KINDS = (
     *[(OrderType.LIMIT, TimeInForce.GTC)] * 4,
@@ -155,6 +161,34 @@ class Machine(RuleBasedStateMachine):
         self.pair.check()
 
 
+class OutsideMachine(Machine):
+    """The same with a dealer's market and two agency markets."""
+
+    @initialize(seed=st.integers(0, 3))
+    def open_house(self, seed: int) -> None:
+        """Define the house; one flow keeps what its feed and its worker said."""
+        pair = self.pair
+        self.flow = OutsideFlow(Random(seed), pair.open_orders, pair.venue_orders)
+        pair.send(*self.flow.opening())
+
+    @rule(makers=st.lists(st.sampled_from(OUTSIDE_MAKERS), min_size=1), seed=st.integers(0, 999))
+    def outside(self, makers: list[str], seed: int) -> None:
+        """Orders, messages, reference prices and what a venue's worker says, as one batch."""
+        self.flow.random = Random(seed)
+        for maker in makers:
+            self.pair.send(getattr(self.flow, maker)())
+
+    @rule(elapsed_us=st.sampled_from((60_000_000, 299_999_999, 300_000_000)))
+    def wait_for_pools(self, elapsed_us: int) -> None:
+        """Let the time of pools come."""
+        self.pair.send(pack(Command.ADVANCE), elapsed_us=elapsed_us)
+
+    @rule()
+    def reload(self) -> None:
+        """Go on from a dump."""
+        self.pair.reload()
+
+
 TestCoreEqualsTwin = Machine.TestCase
 TestCoreEqualsTwin.settings = settings(
     max_examples=EXAMPLES,
@@ -164,6 +198,10 @@ TestCoreEqualsTwin.settings = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+TestOutsideEqualsTwin = OutsideMachine.TestCase
+TestOutsideEqualsTwin.settings = settings(TestCoreEqualsTwin.settings, max_examples=EXAMPLES // 2)
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from fondaco.core.records import (
-    ACCOUNT_WORLD,
+    ACCOUNT_FEES,
+    ACCOUNT_FIRST,
     HEAD_WORDS,
     LAYOUTS,
     Event,
@@ -33,16 +34,14 @@ from fondaco.core.records import (
     unpack,
     unpack_body,
 )
+from tests.simulation.outside import Breach, OutsideReader, require
 
-__all__ = ["Breach", "Observer", "Seen"]
+__all__ = ["Breach", "Observer", "Seen", "require"]
 
 PPM: Final = 1_000_000
 OPEN: Final = {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
+OUTSIDE: Final = {Event.QUOTE, Event.VENUE_ORDER, Event.VENUE_PART, Event.POSTING}
 RESTING: Final = {OrderType.LIMIT, OrderType.LIMIT_MAKER}
-
-
-class Breach(AssertionError):
-    """An invariant doesn't hold."""
 
 
 class Exchange(Protocol):
@@ -65,6 +64,8 @@ class Seen:
     quantity: int
     filled: int
     client_id: tuple[int, int, int, int]
+    rate_ppm: int = 0  # of the fee: of an order that stands in no book, the one it came in at
+    fee_in_quote: bool = False
 
     @property
     def remaining(self) -> int:
@@ -80,12 +81,6 @@ _ORDER: Final = {word: _place(Event.ORDER, word) for word in LAYOUTS[Event.ORDER
 _FILL: Final = {word: _place(Event.FILL, word) for word in LAYOUTS[Event.FILL]}
 
 
-def require(held: bool, invariant: str, *facts: object) -> None:
-    """Raise Breach with the facts unless the invariant held."""
-    if not held:
-        raise Breach(f"{invariant}: {' '.join(map(str, facts))}")
-
-
 class Observer:
     """State from events."""
 
@@ -98,6 +93,7 @@ class Observer:
         self.book_seq: dict[int, int] = {}
         self.trade_id: dict[int, int] = {}
         self.instruments: dict[int, InstrumentBody] = {}
+        self.outside = OutsideReader(self.instruments)
         self.assets: set[int] = set()
         self.accounts: dict[int, int] = {}
         self.seq = 0
@@ -127,6 +123,8 @@ class Observer:
                 self._balance(unpack(record))
             elif kind in {Event.ASSET, Event.INSTRUMENT, Event.ACCOUNT}:
                 self._definition(kind, record)
+            elif kind in OUTSIDE:
+                self.outside.take(kind, unpack(record))
 
     def _order(self, kind: int, words: tuple[int, ...]) -> None:
         order_id = words[_ORDER["order_id"]]
@@ -164,6 +162,8 @@ class Observer:
             quantity=quantity,
             filled=filled,
             client_id=words[client : client + 4],  # type: ignore[arg-type]
+            rate_ppm=known.rate_ppm if known else self.instruments[number].taker_fee_ppm,
+            fee_in_quote=known.fee_in_quote if known else self.instruments[number].fee_in_quote,
         )
 
     def _fill(self, known: Seen, words: tuple[int, ...]) -> None:
@@ -173,6 +173,11 @@ class Observer:
         if known.order_type in RESTING:
             good = price <= known.price if known.side == Side.BUY else price >= known.price
             require(good, "I6 price within the limit", known, price)
+        if self.instruments[known.instrument].market != 1:
+            self.outside.fill({name: words[place] for name, place in _FILL.items()})
+            if known.order_type == OrderType.POOLED and known.side == Side.BUY:
+                unit = known.price * self.instruments[known.instrument].quote_per_lot_tick
+                require(words[_FILL["last_quote"]] <= lots * unit, "I6 within the limit", words)
         if words[_FILL["is_maker"]]:
             require(price == known.price, "I5 a trade is at the maker's price", known, price)
             self._priority(known, self.orders.get(words[_FILL["other_order_id"]]))
@@ -194,6 +199,9 @@ class Observer:
         require(trade["trade_id"] == self.trade_id.get(number, 0) + 1, "trade ids count up", trade)
         self.trade_id[number] = trade["trade_id"]
         self.trades += 1
+        if body.market != 1:
+            self._outside_trade(trade, body)
+            return
         worth = trade["price_ticks"] * trade["quantity_lots"] * body.quote_per_lot_tick
         require(trade["quote_amount"] == worth, "I7 a trade is worth price x quantity", trade)
         base = trade["quantity_lots"] * body.base_per_lot
@@ -204,6 +212,18 @@ class Observer:
         require(trade["seller_fee"] == worth * rates[not buyer_is_taker] // PPM, "I7 fee", trade)
         if not body.fee_in_quote:
             require(trade["buyer_fee"] == base * rates[buyer_is_taker] // PPM, "I7 fee", trade)
+
+    def _outside_trade(self, trade: dict[str, int], body: InstrumentBody) -> None:
+        """A trade with the house's inventory, or with the world by a venue."""
+        order = self.orders[trade["buy_order_id"] or trade["sell_order_id"]]
+        worth = trade["price_ticks"] * trade["quantity_lots"] * body.quote_per_lot_tick
+        exact = trade["quote_amount"] == worth if body.market == 2 else True
+        require(exact, "I7 a trade is worth price x quantity", trade)
+        received = trade["quote_amount"]
+        if order.side == Side.BUY and not order.fee_in_quote:
+            received = trade["quantity_lots"] * body.base_per_lot
+        fees = trade["buyer_fee"] + trade["seller_fee"]
+        require(fees == received * order.rate_ppm // PPM, "I7 fee", trade, order)
 
     def _level(self, level: dict[str, int]) -> None:
         number = level["instrument"]
@@ -221,7 +241,7 @@ class Observer:
         free, held = self.balances.get(key, (0, 0))
         change = balance["free"] + balance["held"] - free - held
         require(change == balance["change"], "a balance changes by its change", balance, change)
-        if balance["account"] != ACCOUNT_WORLD:
+        if balance["account"] >= ACCOUNT_FIRST or balance["account"] == ACCOUNT_FEES:
             require(balance["free"] >= 0 <= balance["held"], "I2 no negative balance", balance)
         self.balances[key] = (balance["free"], balance["held"])
         self._changed.add(balance["account"])
@@ -262,7 +282,7 @@ class Observer:
         for number in sorted(books):
             counted: dict[tuple[int, int, int], int] = {}
             for order in self.orders.values():
-                if order.instrument == number:
+                if order.instrument == number and self.instruments[number].market == 1:
                     key = (number, order.side, order.price)
                     counted[key] = counted.get(key, 0) + order.remaining
             told = {key: lots for key, lots in self.levels.items() if key[0] == number}
@@ -312,4 +332,6 @@ class Observer:
             return body.base, order.remaining * body.base_per_lot
         notional = order.remaining * order.price * body.quote_per_lot_tick
         ppm = max(body.maker_fee_ppm, body.taker_fee_ppm) if body.fee_in_quote else 0
+        if body.market != 1:
+            ppm = order.rate_ppm if order.fee_in_quote else 0
         return body.quote, notional + notional * ppm // PPM

@@ -17,8 +17,8 @@ from unittest import mock
 from fondaco.core.records import split
 from fondaco.journal import scan, watermark
 from fondaco.journal.sequencer import Core
+from tests.property.plants import OUTSIDE_PLANTS, PlantedTwin
 from tests.property.plants import PLANTS as MARKET_PLANTS
-from tests.property.plants import PlantedTwin
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.world import Settings
 from tests.twin.exchange import Twin
@@ -70,8 +70,8 @@ class TwinCore:
         return len(records)
 
     def deadline(self) -> int:
-        """Nothing waits."""
-        return 0
+        """Return when a pool's time is over."""
+        return self.twin.outside.deadline()
 
     def dump(self) -> bytes:
         """Return the whole twin."""
@@ -80,6 +80,7 @@ class TwinCore:
     def load(self, dump: bytes) -> None:
         """Become what was dumped."""
         self.twin.__dict__.update(pickle.loads(dump))
+        self.twin.outside.twin = self.twin
 
     def state_hash(self) -> bytes:
         """Hash what matters: balances, orders, used ids."""
@@ -87,7 +88,9 @@ class TwinCore:
         balances = sorted((k, b.free, b.held) for k, b in twin.ledger.balances.items() if b.total)
         orders = sorted((o.order_id, o.remaining, o.held) for o in twin.market.orders.values())
         counters = sorted(twin.market.book_seq.items()), sorted(twin.market.trade_id.items())
-        parts = (balances, orders, counters, sorted(twin.entries.items()))
+        venues = sorted((n, sorted(v.words.items())) for n, v in twin.outside.venue_orders.items())
+        outside = (venues, sorted(twin.outside.positions.items()))
+        parts = (balances, orders, counters, outside, sorted(twin.entries.items()))
         return blake2b(repr(parts).encode(), digest_size=16).digest()
 
     def _kept(self) -> dict[str, Any]:
@@ -170,6 +173,10 @@ PLANTS: Final[dict[str, tuple[Settings, Callable[[], AbstractContextManager[None
             "a fee from nowhere",
             "a depth that is one off at 21 lots",
         )
+    },
+    **{
+        name: _plain(Settings(core=_with_twin(plant), hash_of=None, outside=True))
+        for name, plant in OUTSIDE_PLANTS.items()
     },
 }
 assert watermark.WATERMARK == "watermark"

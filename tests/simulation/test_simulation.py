@@ -18,7 +18,7 @@ PLANTED_HISTORIES_MAX = 60
 
 @pytest.mark.slow
 def test_no_history_breaks_an_invariant() -> None:
-    """Seeded histories with crashes, disk faults and retries keep I1 to I7 and I9 to I12."""
+    """Seeded histories with crashes, disk faults and retries keep what world.py lists."""
     proof = prove(range(HISTORIES))
     print("\n".join(proof.lines()))
     assert proof.judge() == []

@@ -9,6 +9,7 @@ I9     recovered hash = live hash; at the end, hash of a replay from the first c
 I10    a bit flipped in a durable file: the house halts by name, or has lost nothing
 I11    after an I/O error nothing is acknowledged any more by that process
 I12    one client order id, one order; one row id, one posting
+I14-18 every other seed has a feed, a venue, and a worker that crashes with it (outside.py)
 
 Nothing here depends on the machine's clock, hash seed or scheduler.
 """
@@ -29,9 +30,11 @@ from fondaco.journal.faults import Halted, JournalDamaged, Poisoned
 from fondaco.journal.recovery import open_sequencer
 from fondaco.journal.sequencer import Committed, Core, Sequencer
 from tests.property.flows import START_US, Flow, OpenOrder, stamp
+from tests.property.outside_flows import OutsideFlow
 from tests.simulation.disk import FAULTS, Plan, PowerCut, SimulatedDisk
 from tests.simulation.effects import Effects
 from tests.simulation.observer import Breach, Observer, require
+from tests.simulation.outside import Venue, Worker, venue_orders_of
 from tests.simulation.poison import POISON_ENTRY, PoisonedCore, skip_poison
 from tests.twin.exchange import Twin
 
@@ -63,6 +66,7 @@ class Settings:
     hash_of: Callable[[bytes], bytes] | None = hash_of
     disk: Callable[[Random], SimulatedDisk] = SimulatedDisk
     with_twin: bool = False
+    outside: bool | None = None  # with dealer and agency markets; None: every other seed
     segment_bytes: int = SEGMENT_BYTES
 
 
@@ -110,7 +114,8 @@ class World:
         self.disk.make_root("/")
         self.observer = Observer()
         self.effects = Effects()
-        self.flow = Flow(Random(seed + 2), self._open_orders)
+        self.worker: Worker | None = None
+        self.flow = self._flow(seed, self.settings.outside)
         self.twin = Twin() if self.settings.with_twin else None
         self.unanswered: list[bytes] = []
         self.acknowledged: list[tuple[int, bytes]] = []  # (last seq, events) of each commit
@@ -120,6 +125,15 @@ class World:
         self.records: dict[int, bytes] = {}  # seq -> command, as sent
         self.poisoned = seed % 7 == 0  # this history meets a command that halts the core
         self.sequencer: Sequencer | None = None
+
+    def _flow(self, seed: int, outside: bool | None) -> Flow:
+        """Return the clients' wishes; with the outside, its feed's, too, and have a worker."""
+        if not (seed % 2 if outside is None else outside):
+            return Flow(Random(seed + 2), self._open_orders)
+        self.worker = Worker(Random(seed + 3), Venue(Random(seed + 4)))
+        self.observer.outside.venue = self.worker.venue
+        flow = OutsideFlow(Random(seed + 2), self._open_orders, self.observer.outside.open_orders)
+        return flow.without_venue()
 
     # ---- a history
 
@@ -152,8 +166,30 @@ class World:
             self.guard(lambda sequencer: sequencer.tick())
         elif fate < 0.13:
             self.stop_cleanly()
+        elif self.worker is not None and fate < 0.5:
+            self.carry(self.worker)
         else:
             self.commit(self.batch())
+
+    def carry(self, worker: Worker) -> None:
+        """Let the venue's worker do one thing; what it may send is sent once that is durable."""
+        wish = worker.wish(venue_orders_of(self._live().exchange))
+        if wish is None:
+            self.commit(self.batch())
+            return
+        crashes = self.history.crashes
+        self.commit([wish])
+        if wish[0] != Command.VENUE_SENT or self.history.crashes != crashes:
+            return
+        number = unpack(wish)["venue_order"]
+        (answer,) = split(self.acknowledged[-1][1]) or (b"",)
+        if answer[:2] != int(Event.VENUE_ORDER).to_bytes(2, "little"):
+            return  # refused: another sends it, or has
+        if self.random.random() < 0.1:
+            self.crash(power=self.random.random() < 0.7)  # durable as SENT, and never sent
+            return
+        order = self.observer.outside.venue_orders[number]
+        worker.sent(order, self.observer.instruments[order["instrument"]])
 
     def batch(self) -> list[bytes]:
         """Return what the clients send now: first what was never answered, then new wishes."""
@@ -253,12 +289,15 @@ class World:
         """Do something that isn't a commit, whatever becomes of the disk."""
         sequencer = self._live()
         try:
-            act(sequencer)
+            done = act(sequencer)
         except PowerCut:
             self._restart(power=True)
         except Halted:
             self._stay_halted(sequencer)
             self._restart(power=self.random.random() < 0.7)
+        else:
+            if isinstance(done, Committed):
+                self._believe(done, [pack(Command.ADVANCE)])
 
     # ---- stopping and starting
 
@@ -284,6 +323,8 @@ class World:
     def _restart(self, *, power: bool, crash: bool = True) -> None:
         """Recover, perhaps through further misfortunes, and hold the result against the past."""
         self.history.crashes += crash
+        if self.worker is not None:
+            self.worker.forget()
         self._lose(power=power)
         for _ in range(RECOVERIES_MAX):
             if self.random.random() < 0.25:

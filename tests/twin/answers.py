@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from fondaco.core.records import (
     ACCOUNT_FIRST,
     ACCOUNT_WORLD,
@@ -10,6 +13,7 @@ from fondaco.core.records import (
     Execution,
     Query,
     Side,
+    Verdict,
     pack,
     pack_body,
     unpack,
@@ -30,6 +34,10 @@ def answer(twin: Twin, record: bytes) -> bytes:
         Query.OPEN_ORDERS: _open_orders,
         Query.DEFINITIONS: _definitions,
         Query.TOTALS: _totals,
+        Query.QUOTES: _quotes,
+        Query.POOLS: _pools,
+        Query.VENUE_ORDERS: _venue_orders,
+        Query.WAITING: _waiting,
     }
     return b"".join(answers[Query(words["kind"])](twin, words, stamp))
 
@@ -87,6 +95,69 @@ def _definitions(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> li
         found.append(pack_body(Event.ACCOUNT, told, account=number, **stamp))
     for number, (account, scopes) in sorted(twin.keys.items()):
         found.append(pack(Event.KEY, **stamp, account=account, key_number=number, scopes=scopes))
+    return found
+
+
+def _asked(twin: Twin, words: dict[str, int], market: int) -> list[int]:
+    bodies = sorted(twin.market.instruments.items())
+    asked = words["instrument"]
+    return [n for n, body in bodies if body.market == market and asked in {0, n}]
+
+
+def _told(twin: Twin, tell: Callable[[], None]) -> list[bytes]:
+    """Return what tell() says, as an answer."""
+    market = twin.market
+    before, market.events = market.events, []
+    market.seq, market.time_us, market.account, market.key = twin.seq, twin.time_us, 0, 0
+    tell()
+    found, market.events = market.events, before
+    return found
+
+
+def _quotes(twin: Twin, words: dict[str, int], _stamp: dict[str, int]) -> list[bytes]:
+    outside, found = twin.outside, []
+    for number in _asked(twin, words, 2):
+        quote = outside.quotes.get(number)
+        if quote is not None:
+            names = ("bought_lots", "sold_lots", "buys_wait", "sells_wait")
+            told = {name: quote.words[name] for name in names}
+            found += _told(twin, partial(outside.tell_quote, quote.words, Verdict.CURRENT, told))
+    return found
+
+
+def _pools(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> list[bytes]:
+    outside, found = twin.outside, []
+    for number in _asked(twin, words, 3):
+        ticks = outside.references.get(number, 0)
+        found.append(pack(Event.REFERENCE, **stamp, instrument=number, price_ticks=ticks))
+        for side in Side:
+            if outside.pool(number, side):
+                found += _told(twin, partial(outside.tell_pool, number, side))
+    return found
+
+
+def _venue_orders(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> list[bytes]:
+    outside, found = twin.outside, []
+    for number in _asked(twin, words, 3):
+        for _, venue in sorted(outside.venue_orders.items()):
+            if venue.words["instrument"] == number:
+                found.append(pack(Event.VENUE_ORDER, **stamp, **venue.words))
+                for member in sorted(venue.members):
+                    order = twin.market.orders[member]
+                    found += _told(twin, partial(outside.tell_part, order))
+    return found
+
+
+def _waiting(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> list[bytes]:
+    found = []
+    numbers = sorted([*_asked(twin, words, 2), *_asked(twin, words, 3)])
+    for number in numbers:
+        for order in sorted(twin.market.orders.values(), key=lambda order: order.order_id):
+            if (order.account, order.instrument) == (words["account"], number):
+                wait, venue = twin.outside.wait_of(order)
+                told = {"instrument": number, "order_id": order.order_id, "wait": wait}
+                head = {**stamp, "account": order.account}
+                found.append(pack(Query.WAIT_ANSWER, **head, **told, venue_order=venue))
     return found
 
 

@@ -27,6 +27,13 @@ OPENING_MAX: Final = 256
 OPEN_ORDERS_MAX: Final = 1 << 20
 PPM: Final = 1_000_000
 FIXED: Final = ("symbol", "base", "quote", "market", "base_per_lot", "quote_per_lot_tick")
+OUTSIDE_TERMS: Final = {
+    2: ("stock_id", "inventory_lots_max"),
+    3: (
+        "venue", "reference_ticks", "slippage_ppm", "pool_min_notional", "pool_timeout_us",
+        "pool_flush",
+    ),
+}  # fmt: skip
 TEXT: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 
@@ -46,13 +53,17 @@ def check_instrument(
     """Refuse what is no instrument, and another meaning of one that is known."""
     if body.base not in assets or body.quote not in assets:
         raise Refusal(Reason.UNKNOWN_ASSET)
-    if not (_words_sound(body) and _ranges_sound(body) and _sizes_sound(body, assets)):
+    sound = _words_sound(body) and _ranges_sound(body) and _sizes_sound(body, assets)
+    if not (sound and _outside_sound(body)):
         raise Refusal(Reason.INVALID_DEFINITION)
     old = known.get(body.number)
-    if old is None:
-        if body.symbol in {other.symbol for other in known.values()}:
-            raise Refusal(Reason.DEFINITION_CONFLICT)
-    elif any(getattr(old, name) != getattr(body, name) for name in FIXED):
+    others = [other for number, other in known.items() if number != body.number]
+    stocks = {other.stock_id for other in others if other.stock_id}
+    if body.symbol in {other.symbol for other in others} or body.stock_id in stocks:
+        raise Refusal(Reason.DEFINITION_CONFLICT)
+    if old is not None and old.stock_id not in {"", body.stock_id}:
+        raise Refusal(Reason.DEFINITION_CONFLICT)
+    if old is not None and any(getattr(old, name) != getattr(body, name) for name in FIXED):
         raise Refusal(Reason.DEFINITION_CONFLICT)
 
 
@@ -70,6 +81,27 @@ def _words_sound(body: InstrumentBody) -> bool:
         and 0 <= body.max_open_orders <= OPEN_ORDERS_MAX
         and 1 <= body.base_per_lot <= ASSET_TOTAL_MAX
         and 1 <= body.quote_per_lot_tick <= ASSET_TOTAL_MAX
+    )
+
+
+def _outside_sound(body: InstrumentBody) -> bool:
+    """What only one of the outside markets has, no other says; limits are limits."""
+    plain = InstrumentBody(
+        number=1, symbol="A", base=1, quote=2, tick_size="1", lot_size="1", base_per_lot=1,
+        quote_per_lot_tick=1,
+    )  # fmt: skip
+    for market, names in OUTSIDE_TERMS.items():
+        given = [name for name in names if getattr(body, name) != getattr(plain, name)]
+        if given and body.market != market:
+            return False
+    texts = (body.name, body.stock_id, body.venue)
+    return (
+        all(len(text) <= 64 and text.isprintable() for text in texts)
+        and 0 <= body.inventory_lots_max * body.base_per_lot <= ASSET_TOTAL_MAX
+        and 0 <= body.reference_ticks * body.quote_per_lot_tick <= ASSET_TOTAL_MAX
+        and 0 <= body.slippage_ppm < PPM
+        and 0 <= body.pool_min_notional <= ASSET_TOTAL_MAX
+        and 0 <= body.pool_timeout_us <= 366 * 86_400_000_000
     )
 
 

@@ -18,7 +18,14 @@ from fondaco.core.records import (
 )
 from tests.twin.market import Market, Order, Refusal, Walk, fee, hold_ppm
 
-__all__ = ["Terms", "check_account", "check_shape", "check_terms"]
+__all__ = [
+    "Terms",
+    "check_account",
+    "check_outside_shape",
+    "check_outside_terms",
+    "check_shape",
+    "check_terms",
+]
 
 BOOK_MARKET: Final = 1
 TYPES: Final = {int(kind) for kind in OrderType} - {OrderType.BOUNDED, OrderType.POOLED}
@@ -93,6 +100,53 @@ def check_terms(market: Market, order: Order) -> Terms:
     if terms.needed > free:
         raise Refusal(Reason.INSUFFICIENT_BALANCE, terms.asset, terms.needed, free)
     return terms
+
+
+def check_outside_shape(order: Order, words: dict[str, int], kind: OrderType) -> None:
+    """Refuse words that make no order of this type."""
+    if order.side not in {Side.BUY, Side.SELL}:
+        raise Refusal(Reason.INVALID_SIDE)
+    if order.order_type not in {int(each) for each in OrderType}:
+        raise Refusal(Reason.INVALID_TYPE)
+    if order.order_type != kind:
+        raise Refusal(Reason.NOT_SUPPORTED)
+    if order.time_in_force not in {0, TimeInForce.GTC}:
+        raise Refusal(Reason.INVALID_TIME_IN_FORCE)
+    if words["self_trade"] not in {0, SelfTrade.NONE}:
+        raise Refusal(Reason.INVALID_SELF_TRADE)
+    pooled = kind == OrderType.POOLED
+    if (order.price != 0) if pooled else (order.price < 1):
+        raise Refusal(Reason.INVALID_PRICE)
+    if not 0 <= order.stop_price <= order.price:
+        raise Refusal(Reason.INVALID_STOP_PRICE)
+    if order.quantity < 1:
+        raise Refusal(Reason.INVALID_QUANTITY)
+    if order.quote_quantity:
+        raise Refusal(Reason.INVALID_QUOTE_QUANTITY)
+
+
+def check_outside_terms(
+    market: Market, order: Order, worth_price: int, owed: tuple[int, int]
+) -> None:
+    """See an order that no book takes through filters and balance; owed: asset and amount."""
+    instrument = market.instruments[order.instrument]
+    high = instrument.price_ticks_max or ASSET_TOTAL_MAX // instrument.quote_per_lot_tick
+    if not instrument.price_ticks_min <= order.price <= high:
+        raise Refusal(Reason.PRICE_OUT_OF_RANGE, instrument.price_ticks_min, high)
+    _check_quantity(instrument, order.quantity)
+    worth = order.quantity * instrument.quote_per_lot_tick
+    if worth * max(order.price, worth_price) > ASSET_TOTAL_MAX:
+        most = instrument.max_notional or ASSET_TOTAL_MAX
+        raise Refusal(Reason.NOTIONAL_TOO_LARGE, ASSET_TOTAL_MAX, most)
+    _check_notional(instrument, worth * worth_price)
+    mine = [o for o in market.orders.values() if o.account == order.account]
+    count = sum(1 for each in mine if each.instrument == order.instrument)
+    if instrument.max_open_orders and count >= instrument.max_open_orders:
+        raise Refusal(Reason.TOO_MANY_ORDERS, instrument.max_open_orders)
+    asset, needed = owed
+    free = market.ledger.of(order.account, asset).free
+    if needed > free:
+        raise Refusal(Reason.INSUFFICIENT_BALANCE, asset, needed, free)
 
 
 def _limit_terms(market: Market, order: Order, instrument: InstrumentBody) -> Terms:

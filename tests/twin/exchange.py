@@ -38,7 +38,8 @@ from fondaco.core.records import (
 )
 from tests.twin import definitions, doors
 from tests.twin.ledger import Ledger
-from tests.twin.market import NO_ID, ClientId, Market, Order, Refusal
+from tests.twin.market import BOOK_MARKET, NO_ID, ClientId, Market, Order, Refusal
+from tests.twin.outside import Outside
 
 __all__ = ["Twin"]
 
@@ -55,12 +56,16 @@ ASKED: Final = LAYOUTS[Command.NEW_ORDER][:9]  # what a repeated order must say 
 
 
 class Twin:
-    """An exchange in dicts and lists."""
+    """An exchange in dicts and lists; its markets may be exchanged to plant a bug."""
+
+    market_class: type[Market] = Market
+    outside_class: type[Outside] = Outside
 
     def __init__(self) -> None:
         """Begin with the house's own accounts and nothing else."""
         self.ledger = Ledger()
-        self.market = Market(self.ledger)
+        self.market = self.market_class(self.ledger)
+        self.outside = self.outside_class(self)
         self.assets: dict[int, AssetBody] = {}
         self.accounts: dict[int, AccountBody] = {}  # of members; the house's are known
         self.keys: dict[int, tuple[int, int]] = {}  # number -> account, scopes
@@ -118,6 +123,8 @@ class Twin:
         if kind in LAYOUTS and len(record) != HEAD_BYTES + 8 * len(LAYOUTS[kind]):
             raise Refusal(Reason.UNKNOWN_COMMAND)
         if kind == Command.ADVANCE:
+            self.outside.advance()
+            self.market.report_balances()
             return
         scopes = {Scope.TRADE} if trading else {Scope.WITHDRAW} & {WITHDRAWS.get(Command(kind))}
         self.check_key(scopes)
@@ -146,11 +153,23 @@ class Twin:
         if account not in self.accounts:
             raise Refusal(Reason.UNKNOWN_ACCOUNT)
         doors.check_account(self.accounts[account], account)
+        if self.is_outside(words["instrument"]):
+            self.outside.new_order(words)
+            return
         order = self.order_of(words)
         doors.check_shape(order)
         self.check_retry(order)
         terms = doors.check_terms(self.market, order)
         self.take_in(order, terms)
+
+    def is_outside(self, number: int) -> bool:
+        """Whether an instrument has no book."""
+        return self.market.instruments[number].market != BOOK_MARKET
+
+    def remember(self, order: Order) -> None:
+        """Remember the client order id of an accepted order."""
+        if order.client_id != NO_ID:
+            self.accepted[(order.account, order.client_id, order.asked)] = (self.seq, self.time_us)
 
     def take_in(self, order: Order, terms: doors.Terms) -> None:
         """Carry out an order that nothing stands against."""
@@ -158,8 +177,7 @@ class Twin:
         order.quantity, order.runs_out = terms.lots, terms.runs_out
         if order.order_type != OrderType.MARKET:
             order.time_in_force = order.time_in_force or TimeInForce.GTC
-        if order.client_id != NO_ID:
-            self.accepted[(order.account, order.client_id, order.asked)] = (self.seq, self.time_us)
+        self.remember(order)
         market.report(order, Execution.NEW)
         may_rest = order.order_type != OrderType.MARKET and order.time_in_force == TimeInForce.GTC
         killed = order.time_in_force == TimeInForce.FOK and walk.filled() < order.quantity
@@ -234,6 +252,9 @@ class Twin:
 
     def cancel(self, order: Order, ids: list[int]) -> None:
         """Say that the order is cancelled, and take it out."""
+        if self.is_outside(order.instrument):
+            self.outside.cancel(order, ids)
+            return
         order.status = OrderStatus.CANCELED
         words = {f"cancel_id_{place}": word for place, word in enumerate(ids)}
         self.market.report(order, Execution.CANCELED, **words)
@@ -247,7 +268,9 @@ class Twin:
         found = [
             order
             for order in self.market.orders.values()
-            if order.account == account and words["instrument"] in {0, order.instrument}
+            if order.account == account
+            and words["instrument"] in {0, order.instrument}
+            and self.outside.may_cancel(order)
         ]
         if not found:
             raise Refusal(Reason.UNKNOWN_ORDER)
@@ -256,6 +279,8 @@ class Twin:
 
     def reduce_order(self, words: Words) -> None:
         """Make the open part smaller; the order keeps its place."""
+        if words["instrument"] in self.market.instruments and self.is_outside(words["instrument"]):
+            raise Refusal(Reason.NOT_SUPPORTED)
         order = self.find_open(words)
         if words["remaining_lots"] < 1:
             raise Refusal(Reason.INVALID_QUANTITY)
@@ -271,7 +296,7 @@ class Twin:
         self.day, self.month = words["day"], words["month"]
 
     def advance(self, words: Words) -> None:
-        """Nothing of the book market waits for a time yet."""
+        """Only the outside markets wait for a time: dispatch() asks them."""
 
     def tombstone(self, words: Words) -> None:
         """Say which command is passed over; the replay has left it out."""
@@ -329,8 +354,7 @@ class Twin:
 
     def check_total(self, asset: int, amount: int) -> None:
         """Refuse more of an asset than the house can count."""
-        total = -self.ledger.of(ACCOUNT_WORLD, asset).free
-        if total + amount > ASSET_TOTAL_MAX:
+        if self.ledger.owed(asset) + amount > ASSET_TOTAL_MAX:
             raise Refusal(Reason.TOTAL_TOO_LARGE)
 
     def move(self, words: Words, debit: int, credit: int, cause: Cause) -> None:
@@ -378,9 +402,31 @@ class Twin:
     def define_instrument(self, body: InstrumentBody) -> None:
         """Define an instrument, or change what may change of it."""
         definitions.check_instrument(body, self.assets, self.market.instruments)
+        before = self.market.instruments.get(body.number)
         self.market.instruments[body.number] = body
         self.tell_body(Event.INSTRUMENT, body)
         self.market.hold_anew(body.number)
+        self.outside.define(body, before)
+
+    def quote(self, words: Words) -> None:
+        """Take a feed's message."""
+        self.outside.quote(words)
+
+    def set_reference(self, words: Words) -> None:
+        """Set an agency market's reference price."""
+        self.outside.set_reference(words)
+
+    def venue_sent(self, words: Words) -> None:
+        """Let a worker send a venue order."""
+        self.outside.venue_sent(words)
+
+    def venue_unknown(self, words: Words) -> None:
+        """Take note that a venue's answer is lost."""
+        self.outside.venue_unknown(words)
+
+    def venue_report(self, words: Words) -> None:
+        """Take what a venue says."""
+        self.outside.venue_report(words)
 
     def open_account(self, body: AccountBody) -> None:
         """Open an account with what it has from the beginning."""

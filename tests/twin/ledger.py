@@ -1,16 +1,19 @@
 """Free and held amounts in one dict; every movement by one function; nothing clever.
 
 Promises: a movement that would make a member's free or held balance negative is a mistake of the
-caller and asserts. Only the world's balance may be negative.
+caller and asserts. Only the world, the rounding account and the inventory may be below zero.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fondaco.core.records import ACCOUNT_WORLD
+from fondaco.core.records import ACCOUNT_INVENTORY, ACCOUNT_ROUNDING, ACCOUNT_WORLD
 
 __all__ = ["Balance", "Ledger"]
+
+
+MAY_OWE = {ACCOUNT_WORLD, ACCOUNT_ROUNDING, ACCOUNT_INVENTORY}
 
 
 @dataclass
@@ -47,9 +50,14 @@ class Ledger:
         touch[1] = max(touch[1], cause)
         balance.free += free
         balance.held += held
-        if account != ACCOUNT_WORLD:
+        if account not in MAY_OWE:
             assert balance.free >= 0, f"account {account} has {balance.free} free of {asset}"
             assert balance.held >= 0, f"account {account} has {balance.held} held of {asset}"
+
+    def owed(self, asset: int) -> int:
+        """Return the sum of all balances of an asset that are above zero."""
+        totals = [balance.total for (_, of), balance in self.balances.items() if of == asset]
+        return sum(total for total in totals if total > 0)
 
     def sums(self) -> dict[int, int]:
         """Return the sum over all accounts for each asset: zero, always."""

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 PPM: Final = 1_000_000
+BOOK_MARKET: Final = 1
 ClientId = tuple[int, int, int, int]
 NO_ID: Final[ClientId] = (0, 0, 0, 0)
 
@@ -129,6 +130,8 @@ class Market:
 
     def side(self, instrument: int, side: int) -> list[Order]:
         """Return the resting orders of one side, best first, then oldest."""
+        if self.instruments[instrument].market != BOOK_MARKET:
+            return []
         found = [o for o in self.orders.values() if (o.instrument, o.side) == (instrument, side)]
         sign = -1 if side == Side.BUY else 1
         return sorted(found, key=lambda order: (sign * order.price, order.order_id))

@@ -64,6 +64,14 @@ class Bounds:
                     found = first
         return found
 
+    def sizes(self) -> int:
+        """Return at how many places a price is looked for."""
+        return len(self._sizes)
+
+    def places(self) -> int:
+        """Return how many entries there are, of all orders together."""
+        return sum(len(orders) for at_size in self._blocks for orders in at_size.values())
+
 
 def _blocks_of(lower: int, upper: int) -> Iterator[tuple[int, int]]:
     """Yield the fewest blocks, as size and number, that make up the range, both ends in it."""
