@@ -30,6 +30,7 @@ MODULES: Final = (
     "slab",
     "buffer",
     "index",
+    "order_index",
     "ladder",
     "book",
     "events",

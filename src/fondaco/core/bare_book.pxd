@@ -4,7 +4,7 @@ cdef int64_t LOTS_MAX
 @cython.final
 cdef class BareBook:
     cdef Slab orders
-    cdef Index index
+    cdef OrderIndex index
     cdef list books
     cdef Words fills
     cdef readonly int64_t ignored
@@ -12,7 +12,7 @@ cdef class BareBook:
     cdef int64_t* input
     @cython.locals(book=Book)
     cpdef bytes step(self, bytes batch)
-    cdef int64_t look_ahead(self, int64_t at) except -1 nogil
+    cdef int64_t look_ahead(self, int64_t at) noexcept nogil
     cdef int64_t carry_out(self, Book book, int64_t at) except -1 nogil
     cdef int64_t add(self, Book book, int64_t at, int64_t kind) except -1 nogil
     cdef int64_t tell(self, Book book, int64_t taker) except -1 nogil

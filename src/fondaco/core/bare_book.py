@@ -30,7 +30,7 @@ if not cython.compiled:
         SELL,
         STP_NONE,
     )
-    from fondaco.core.index import Index
+    from fondaco.core.order_index import OrderIndex
     from fondaco.core.rows import fetch_order, order_at, row_bytes, step_at
     from fondaco.core.slab import Slab
 
@@ -46,12 +46,13 @@ class BareBook:
     def __init__(self, instruments: int = 1) -> None:
         """Make empty books."""
         self.orders = Slab(ROW_ORDER, row_bytes(ROW_ORDER))
-        self.index = Index()
+        self.index = OrderIndex()
         self.books = [Book(self.orders, 1) for _ in range(instruments)]
         self.fills = Words()
         self.ignored = 0
         self.last_id = 0
 
+    @cython.overflowcheck(False)  # places in the batch, bounded by its length, and a count
     def step(self, batch: bytes) -> bytes:
         """Carry out a run of commands; return the run of their fills."""
         total = len(batch) >> 3
@@ -76,16 +77,15 @@ class BareBook:
             at += BARE_WORDS
         return self.fills.to_bytes()
 
+    @cython.overflowcheck(False)  # places in the batch; the caller sees that they are
     def look_ahead(self, at: int) -> int:
-        """Have fetched into the cache what later commands will ask for; changes nothing."""
-        far = at + 8 * BARE_WORDS
-        if self.input[far] == BARE_CANCEL and self.input[far + 2] > 0:
-            self.index.foresee(self.input[far + 2])
-        near = at + 3 * BARE_WORDS
-        if self.input[near] == BARE_CANCEL and self.input[near + 2] > 0:
-            slot = self.index.find(self.input[near + 2])
-            if slot:
-                fetch_order(self.orders, slot)
+        """Have fetched into the cache what later commands will ask for; changes nothing.
+
+        It doesn't ask what they are: nobody can foretell that, and a guess that fails costs more
+        than a row fetched for nothing.
+        """
+        self.index.foresee(self.input[at + 8 * BARE_WORDS + 2])
+        fetch_order(self.orders, self.index.guess(self.input[at + 3 * BARE_WORDS + 2]))
         return 0
 
     def carry_out(self, book: Book, at: int) -> int:

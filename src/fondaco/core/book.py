@@ -347,6 +347,7 @@ class Book:
 
     # -- changed levels ----------------------------------------------------------------------
 
+    @cython.overflowcheck(False)  # places in the list of changes
     def touch(self, at: int) -> int:
         """Note that this command changes a level, and its lots now."""
         if self.quiet:
@@ -361,6 +362,7 @@ class Book:
         self.touches.items[(level.touch - 1) * TOUCH_WORDS + 2] = level.open_lots
         return 0
 
+    @cython.overflowcheck(False)
     def settle_touches(self) -> int:
         """Forget the changed levels; the caller has told them."""
         place = 0

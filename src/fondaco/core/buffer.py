@@ -52,6 +52,7 @@ class Words:
             msg = f"no memory for more than {self.capacity} words"
             raise MemoryError(msg)
 
+    @cython.overflowcheck(False)  # places in memory
     def extend(self, count: int) -> int:
         """Add `count` words and return the place of the first."""
         at = self.used

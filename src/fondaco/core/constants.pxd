@@ -101,6 +101,7 @@ cdef enum:
     ROW_STEP = 9
     ROW_CELL = 11
     ROW_ENTRY = 12
+    ROW_GROUP = 13
     BARE_ADD = 1
     BARE_CANCEL = 2
     BARE_REDUCE = 3

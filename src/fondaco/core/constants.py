@@ -93,6 +93,7 @@ ROW_RETRY: Final = 8
 ROW_STEP: Final = 9
 ROW_CELL: Final = 11
 ROW_ENTRY: Final = 12
+ROW_GROUP: Final = 13
 
 # Commands of the bare book.
 BARE_ADD: Final = 1

@@ -58,6 +58,7 @@ class Events:
         self.detail_1 = 0
         self.detail_2 = 0
 
+    @cython.overflowcheck(False)  # places in the buffer
     def begin(self, word: int, account: int) -> int:
         """Begin an event: reserve its words, write its head, return its place."""
         at = self.words.extend(word >> BYTES_SHIFT)

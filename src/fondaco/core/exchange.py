@@ -132,6 +132,7 @@ class Exchange:
         """Return where the events of each command of the last batch end, in bytes."""
         return [self.ends.items[place] for place in range(self.ends.used)]
 
+    @cython.overflowcheck(False)  # places in the batch, bounded by its length
     def check_batch(self, total: int) -> int:
         """See that a batch is whole records, whose seqs and times go on from the last."""
         at = 0
@@ -153,6 +154,7 @@ class Exchange:
             at += length
         return 0
 
+    @cython.overflowcheck(False)  # places in the batch, bounded by its length
     def look_ahead(self, at: int, total: int) -> int:
         """Have fetched into the cache what the next commands of the batch will ask for.
 

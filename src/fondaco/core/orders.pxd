@@ -4,7 +4,7 @@ cdef class Orders:
     cdef readonly Ledger ledger
     cdef Accounts accounts
     cdef readonly Slab orders
-    cdef Index index
+    cdef OrderIndex index
     cdef readonly Retries retries
     cdef Checks checks
     cdef int64_t taker_fee

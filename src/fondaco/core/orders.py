@@ -41,10 +41,10 @@ if not cython.compiled:
         UNKNOWN_ORDER,
     )
     from fondaco.core.events import Events
-    from fondaco.core.index import Index
     from fondaco.core.instrument import Instrument
     from fondaco.core.layouts import CancelOrder, NewOrder, ReduceOrder
     from fondaco.core.ledger import Ledger
+    from fondaco.core.order_index import OrderIndex
     from fondaco.core.retries import Retries
     from fondaco.core.rows import (
         Order,
@@ -67,7 +67,7 @@ class Orders:
         self.ledger = ledger
         self.accounts = accounts
         self.orders = Slab(ROW_ORDER, row_bytes(ROW_ORDER))
-        self.index = Index()  # order_id -> slot of an open order
+        self.index = OrderIndex()  # order_id -> slot of an open order
         self.retries = Retries(self.index)
         self.checks = Checks(events, ledger, accounts, self.retries)
         self.taker_fee = 0  # of the fill that is being settled
@@ -460,6 +460,7 @@ class Orders:
 
     # -- the end of a command --------------------------------------------------------------------
 
+    @cython.overflowcheck(False)  # places in the list of changes, and a count
     def tell_levels(self, instrument: Instrument) -> int:
         """Write a LEVEL event for each level that this command changed."""
         place = 0

@@ -4,7 +4,7 @@ cdef int64_t SWEEP
 
 @cython.final
 cdef class Retries:
-    cdef Index open_orders
+    cdef OrderIndex open_orders
     cdef Slab ring
     cdef Index index
     cdef Slab entries

@@ -27,6 +27,7 @@ if not cython.compiled:
         ROW_RETRY,
     )
     from fondaco.core.index import Index
+    from fondaco.core.order_index import OrderIndex
     from fondaco.core.rows import entry_at, retry_at, row_bytes
     from fondaco.core.slab import Slab
 
@@ -38,7 +39,7 @@ SWEEP = 2  # entries that may be dropped for each one added: it shrinks faster t
 class Retries:
     """The ring of client order ids. Positions count up from 1 and are never used again."""
 
-    def __init__(self, open_orders: Index) -> None:
+    def __init__(self, open_orders: OrderIndex) -> None:
         """Make an empty ring; open_orders finds an open order by its number."""
         self.open_orders = open_orders
         self.ring = Slab(ROW_RETRY, row_bytes(ROW_RETRY))

@@ -90,6 +90,13 @@ cdef struct Cell:
     int64_t key
     int64_t value
 
+# A cache line: the numbers (name - 1) * 8 to + 7.
+cdef struct Group:
+    int64_t name
+    int64_t count
+    int32_t slots[8]
+    int64_t spare[2]  # fills the cache line
+
 cdef struct Entry:
     int64_t entry
     int64_t seq
@@ -128,6 +135,9 @@ cdef inline Cell* cell_at(Slab slab, int64_t slot) noexcept nogil:
 cdef inline Entry* entry_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Entry*> slab.memory) + slot
 
+cdef inline Group* group_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Group*> slab.memory) + slot
+
 cdef extern from *:
     """
     #define FONDACO_FETCH(place) __builtin_prefetch(place)
@@ -136,6 +146,10 @@ cdef extern from *:
 
 cdef inline int64_t fetch_cell(Slab slab, int64_t slot) noexcept nogil:
     FONDACO_FETCH((<Cell*> slab.memory) + slot)
+    return 0
+
+cdef inline int64_t fetch_group(Slab slab, int64_t slot) noexcept nogil:
+    FONDACO_FETCH((<Group*> slab.memory) + slot)
     return 0
 
 cdef inline int64_t fetch_order(Slab slab, int64_t slot) noexcept nogil:
@@ -166,4 +180,6 @@ cdef inline int64_t row_bytes(int64_t kind) noexcept nogil:
         return sizeof(Cell)
     if kind == ROW_ENTRY:
         return sizeof(Entry)
+    if kind == ROW_GROUP:
+        return sizeof(Group)
     return 0

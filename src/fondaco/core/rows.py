@@ -251,6 +251,24 @@ class Cell:
         self.value = 0
 
 
+class Group:
+    """The slots of eight neighbouring numbers in an order index; name 0 is none."""
+
+    __slots__ = (
+        "count",
+        "name",
+        "slots",
+        "spare",
+    )
+
+    def __init__(self) -> None:
+        """Make a row of zeros."""
+        self.name = 0
+        self.count = 0
+        self.slots = [0] * 8
+        self.spare = [0] * 2  # fills the cache line
+
+
 class Entry:
     """The id of a money command that was carried out."""
 
@@ -279,6 +297,7 @@ ROW_CLASSES: Final[dict[int, type[Any]]] = {
     constants.ROW_STEP: Step,
     constants.ROW_CELL: Cell,
     constants.ROW_ENTRY: Entry,
+    constants.ROW_GROUP: Group,
 }
 
 
@@ -348,12 +367,22 @@ def entry_at(slab: Slab, slot: int) -> Entry:
     return row
 
 
+def group_at(slab: Slab, slot: int) -> Group:
+    """Return the row in this slot."""
+    row: Group = slab.rows[slot]
+    return row
+
+
 def row_bytes(_kind: int) -> int:
     """Return the bytes of a row; only the compiled core has an answer."""
     return 0
 
 
 def fetch_cell(_slab: Slab, _slot: int) -> None:
+    """Fetch a row into the cache, in the compiled core."""
+
+
+def fetch_group(_slab: Slab, _slot: int) -> None:
     """Fetch a row into the cache, in the compiled core."""
 
 

@@ -1,18 +1,58 @@
 cdef int64_t ROWS_FIRST
-# Rows begin at a cache line; large tables lie on huge pages, where the kernel has them.
+# Rows begin at a cache line. Large tables are maps of their own, on huge pages where the kernel has
+# them: growing one moves its pages to a larger place, and neither copies nor clears what is there.
 cdef extern from *:
     """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <stdint.h>
     #include <stdlib.h>
+    #include <string.h>
     #include <sys/mman.h>
-    static char *fondaco_allocate(size_t bytes) {
-        void *memory = NULL;
-        size_t huge = (size_t)1 << 21;
-        if (posix_memalign(&memory, bytes < huge ? 64 : huge, bytes) != 0) return NULL;
-        if (bytes >= huge) (void)madvise(memory, bytes, MADV_HUGEPAGE);
-        return (char *)memory;
+
+    #define FONDACO_HUGE ((size_t)1 << 21)
+    #define FONDACO_WHOLE(bytes) (((bytes) + FONDACO_HUGE - 1) & ~(FONDACO_HUGE - 1))
+
+    static void fondaco_release(char *memory, size_t bytes) {
+        if (bytes >= FONDACO_HUGE) (void)munmap(memory, FONDACO_WHOLE(bytes));
+        else free(memory);
+    }
+
+    /* Reserve room in whole huge pages, by taking one more and giving the ends back. */
+    static char *fondaco_reserve(size_t bytes) {
+        char *taken = mmap(NULL, bytes + FONDACO_HUGE, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        char *room;
+        if (taken == (char *)MAP_FAILED) return NULL;
+        room = (char *)FONDACO_WHOLE((uintptr_t)taken);
+        if (room > taken) (void)munmap(taken, (size_t)(room - taken));
+        (void)munmap(room + bytes, (size_t)(taken + FONDACO_HUGE - room));
+        (void)madvise(room, bytes, MADV_HUGEPAGE);
+        return room;
+    }
+
+    /* Return room for `bytes` with the first `old_bytes` as they were, or NULL. */
+    static char *fondaco_grow(char *old, size_t old_bytes, size_t bytes) {
+        void *room = NULL;
+        if (bytes >= FONDACO_HUGE) {
+            room = fondaco_reserve(FONDACO_WHOLE(bytes));
+            if (room != NULL && old_bytes >= FONDACO_HUGE) {
+                room = mremap(old, FONDACO_WHOLE(old_bytes), FONDACO_WHOLE(bytes),
+                              MREMAP_MAYMOVE | MREMAP_FIXED, room);
+                return room == MAP_FAILED ? NULL : (char *)room;
+            }
+        } else if (posix_memalign(&room, 64, bytes) != 0) {
+            return NULL;
+        }
+        if (room == NULL) return NULL;
+        if (old_bytes) memcpy(room, old, old_bytes);
+        fondaco_release(old, old_bytes);
+        return (char *)room;
     }
     """
-    char* fondaco_allocate(size_t bytes) noexcept nogil
+    char* fondaco_grow(char* old, size_t old_bytes, size_t bytes) noexcept nogil
+    void fondaco_release(char* memory, size_t bytes) noexcept nogil
 
 @cython.final
 cdef class Slab:

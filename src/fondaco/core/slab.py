@@ -10,12 +10,12 @@ from typing import Any
 import cython
 
 if cython.compiled:
-    from cython.cimports.libc.stdlib import free
-    from cython.cimports.libc.string import memcpy, memset
+    from cython.cimports.libc.string import memset
 else:
     from fondaco.core.constants import SLOTS_MAX
 
-    fondaco_allocate: Any = None  # slab.pxd has it
+    fondaco_grow: Any = None  # slab.pxd has both
+    fondaco_release: Any = None
 
 ROWS_FIRST = 64
 
@@ -47,18 +47,17 @@ class Slab:
     def __dealloc__(self) -> None:
         """Free the rows."""
         if cython.compiled:
-            free(self.memory)
+            fondaco_release(self.memory, self.capacity * self.row_bytes)
 
     def grow(self, capacity: int) -> int:
         """Make room for `capacity` rows."""
         if capacity > SLOTS_MAX:
             return self.refuse()
         if cython.compiled:
-            memory = fondaco_allocate(capacity * self.row_bytes)
+            held = self.capacity * self.row_bytes
+            memory = fondaco_grow(self.memory, held, capacity * self.row_bytes)
             if memory == cython.NULL:
                 return self.refuse()
-            memcpy(memory, self.memory, self.capacity * self.row_bytes)
-            free(self.memory)
             self.memory = memory
         else:
             self.rows.extend(self.row_class() for _ in range(capacity - len(self.rows)))
