@@ -63,7 +63,7 @@ def test_a_change_by_a_token_names_its_member(
     core: StandInCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who asks is known only inside the view, and is named all the same."""
-    monkeypatch.setattr("fondaco.office.api.money.core", lambda: core)
+    monkeypatch.setattr("fondaco.office.writer.core", lambda: core)
     ann = person("ann")
     _, text = tokens.make(ann, scopes=["read", "trade"])
     answer = Client().post(

@@ -9,19 +9,13 @@ a thread, each time, so that signing out counts at once. It holds no passwords a
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import functools
 import hmac
 import re
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.http.cookie import parse_cookie
 
 from fondaco.core.records import Scope
@@ -35,19 +29,15 @@ from fondaco.gateway.faults import (
     bad_characters,
     mandatory,
 )
+from fondaco.identity import signatures
 from fondaco.identity.networks import Network, contains
 from fondaco.identity.selectors import KeyGrant, MemberSession
+from fondaco.identity.signatures import KEY_BYTES_MAX, Proof, Unfit
 
 __all__ = ["Caller", "Keys", "Sessions", "check_window", "split_signature"]
 
-RECEIVE_WINDOW_MS: Final = 5_000
-RECEIVE_WINDOW_MS_MAX: Final = 60_000
-AHEAD_US_MAX: Final = 1_000_000
-MICROSECONDS_FROM: Final = 10**14  # a timestamp above it is in microseconds
 RELOAD_S: Final = 1.0  # an unknown key makes the keys be read again, at most this often
-KEY_BYTES_MAX: Final = 128
 LAST_WORDS_S: Final = 1.0  # a frozen account's orders are cancelled by the next command
-_SIGNATURE: Final = b"signature="
 _KEY: Final = re.compile(rb"[A-Za-z0-9_-]{1,%d}" % KEY_BYTES_MAX)
 
 
@@ -61,7 +51,7 @@ class Caller(NamedTuple):
     order_limit_10s: int
     order_limit_1d: int
     weight_limit_1m: int
-    proof: Callable[[bytes, bytes], bool] | None  # (payload, signature) -> genuine
+    proof: Proof | None
     session: str = ""  # of a signed-in person
     addresses: tuple[Network, ...] = ()  # none = from anywhere
     expires_us: int = 0  # 0 = never
@@ -74,33 +64,8 @@ class Caller(NamedTuple):
         return not self.addresses or contains(self.addresses, address)
 
 
-def _hmac_proof(secret: str) -> Callable[[bytes, bytes], bool]:
-    key = secret.encode()
-    digest = hmac.digest
-    compare = hmac.compare_digest
-
-    def genuine(payload: bytes, signature: bytes) -> bool:
-        return compare(digest(key, payload, "sha256").hex().encode(), signature)
-
-    return genuine
-
-
-def _ed25519_proof(pem: str) -> Callable[[bytes, bytes], bool]:
-    key = load_pem_public_key(pem.encode())
-    assert isinstance(key, Ed25519PublicKey), type(key)
-
-    def genuine(payload: bytes, signature: bytes) -> bool:
-        try:
-            key.verify(base64.b64decode(unquote_to_bytes(signature), validate=True), payload)
-        except (InvalidSignature, binascii.Error):
-            return False
-        return True
-
-    return genuine
-
-
 def caller_of(grant: KeyGrant) -> Caller:
-    proof = _hmac_proof(grant.secret) if grant.secret else _ed25519_proof(grant.public_key)
+    proof = signatures.proof_of(secret=grant.secret, public_key=grant.public_key)
     return Caller(
         account=grant.account,
         key=grant.number,
@@ -215,18 +180,9 @@ def split_signature(query: bytes, body: bytes) -> tuple[bytes, bytes]:
 
     Raises Fault, 401, where there is none.
     """
-    for place, part in enumerate((query, body)):
-        at = part.rfind(_SIGNATURE)
-        if at < 0 or (at > 0 and part[at - 1] != 38):  # 38: "&"
-            continue
-        end = part.find(b"&", at)
-        if end < 0:
-            signature = part[at + 10 :]
-            rest = part[: at - 1] if at else b""
-        else:
-            signature = part[at + 10 : end]
-            rest = part[:at] + part[end + 1 :]
-        return (rest + body, signature) if place == 0 else (query + rest, signature)
+    found = signatures.split_signature(query, body)
+    if found is not None:
+        return found
     fault = mandatory("signature")
     raise Fault(fault.code, fault.text, status=401)
 
@@ -239,34 +195,21 @@ def check_proof(caller: Caller, payload: bytes, signature: bytes) -> None:
 
 def check_window(timestamp: str | None, window: str | None, *clocks_us: int) -> None:
     """Raise Fault unless the timestamp is fresh by one of the clocks."""
-    if not timestamp:
-        raise mandatory("timestamp")
-    if len(timestamp) > 20 or not (timestamp.isascii() and timestamp.isdigit()):
-        raise bad_characters("timestamp", "^[0-9]{1,20}$")
-    window_us = RECEIVE_WINDOW_MS * 1000
-    if window is not None:
-        window_us = _window_us(window)
-    stamp = int(timestamp)
-    stamp_us = stamp if stamp > MICROSECONDS_FROM else stamp * 1000
-    early = False
-    for now_us in clocks_us:
-        if stamp_us >= now_us + AHEAD_US_MAX:
-            early = True
-        elif now_us - stamp_us <= window_us:
-            return
-    raise Fault(*(AHEAD if early else OUTSIDE_WINDOW))
+    unfit = signatures.unfit_window(timestamp, window, *clocks_us)
+    if unfit is not None:
+        raise _window_fault(unfit)
 
 
-@functools.lru_cache(maxsize=256)
-def _window_us(window: str) -> int:
-    whole, _, fraction = window.partition(".")
-    readable = window.isascii() and whole.isdigit() and len(whole) <= 20 and len(fraction) <= 20
-    if not readable or (fraction and not fraction.isdigit()) or window.endswith("."):
-        raise bad_characters("recvWindow")
-    window_us = int(whole) * 1000 + int(f"{fraction}000"[:3])
-    if window_us > RECEIVE_WINDOW_MS_MAX * 1000:
-        raise Fault(-1131, "'recvWindow' must be less than 60000.")
-    return window_us
+def _window_fault(unfit: Unfit) -> Fault:
+    if unfit is Unfit.NO_TIMESTAMP:
+        return mandatory("timestamp")
+    if unfit is Unfit.TIMESTAMP:
+        return bad_characters("timestamp", "^[0-9]{1,20}$")
+    if unfit is Unfit.WINDOW:
+        return bad_characters("recvWindow")
+    if unfit is Unfit.WINDOW_TOO_LONG:
+        return Fault(-1131, "'recvWindow' must be less than 60000.")
+    return Fault(*(AHEAD if unfit is Unfit.AHEAD else OUTSIDE_WINDOW))
 
 
 class Sessions:

@@ -29,7 +29,7 @@ __all__ = [
 
 Role = Literal["member", "moderator", "admin"]
 KeyScope = Literal["read", "trade", "withdraw"]
-TokenScope = Literal["read", "trade", "withdraw", "signals"]
+TokenScope = Literal["read", "trade", "withdraw", "signals", "staff"]
 
 
 class HouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

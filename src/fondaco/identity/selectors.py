@@ -22,9 +22,9 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from fondaco.core import records
-from fondaco.identity import seal
+from fondaco.identity import seal, signatures
 from fondaco.identity.models import HOLDING_NAME, Account, ApiKey, Member, Role
-from fondaco.identity.networks import Network, read_networks
+from fondaco.identity.networks import Network, contains, read_networks
 
 __all__ = [
     "AccountRow",
@@ -39,6 +39,7 @@ __all__ = [
     "member_of",
     "roles_of",
     "session_member",
+    "signing_key",
 ]
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -89,6 +90,24 @@ def api_key(number: int) -> KeyGrant | None:
     """Return one live key by its number, or None; raises seal.SealBroken."""
     row = _live_keys().filter(pk=number).first()
     return None if row is None else _grant(row)
+
+
+def signing_key(text: str, *, address: str) -> tuple[ApiKey, signatures.Proof] | None:
+    """Return the granted, live key of that text and what tells its signatures, or None.
+
+    None also past its time, from an address outside its list, and for the key of a member who may
+    not sign in. Raises seal.SealBroken.
+    """
+    if not 0 < len(text) <= signatures.KEY_BYTES_MAX:
+        return None
+    granted = _live_keys().filter(granted_at__isnull=False, account__member__is_active=True)
+    row = granted.select_related("account__member").filter(key=text).first()
+    if row is None or (row.expires_at is not None and row.expires_at <= timezone.now()):
+        return None
+    grant = _grant(row)
+    if grant.addresses and not contains(grant.addresses, address):
+        return None
+    return row, signatures.proof_of(secret=grant.secret, public_key=grant.public_key)
 
 
 def accounts_of(member_id: int) -> list[AccountRow]:

@@ -22,9 +22,10 @@ from fondaco.identity.networks import contains, networks_of, read_networks
 from fondaco.identity.security_log import Action, note
 from fondaco.identity.services import IdentityConflict
 
-__all__ = ["SCOPES", "find", "make", "owner_of", "revoke"]
+__all__ = ["SCOPES", "STAFF_SCOPE", "find", "make", "owner_of", "revoke"]
 
 SCOPES: Final[tuple[str, ...]] = get_args(TokenScope)
+STAFF_SCOPE: Final[TokenScope] = "staff"  # what its holder may do as staff, and no more
 PREFIX: Final = "fnd_"
 TOKEN_BYTES: Final = 32
 PREFIX_CHARACTERS: Final = 10
@@ -43,12 +44,14 @@ def make(
 ) -> tuple[AccessToken, str]:
     """Make a token; return it and its text, to be shown once.
 
-    Without `text` it is made by chance. Raises IdentityConflict if the text is in use or a scope
-    unknown, ValueError for an address that is none.
+    Without `text` it is made by chance. Raises IdentityConflict if the text is in use, a scope
+    unknown or not the member's to give, ValueError for an address that is none.
     """
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
         raise IdentityConflict(f"a token has one or more of the scopes {', '.join(SCOPES)}")
+    if STAFF_SCOPE in wanted and not member.is_staff:
+        raise IdentityConflict(f"only a moderator's or admin's token has the scope {STAFF_SCOPE}")
     text = text or PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     digest = _digest(text)
     if AccessToken.objects.filter(digest=digest).exists():

@@ -18,12 +18,12 @@ from django.db import DatabaseError, close_old_connections, connections
 from fondaco.identity import services as identity
 from fondaco.identity.core_door import CommandRefused
 from fondaco.link.answers import LinkError
+from fondaco.office import writer
 from fondaco.office.billing.deliveries import deliver_due
 from fondaco.office.billing.reminders import send_reminders, tell_ended
 from fondaco.office.notices.gathering import gather
 from fondaco.office.notices.sending import forget_old, send_due
 from fondaco.office.treasury import services as treasury
-from fondaco.office.writer import core
 
 __all__ = ["run", "turn"]
 
@@ -71,9 +71,9 @@ def chores() -> list[Chore]:
 
 def end_keys() -> None:
     """Revoke the API keys whose time is over."""
-    identity.revoke_expired(core())
+    identity.revoke_expired(writer.core())
 
 
 def finish_money() -> None:
     """Send again money commands without an answer, and settle withdrawals that are due."""
-    treasury.resume(core())
+    treasury.resume(writer.core())

@@ -194,12 +194,16 @@ LANGUAGE_CODE = "en-gb"
 # ---- the native API
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "fondaco.office.api.callers.Signed",
         "fondaco.office.api.callers.Bearer",
         "fondaco.office.api.callers.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["fondaco.office.api.callers.Allowed"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",  # what signed clients send
+    ],
     "EXCEPTION_HANDLER": "fondaco.office.api.faults.answer_fault",
 }
 

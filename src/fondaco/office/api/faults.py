@@ -6,15 +6,47 @@ Promises: fields are {"<field>": ["…"]}, an unknown thing is {"detail": "…"}
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.response import Response
 
+from fondaco.identity.core_door import CommandRefused
 from fondaco.identity.services import IdentityConflict
+from fondaco.link.answers import LinkError, Overloaded
+from fondaco.office.treasury.commands import FieldRefused, MoneyRefused
 
-__all__ = ["answer_fault"]
+__all__ = ["answer_fault", "writer_asked"]
+
+
+class NotDone(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+
+
+class OutcomeUnknown(APIException):
+    status_code = status.HTTP_504_GATEWAY_TIMEOUT
+
+
+class Conflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+
+
+@contextlib.contextmanager
+def writer_asked() -> Iterator[None]:
+    """Turn what can come of a command into an answer: 400, 409, 503 not done, 504 unknown."""
+    try:
+        yield
+    except FieldRefused as refusal:
+        raise ValidationError({refusal.field: [f"{refusal}."]}) from refusal
+    except (MoneyRefused, CommandRefused) as refusal:
+        raise Conflict(str(refusal)) from refusal
+    except Overloaded as error:
+        raise NotDone(str(error)) from error
+    except LinkError as error:
+        raise OutcomeUnknown(str(error)) from error
 
 
 def answer_fault(error: Exception, context: dict[str, Any]) -> Response | None:

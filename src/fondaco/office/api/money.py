@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404
-from rest_framework import status
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from fondaco.identity.permissions import Permission
 from fondaco.identity.selectors import member_of
-from fondaco.link.answers import LinkError, Overloaded
+from fondaco.office import writer
+from fondaco.office.api.callers import bound_account
+from fondaco.office.api.faults import writer_asked
+from fondaco.office.api.scoped import ScopedView
 from fondaco.office.treasury import asking, selectors, services
-from fondaco.office.treasury.commands import MoneyRefused
 from fondaco.office.treasury.models import Deposit, Withdrawal
-from fondaco.office.writer import core
 
 __all__ = [
     "Accounts",
@@ -26,151 +26,238 @@ __all__ = [
     "CancelWithdrawal",
     "Deposits",
     "Transfers",
+    "WaitingMoney",
     "Withdrawals",
 ]
 
 
-def _answer(act: Callable[[], dict[str, Any]], *, made: bool = False) -> Response:
-    """Act and answer in the words of the native routes."""
-    try:
-        words = act()
-    except MoneyRefused as refusal:
-        return Response({"error": str(refusal)}, status=status.HTTP_409_CONFLICT)
-    except Overloaded as error:
-        return Response({"error": str(error)}, status=status.HTTP_503_SERVICE_UNAVAILABLE)
-    except LinkError as error:
-        return Response({"error": str(error)}, status=status.HTTP_504_GATEWAY_TIMEOUT)
-    except (asking.NotYours, Deposit.DoesNotExist, Withdrawal.DoesNotExist) as error:
-        raise Http404("There is none of that number.") from error
-    return Response(words, status=status.HTTP_201_CREATED if made else status.HTTP_200_OK)
+# ---- shapes: asking.py reads these fields, for pages as for programs
+
+
+class BalanceWords(serializers.Serializer):
+    asset = serializers.CharField()
+    free = serializers.CharField()
+    held = serializers.CharField()
+
+
+class AccountWords(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    balances = BalanceWords(many=True)
+
+
+class AccountsWords(serializers.Serializer):
+    accounts = AccountWords(many=True)
+
+
+class AccountBody(serializers.Serializer):
+    name = serializers.CharField(max_length=64)
+
+
+class MovedWords(serializers.Serializer):
+    """What a deposit, a withdrawal and a transfer tell alike; each adds its own."""
+
+    id = serializers.IntegerField()
+    account = serializers.IntegerField()
+    account_name = serializers.CharField()
+    member = serializers.CharField()
+    asset = serializers.CharField()
+    amount = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class TransferWords(MovedWords):
+    to_account = serializers.IntegerField()
+
+
+class WithdrawalWords(MovedWords):
+    state = serializers.CharField(help_text=", ".join(Withdrawal.State.values))
+    destination = serializers.CharField()
+    due_at = serializers.DateTimeField()
+    approvals = serializers.IntegerField()
+    approvals_needed = serializers.IntegerField()
+
+
+class DepositWords(MovedWords):
+    state = serializers.CharField(help_text=", ".join(Deposit.State.values))
+    note = serializers.CharField()
+
+
+class TransferBody(serializers.Serializer):
+    account = serializers.IntegerField()
+    to_account = serializers.IntegerField()
+    asset = serializers.CharField()
+    amount = serializers.CharField(help_text="decimal text, exact")
+
+
+class WithdrawalBody(serializers.Serializer):
+    account = serializers.IntegerField()
+    asset = serializers.CharField()
+    amount = serializers.CharField(help_text="decimal text, exact")
+    destination = serializers.CharField(max_length=200)
+    password = serializers.CharField(help_text="of the member, again")
+
+
+class DepositBody(serializers.Serializer):
+    username = serializers.CharField()
+    account = serializers.IntegerField(required=False)
+    asset = serializers.CharField()
+    amount = serializers.CharField(help_text="decimal text, exact")
+    note = serializers.CharField(max_length=200, required=False)
+
+
+class WithdrawalsWords(serializers.Serializer):
+    withdrawals = WithdrawalWords(many=True)
+
+
+class DepositsWords(serializers.Serializer):
+    deposits = DepositWords(many=True)
+
+
+class WaitingWords(WithdrawalsWords, DepositsWords):
+    pass
 
 
 def _fields(request: Request) -> dict[str, Any]:
     return request.data if isinstance(request.data, dict) else {}
 
 
-class MoneyView(APIView):
-    """A token reads with the scope `reads` and changes something with `writes`."""
-
-    reads = "read"
-    writes = "withdraw"
-
-    @property
-    def scope(self) -> str:
-        return self.reads if self.request.method in {"GET", "HEAD", "OPTIONS"} else self.writes
+class MoneyView(ScopedView):
+    def handle_exception(self, exc: Exception) -> Response:
+        """Take what isn't there, or another's, for a 404."""
+        if isinstance(exc, asking.NotYours | Deposit.DoesNotExist | Withdrawal.DoesNotExist):
+            exc = Http404("There is none of that number.")
+        return super().handle_exception(exc)
 
 
 class Accounts(MoneyView):
-    """GET a member's accounts with their balances; POST {"name"} opens a sub-account."""
-
     writes = "trade"
 
-    def get(self, request: Request) -> Response:
-        member = member_of(request.user)
-        return _answer(
-            lambda: {
-                "accounts": [
-                    {
-                        "id": account.pk,
-                        "name": account.name,
-                        "balances": selectors.balances(core(), account),
-                    }
-                    for account in selectors.accounts(member)
-                ]
-            }
-        )
+    @property
+    def member_wide(self) -> bool:
+        """A key of one account opens no other."""
+        return str(self.request.method) == "POST"
 
+    @extend_schema(responses=AccountsWords)
+    def get(self, request: Request) -> Response:
+        """List the member's accounts with their balances; a key sees its own."""
+        found = selectors.accounts(member_of(request.user), only=bound_account(request))
+        with writer_asked():
+            rows = [
+                {
+                    "id": account.pk,
+                    "name": account.name,
+                    "balances": selectors.balances(writer.core(), account),
+                }
+                for account in found
+            ]
+        return Response({"accounts": rows})
+
+    @extend_schema(request=AccountBody, responses={201: AccountWords})
     def post(self, request: Request) -> Response:
+        """Open a sub-account."""
         member = member_of(request.user)
         name = str(_fields(request).get("name", "")).strip()[:64]
-
-        def act() -> dict[str, Any]:
-            account = services.open_sub_account(core(), member=member, name=name)
-            return {"id": account.pk, "name": account.name, "balances": []}
-
-        return _answer(act, made=True)
+        with writer_asked():
+            account = services.open_sub_account(writer.core(), member=member, name=name)
+        words = {"id": account.pk, "name": account.name, "balances": []}
+        return Response(words, status=status.HTTP_201_CREATED)
 
 
 class Transfers(MoneyView):
-    """POST {"account","to_account","asset","amount"} between a member's own accounts."""
-
     writes = "trade"
 
+    @extend_schema(request=TransferBody, responses={201: TransferWords})
     def post(self, request: Request) -> Response:
-        member = member_of(request.user)
-        fields = _fields(request)
-        return _answer(
-            lambda: selectors.transfer_words(asking.transfer(core(), fields, member)), made=True
-        )
+        """Move money between two accounts of the member."""
+        member, only = member_of(request.user), bound_account(request)
+        with writer_asked():
+            row = asking.transfer(writer.core(), _fields(request), member, only=only)
+        return Response(selectors.transfer_words(row), status=status.HTTP_201_CREATED)
 
 
 class Withdrawals(MoneyView):
-    """GET a member's withdrawals; POST {"account","asset","amount","destination","password"}."""
-
+    @extend_schema(responses=WithdrawalsWords)
     def get(self, request: Request) -> Response:
-        return Response({"withdrawals": selectors.withdrawals(member_of(request.user))})
-
-    def post(self, request: Request) -> Response:
+        """List the member's withdrawals, newest first."""
         member = member_of(request.user)
-        fields = _fields(request)
-        return _answer(
-            lambda: selectors.withdrawal_words(asking.withdraw(core(), fields, member)), made=True
-        )
+        return Response({"withdrawals": selectors.withdrawals(member, only=bound_account(request))})
+
+    @extend_schema(request=WithdrawalBody, responses={201: WithdrawalWords})
+    def post(self, request: Request) -> Response:
+        """Ask for a withdrawal: its amount is held at once."""
+        member, only = member_of(request.user), bound_account(request)
+        with writer_asked():
+            row = asking.withdraw(writer.core(), _fields(request), member, only=only)
+        return Response(selectors.withdrawal_words(row), status=status.HTTP_201_CREATED)
 
 
 class CancelWithdrawal(MoneyView):
-    """POST gives an own held withdrawal back."""
-
+    @extend_schema(request=None, responses=WithdrawalWords)
     def post(self, request: Request, number: int) -> Response:
+        """Give an own held withdrawal back."""
         member = member_of(request.user)
-        if not Withdrawal.objects.filter(pk=number, account__member=member).exists():
+        if not selectors.is_own_withdrawal(member, number, only=bound_account(request)):
             raise Http404("There is none of that number.")
-        return _answer(
-            lambda: selectors.withdrawal_words(
-                services.cancel_withdrawal(core(), number=number, by=member)
-            )
-        )
+        with writer_asked():
+            row = services.cancel_withdrawal(writer.core(), number=number, by=member)
+        return Response(selectors.withdrawal_words(row))
 
 
 class ApproveWithdrawal(MoneyView):
-    """POST adds one person's yes."""
-
     permission = Permission.APPROVE_MONEY
 
+    @extend_schema(request=None, responses=WithdrawalWords)
     def post(self, request: Request, number: int) -> Response:
+        """Add one person's yes; by staff."""
         member = member_of(request.user)
-        return _answer(
-            lambda: selectors.withdrawal_words(
-                services.approve_withdrawal(core(), number=number, by=member)
-            )
-        )
+        with writer_asked():
+            row = services.approve_withdrawal(writer.core(), number=number, by=member)
+        return Response(selectors.withdrawal_words(row))
 
 
 class Deposits(MoneyView):
-    """GET a member's deposits; POST {"username","account"?,"asset","amount","note"?} by staff."""
+    @property
+    def permission(self) -> Permission | None:
+        """A member reads their own; staff write."""
+        return Permission.MOVE_MONEY if str(self.request.method) == "POST" else None
 
-    writes = ""  # no token does what staff do
-
+    @extend_schema(responses=DepositsWords)
     def get(self, request: Request) -> Response:
-        return Response({"deposits": selectors.deposits(member_of(request.user))})
-
-    def post(self, request: Request) -> Response:
+        """List the member's deposits, newest first."""
         member = member_of(request.user)
-        fields = _fields(request)
-        return _answer(
-            lambda: selectors.deposit_words(asking.deposit(core(), fields, member)), made=True
-        )
+        return Response({"deposits": selectors.deposits(member, only=bound_account(request))})
+
+    @extend_schema(request=DepositBody, responses={201: DepositWords})
+    def post(self, request: Request) -> Response:
+        """Record a deposit of a member; by staff."""
+        member = member_of(request.user)
+        with writer_asked():
+            row = asking.deposit(writer.core(), _fields(request), member)
+        return Response(selectors.deposit_words(row), status=status.HTTP_201_CREATED)
 
 
 class ApproveDeposit(MoneyView):
-    """POST lets a deposit above the limit in."""
-
     permission = Permission.APPROVE_MONEY
 
+    @extend_schema(request=None, responses=DepositWords)
     def post(self, request: Request, number: int) -> Response:
+        """Let a deposit above the limit in; by staff."""
         member = member_of(request.user)
-        return _answer(
-            lambda: selectors.deposit_words(
-                services.approve_deposit(core(), number=number, by=member)
-            )
+        with writer_asked():
+            row = services.approve_deposit(writer.core(), number=number, by=member)
+        return Response(selectors.deposit_words(row))
+
+
+class WaitingMoney(MoneyView):
+    permission = Permission.APPROVE_MONEY
+
+    @extend_schema(responses=WaitingWords)
+    def get(self, _request: Request) -> Response:
+        """List what waits for staff, oldest first."""
+        return Response(
+            {
+                "withdrawals": selectors.waiting_withdrawals(),
+                "deposits": selectors.waiting_deposits(),
+            }
         )

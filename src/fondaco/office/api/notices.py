@@ -7,9 +7,9 @@ from typing import Any
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from fondaco.identity.selectors import member_of
+from fondaco.office.api.scoped import ScopedView
 from fondaco.office.callers import address_of
 from fondaco.office.notices import selectors, services
 from fondaco.office.notices.kinds import CHOOSABLE, Kind
@@ -47,12 +47,11 @@ class WebhookBody(serializers.Serializer):
     url = serializers.CharField(max_length=URL_MAX)
 
 
-class NoticeView(APIView):
+class NoticeView(ScopedView):
     """A token reads with the scope read and changes something with the scope trade."""
 
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in {"GET", "HEAD", "OPTIONS"} else "trade"
+    member_wide = True
+    writes = "trade"
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, NoticeRefused):

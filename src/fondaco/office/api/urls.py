@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
-from django.urls import re_path
+from django.urls import URLPattern, re_path
+from rest_framework.views import APIView
 
-from fondaco.office.api.members import MemberRoles, Oneself
+from fondaco.office.api import credentials, members, money, papers
 
 __all__ = ["urlpatterns"]
 
+NUMBER = r"(?P<number>[0-9]{1,18})"
+MONTH = r"(?P<month>20[0-9]{2}-(0[1-9]|1[0-2]))"
+
+
+def _route(path: str, view: type[APIView]) -> URLPattern:
+    end = "" if path.endswith(".csv") else "/?"
+    found: URLPattern = re_path(rf"^api/v1/{path}{end}\Z", view.as_view())
+    return found
+
+
 urlpatterns = [
-    re_path(r"^api/v1/members/me/?\Z", Oneself.as_view()),
-    re_path(r"^api/v1/members/(?P<number>[0-9]{1,18})/roles/?\Z", MemberRoles.as_view()),
+    _route("members/me", members.Oneself),
+    _route("members/me/confirmation", members.Confirmation),
+    _route("members/me/log", members.OwnLog),
+    _route("invites", members.OwnInvite),
+    _route("membership", members.Membership),
+    _route("membership/checkout", members.Checkout),
+    _route(f"members/{NUMBER}/roles", members.MemberRoles),
+    _route(f"members/{NUMBER}/invites", members.InviteUses),
+    _route(f"members/{NUMBER}/freeze", members.Freeze),
+    _route(f"members/{NUMBER}/unfreeze", members.Unfreeze),
+    _route(f"members/{NUMBER}/sign-in", members.SignIn),
+    _route("keys", credentials.Keys),
+    _route(f"keys/{NUMBER}", credentials.OneKey),
+    _route("tokens", credentials.Tokens),
+    _route(f"tokens/{NUMBER}", credentials.OneToken),
+    _route("sessions", credentials.Sessions),
+    _route(f"sessions/{NUMBER}", credentials.OneSession),
+    _route("accounts", money.Accounts),
+    _route("transfers", money.Transfers),
+    _route("withdrawals", money.Withdrawals),
+    _route(f"withdrawals/{NUMBER}/cancel", money.CancelWithdrawal),
+    _route(f"withdrawals/{NUMBER}/approve", money.ApproveWithdrawal),
+    _route("deposits", money.Deposits),
+    _route(f"deposits/{NUMBER}/approve", money.ApproveDeposit),
+    _route("staff/money", money.WaitingMoney),
+    _route("statements", papers.Statements),
+    _route(f"statements/{MONTH}", papers.MonthStatement),
+    _route(rf"statements/{MONTH}\.csv", papers.MonthFile),
+    _route(r"statements/fifo-tax-(?P<year>20[0-9]{2})\.csv", papers.TaxFile),
+    _route("proofs", papers.Proofs),
+    _route(r"proofs/(?P<seq>[0-9]{1,18})/branch", papers.Branch),
 ]

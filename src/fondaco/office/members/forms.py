@@ -133,5 +133,11 @@ class TokenForm(forms.Form):
     days = _days_field()
     addresses = _addresses_field()
 
+    def __init__(self, member: Member, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(*args, **kwargs)
+        if not member.is_staff:
+            offered = [(name, name) for name in tokens.SCOPES if name != tokens.STAFF_SCOPE]
+            self.fields["scopes"].choices = offered  # type: ignore[attr-defined]
+
     def clean_addresses(self) -> str:
         return _networks(self.cleaned_data["addresses"])

@@ -62,7 +62,7 @@ def own_tokens(request: HttpRequest) -> HttpResponse:
     """List the member's tokens; a POST makes one, or revokes the one that it names."""
     member = member_of(request.user)
     made = ""
-    form = TokenForm()
+    form = TokenForm(member)
     if "revoke" in request.POST:
         number = request.POST["revoke"]
         row = AccessToken.objects.filter(pk=_number(number), member=member).first()
@@ -71,7 +71,7 @@ def own_tokens(request: HttpRequest) -> HttpResponse:
         tokens.revoke(row, actor=member, address=address_of(request))
         return redirect("tokens")
     if request.method == "POST":
-        form = TokenForm(request.POST)
+        form = TokenForm(member, request.POST)
         if form.is_valid():
             asked = form.cleaned_data
             _, made = tokens.make(
@@ -82,7 +82,7 @@ def own_tokens(request: HttpRequest) -> HttpResponse:
                 expires_at=services.in_days(asked["days"]),
                 address=address_of(request),
             )
-            form = TokenForm()
+            form = TokenForm(member)
     rows = member.tokens.order_by("-pk")
     shown = {"tokens": rows, "form": form, "made": made, "now": timezone.now()}
     status = 400 if form.is_bound else 200

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 from fondaco.identity.permissions import Permission, may
 from fondaco.identity.selectors import member_of
 from fondaco.link.answers import LinkError
+from fondaco.office import writer
 from fondaco.office.proofs import selectors, services
-from fondaco.office.writer import core
 
 __all__ = ["branch", "proofs", "publish"]
 
@@ -36,7 +36,7 @@ def publish(request: HttpRequest) -> HttpResponse:
     if not may(member, PERMISSION):
         raise PermissionDenied
     try:
-        proof = services.publish(core(), by=member)
+        proof = services.publish(writer.core(), by=member)
     except services.ProofRefused as refusal:
         messages.error(request, f"Nothing was published: {refusal}.")
     except LinkError:

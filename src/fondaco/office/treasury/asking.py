@@ -13,7 +13,7 @@ from fondaco.core.money import parse_units
 from fondaco.identity.core_door import Core
 from fondaco.identity.models import Account, Member
 from fondaco.office.treasury import selectors, services
-from fondaco.office.treasury.commands import MoneyRefused
+from fondaco.office.treasury.commands import FieldRefused, MoneyRefused
 from fondaco.office.treasury.models import Deposit, Transfer, Withdrawal
 from fondaco.projections.selectors import asset_codes
 
@@ -26,17 +26,20 @@ class NotYours(Exception):
     """No account of that number, or another member's."""
 
 
-def withdraw(core: Core, fields: Mapping[str, Any], by: Member) -> Withdrawal:
-    """Ask for a withdrawal: account, asset, amount, destination, password."""
+def withdraw(core: Core, fields: Mapping[str, Any], by: Member, *, only: int = 0) -> Withdrawal:
+    """Ask for a withdrawal: account, asset, amount, destination, password.
+
+    Only that account, if one is named in `only`, here as below.
+    """
     if not by.check_password(_text(fields, "password")):
-        raise MoneyRefused("give your password again; this one isn't it")
+        raise FieldRefused("password", "give your password again; this one isn't it")
     asset, amount = _amount(fields)
     destination = _text(fields, "destination")
     if not destination:
-        raise MoneyRefused("say where the money shall go")
+        raise FieldRefused("destination", "say where the money shall go")
     return services.ask_withdrawal(
         core,
-        account=_own(fields, "account", by),
+        account=_own(fields, "account", by, only),
         asset=asset,
         amount=amount,
         destination=destination,
@@ -44,13 +47,13 @@ def withdraw(core: Core, fields: Mapping[str, Any], by: Member) -> Withdrawal:
     )
 
 
-def transfer(core: Core, fields: Mapping[str, Any], by: Member) -> Transfer:
+def transfer(core: Core, fields: Mapping[str, Any], by: Member, *, only: int = 0) -> Transfer:
     """Move money between own accounts: account, to_account, asset, amount."""
     asset, amount = _amount(fields)
     return services.transfer(
         core,
-        source=_own(fields, "account", by),
-        target=_own(fields, "to_account", by),
+        source=_own(fields, "account", by, only),
+        target=_own(fields, "to_account", by, only),
         asset=asset,
         amount=amount,
         by=by,
@@ -61,7 +64,7 @@ def deposit(core: Core, fields: Mapping[str, Any], by: Member) -> Deposit:
     """Record a deposit: username, account (their first one when absent), asset, amount, note."""
     member = Member.objects.filter(username__iexact=_text(fields, "username")).first()
     if member is None:
-        raise MoneyRefused("no member has that name")
+        raise FieldRefused("username", "no member has that name")
     asset, amount = _amount(fields)
     theirs = selectors.accounts(member)
     if not theirs:
@@ -75,7 +78,7 @@ def deposit(core: Core, fields: Mapping[str, Any], by: Member) -> Deposit:
 def _text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str) or len(value) > TEXT_MAX:
-        raise MoneyRefused(f"{name} must be text of at most {TEXT_MAX} characters")
+        raise FieldRefused(name, f"{name} must be text of at most {TEXT_MAX} characters")
     return value.strip() if name != "password" else value
 
 
@@ -88,14 +91,14 @@ def _amount(fields: Mapping[str, Any]) -> tuple[int, int]:
             try:
                 return number, parse_units(text, decimals)
             except ValueError as error:
-                raise MoneyRefused(f"amount {text!r}: {error}") from error
-    raise MoneyRefused("the house has no such asset")
+                raise FieldRefused("amount", f"amount {text!r}: {error}") from error
+    raise FieldRefused("asset", "the house has no such asset")
 
 
-def _own(fields: Mapping[str, Any], name: str, member: Member) -> Account:
+def _own(fields: Mapping[str, Any], name: str, member: Member, only: int = 0) -> Account:
     text = str(fields.get(name, ""))
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0
-    for account in selectors.accounts(member):
+    for account in selectors.accounts(member, only=only):
         if account.pk == number:
             return account
     raise NotYours(text)

@@ -13,7 +13,7 @@ from fondaco.identity import core_door
 from fondaco.identity.core_door import CommandRefused, Core
 from fondaco.office.treasury.models import MoneyCommand
 
-__all__ = ["REASONS", "MoneyRefused", "carry_out", "record"]
+__all__ = ["REASONS", "FieldRefused", "MoneyRefused", "carry_out", "record"]
 
 REASONS: Final = {
     records.Reason.INSUFFICIENT_BALANCE: "the account has less than that free",
@@ -26,6 +26,14 @@ REASONS: Final = {
 
 class MoneyRefused(Exception):
     """What was asked can't be done: one sentence that says why. Nothing has moved."""
+
+
+class FieldRefused(MoneyRefused):
+    """A field of what was asked can't be read, or names nothing that there is."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
 
 
 def record(

@@ -20,6 +20,7 @@ __all__ = [
     "balances",
     "deposit_words",
     "deposits",
+    "is_own_withdrawal",
     "transfer_words",
     "waiting_deposits",
     "waiting_withdrawals",
@@ -30,9 +31,10 @@ __all__ = [
 SHOWN_MAX: Final = 200
 
 
-def accounts(member: Member) -> list[Account]:
-    """Return the accounts that a member moves money on, oldest first."""
+def accounts(member: Member, *, only: int = 0) -> list[Account]:
+    """Return the accounts that a member moves money on, oldest first; `only` one of them."""
     rows = Account.objects.filter(member=member, opened_at__isnull=False)
+    rows = rows.filter(number=only) if only else rows
     kinds = [records.AccountKind.SPOT, records.AccountKind.SUB]
     return list(rows.filter(kind__in=kinds).exclude(name=HOLDING_NAME).order_by("number"))
 
@@ -57,10 +59,17 @@ def balances(core: Core, account: Account) -> list[dict[str, str]]:
     return sorted(found, key=lambda row: row["asset"])
 
 
-def withdrawals(member: Member) -> list[dict[str, Any]]:
-    """Return a member's withdrawals, newest first."""
+def withdrawals(member: Member, *, only: int = 0) -> list[dict[str, Any]]:
+    """Return a member's withdrawals, newest first; `only` those of one account."""
     rows = Withdrawal.objects.filter(account__member=member).select_related("account__member")
+    rows = rows.filter(account=only) if only else rows
     return [withdrawal_words(row) for row in rows.order_by("-pk")[:SHOWN_MAX]]
+
+
+def is_own_withdrawal(member: Member, number: int, *, only: int = 0) -> bool:
+    """Return whether a withdrawal is a member's; with `only`, of that account of theirs."""
+    rows = Withdrawal.objects.filter(pk=number, account__member=member)
+    return (rows.filter(account=only) if only else rows).exists()
 
 
 def waiting_withdrawals() -> list[dict[str, Any]]:
@@ -70,9 +79,10 @@ def waiting_withdrawals() -> list[dict[str, Any]]:
     return [withdrawal_words(row) for row in rows[:SHOWN_MAX]]
 
 
-def deposits(member: Member) -> list[dict[str, Any]]:
-    """Return a member's deposits, newest first."""
+def deposits(member: Member, *, only: int = 0) -> list[dict[str, Any]]:
+    """Return a member's deposits, newest first; `only` those of one account."""
     rows = Deposit.objects.filter(account__member=member).select_related("account__member")
+    rows = rows.filter(account=only) if only else rows
     return [deposit_words(row) for row in rows.order_by("-pk")[:SHOWN_MAX]]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from fondaco.office.api import money as api
 from fondaco.office.treasury import views
 
 __all__ = ["urlpatterns"]
@@ -22,11 +21,4 @@ urlpatterns = [
     path("staff/money/deposit", views.deposit, name="staff-deposit"),
     re_path(rf"^staff/money/withdrawals/{NUMBER}/approve\Z", views.approve_withdrawal),
     re_path(rf"^staff/money/deposits/{NUMBER}/approve\Z", views.approve_deposit),
-    re_path(r"^api/v1/accounts/?\Z", api.Accounts.as_view()),
-    re_path(r"^api/v1/transfers/?\Z", api.Transfers.as_view()),
-    re_path(r"^api/v1/withdrawals/?\Z", api.Withdrawals.as_view()),
-    re_path(rf"^api/v1/withdrawals/{NUMBER}/cancel/?\Z", api.CancelWithdrawal.as_view()),
-    re_path(rf"^api/v1/withdrawals/{NUMBER}/approve/?\Z", api.ApproveWithdrawal.as_view()),
-    re_path(r"^api/v1/deposits/?\Z", api.Deposits.as_view()),
-    re_path(rf"^api/v1/deposits/{NUMBER}/approve/?\Z", api.ApproveDeposit.as_view()),
 ]

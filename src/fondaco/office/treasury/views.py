@@ -20,10 +20,10 @@ from fondaco.identity.models import Member
 from fondaco.identity.permissions import Permission, may
 from fondaco.identity.selectors import member_of
 from fondaco.link.answers import LinkError
+from fondaco.office import writer
 from fondaco.office.treasury import asking, selectors, services
 from fondaco.office.treasury.commands import MoneyRefused
 from fondaco.office.treasury.models import Deposit, Withdrawal
-from fondaco.office.writer import core
 from fondaco.projections.selectors import asset_codes
 
 __all__ = [
@@ -75,7 +75,7 @@ def money(request: HttpRequest) -> HttpResponse:
     member = member_of(request.user)
     own = selectors.accounts(member)
     try:
-        shown = [(account, selectors.balances(core(), account)) for account in own]
+        shown = [(account, selectors.balances(writer.core(), account)) for account in own]
     except LinkError:
         shown = [(account, []) for account in own]
         messages.error(request, "Balances can't be read just now.")
@@ -96,7 +96,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
         request,
         OWN,
         "The withdrawal is held and waits for approval.",
-        lambda: asking.withdraw(core(), request.POST.dict(), member),
+        lambda: asking.withdraw(writer.core(), request.POST.dict(), member),
     )
 
 
@@ -109,13 +109,13 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
         request,
         OWN,
         "The withdrawal is cancelled and its amount is free again.",
-        lambda: services.cancel_withdrawal(core(), number=number, by=member),
+        lambda: services.cancel_withdrawal(writer.core(), number=number, by=member),
     )
 
 
 def _require_own(member: Member, number: int) -> None:
     """404 for another member's withdrawal, as for none."""
-    if not Withdrawal.objects.filter(pk=number, account__member=member).exists():
+    if not selectors.is_own_withdrawal(member, number):
         raise Http404
 
 
@@ -127,7 +127,7 @@ def transfer(request: HttpRequest) -> HttpResponse:
         request,
         OWN,
         "The money is moved.",
-        lambda: asking.transfer(core(), request.POST.dict(), member),
+        lambda: asking.transfer(writer.core(), request.POST.dict(), member),
     )
 
 
@@ -140,7 +140,7 @@ def open_account(request: HttpRequest) -> HttpResponse:
         request,
         OWN,
         "The account is open.",
-        lambda: services.open_sub_account(core(), member=member, name=name),
+        lambda: services.open_sub_account(writer.core(), member=member, name=name),
     )
 
 
@@ -177,7 +177,7 @@ def deposit(request: HttpRequest) -> HttpResponse:
         request,
         STAFF,
         "The deposit is recorded.",
-        lambda: asking.deposit(core(), request.POST.dict(), member),
+        lambda: asking.deposit(writer.core(), request.POST.dict(), member),
     )
 
 
@@ -189,7 +189,7 @@ def approve_withdrawal(request: HttpRequest, number: int) -> HttpResponse:
         request,
         STAFF,
         "Your approval is recorded.",
-        lambda: services.approve_withdrawal(core(), number=number, by=member),
+        lambda: services.approve_withdrawal(writer.core(), number=number, by=member),
     )
 
 
@@ -201,5 +201,5 @@ def approve_deposit(request: HttpRequest, number: int) -> HttpResponse:
         request,
         STAFF,
         "Your approval is recorded.",
-        lambda: services.approve_deposit(core(), number=number, by=member),
+        lambda: services.approve_deposit(writer.core(), number=number, by=member),
     )
