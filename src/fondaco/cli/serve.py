@@ -165,13 +165,6 @@ def demo(
 def serve_all(asked: Start) -> int:
     """Lock, bind, start all roles and keep them; return the exit status."""
     with lock_soon(asked.data_dir) as lock, bind_soon(asked.host, asked.port) as listener:
-        for instrument in asked.house.instruments:
-            if instrument.market != "book":
-                typer.echo(
-                    f"fondaco: {instrument.symbol} can't be traded yet: {instrument.market} "
-                    "markets come with a later release",
-                    err=True,
-                )
         if asked.is_demo:
             asked = msgspec.structs.replace(asked, secret=demo_secret(asked.data_dir))
         prepared = prepared_mark(asked.data_dir)
