@@ -37,6 +37,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "401 403 403 403 403 in 403 403 403 403": (
         r"POST ^api/v1/deposits/?\Z",
+        r"POST ^api/v1/house/maintenance/?\Z",
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/roles/?\Z",
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/sign-in/?\Z",
         r"POST ^api/v1/proofs/?\Z",
@@ -135,6 +136,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "login 403 403 403 403 in login login login login": (
         "POST proofs/publish",
+        "GET staff/house/",
+        "POST staff/house/",
         "POST staff/money/deposit",
     ),
     "login 403 403 403 in in login login login login": (

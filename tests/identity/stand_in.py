@@ -20,6 +20,7 @@ class StandInCore:
         self.keys: dict[int, tuple[int, int]] = {}
         self.commands: list[int] = []
         self.lose: set[int] = set()
+        self.maintenance = 0
 
     def submit(self, record: bytes) -> bytes:
         self.seq += 1
@@ -66,6 +67,9 @@ class StandInCore:
             return records.pack_body(Event.ACCOUNT, body, account=account)
         if kind == Command.CANCEL_ALL:
             return b""
+        if kind == Command.CONFIGURE_HOUSE:
+            self.maintenance = records.unpack(record)["maintenance"]
+            return records.pack(Event.HOUSE, maintenance=self.maintenance)
         words = records.unpack(record)
         number = words["key_number"]
         if kind == Command.GRANT_KEY:

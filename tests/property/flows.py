@@ -152,6 +152,7 @@ class Flow:
             self.configure: 1,
             self.grant: 1.5,
             self.revoke: 1,
+            self.maintain: 0.6,
             self.pass_time: 2,
             self.spoiled: 3,
         }
@@ -446,6 +447,11 @@ class Flow:
         """Return a key revoked, or one that never was."""
         return pack(Command.REVOKE_KEY, key_number=self.random.choice((*KEYS, 9)))
 
+    def maintain(self) -> bytes:
+        """Return the house opened again, seldom closed, or something that is neither."""
+        maintenance = self.random.choice((0, 0, 0, 0, 0, 0, 1, 2))
+        return pack(Command.CONFIGURE_HOUSE, maintenance=maintenance)
+
     def pass_time(self) -> bytes:
         """Return ADVANCE or ROLL."""
         if self.random.random() < 0.5:
@@ -457,7 +463,14 @@ class Flow:
         makers: tuple[Callable[[], bytes], ...]
         makers = (self.limit, self.market, self.cancel, self.reduce, self.deposit, self.transfer)
         if self.random.random() < 0.15:
-            makers = (self.redefine, self.configure, self.reopen, self.revoke, self.grant)
+            makers = (
+                self.redefine,
+                self.configure,
+                self.reopen,
+                self.revoke,
+                self.grant,
+                self.maintain,
+            )
         record = bytearray(self.random.choice(makers)())
         if self.random.random() < 0.1:  # a record of another length than its kind has
             record += bytes(8)

@@ -152,7 +152,8 @@ class Machine(RuleBasedStateMachine):
     def change(self, seed: int) -> None:
         """Redefine an instrument, freeze an account, grant or revoke a key."""
         flow = Flow(Random(seed), self.pair.open_orders)
-        make = flow.random.choice((flow.redefine, flow.configure, flow.grant, flow.revoke))
+        makers = (flow.redefine, flow.configure, flow.grant, flow.revoke, flow.maintain)
+        make = flow.random.choice(makers)
         self.pair.send(make())
 
     @invariant()

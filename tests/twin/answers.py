@@ -95,6 +95,8 @@ def _definitions(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> li
         found.append(pack_body(Event.ACCOUNT, told, account=number, **stamp))
     for number, (account, scopes) in sorted(twin.keys.items()):
         found.append(pack(Event.KEY, **stamp, account=account, key_number=number, scopes=scopes))
+    if twin.maintenance:
+        found.append(pack(Event.HOUSE, **stamp, maintenance=1))
     return found
 
 

@@ -42,10 +42,12 @@ class Terms(NamedTuple):
     runs_out: bool = False  # the book is too small for the quote quantity
 
 
-def check_account(account: AccountBody, number: int) -> None:
-    """Refuse an account that may not trade."""
+def check_account(account: AccountBody, number: int, *, maintenance: bool) -> None:
+    """Refuse an account that may not trade, and all of them in maintenance."""
     if account.frozen or number < ACCOUNT_FIRST:
         raise Refusal(Reason.FROZEN)
+    if maintenance:
+        raise Refusal(Reason.MAINTENANCE)
 
 
 def check_shape(order: Order) -> None:

@@ -72,6 +72,7 @@ class Twin:
         # (account, client id, parameters) -> seq and time of the accepted order
         self.accepted: dict[tuple[int, ClientId, tuple[int, ...]], tuple[int, int]] = {}
         self.entries: dict[int, tuple[int, tuple[int, ...]]] = {}
+        self.maintenance = False
         self.day = 0
         self.month = 0
         self.seq = 0
@@ -152,7 +153,7 @@ class Twin:
             raise Refusal(Reason.UNKNOWN_INSTRUMENT)
         if account not in self.accounts:
             raise Refusal(Reason.UNKNOWN_ACCOUNT)
-        doors.check_account(self.accounts[account], account)
+        doors.check_account(self.accounts[account], account, maintenance=self.maintenance)
         if self.is_outside(words["instrument"]):
             self.outside.new_order(words)
             return
@@ -294,6 +295,13 @@ class Twin:
     def roll(self, words: Words) -> None:
         """Remember the day and the month."""
         self.day, self.month = words["day"], words["month"]
+
+    def configure_house(self, words: Words) -> None:
+        """Close the house to new orders, or open it again."""
+        if words["maintenance"] not in {0, 1}:
+            raise Refusal(Reason.INVALID_DEFINITION)
+        self.maintenance = words["maintenance"] == 1
+        self.market.emit(Event.HOUSE, account=0, maintenance=words["maintenance"])
 
     def advance(self, words: Words) -> None:
         """Only the outside markets wait for a time: dispatch() asks them."""

@@ -276,7 +276,7 @@ class Outside:
         fresh = Quote(dict(words), self.twin.seq, [*before, (price, lots)])
         self.quotes[number] = fresh
         told = {"bought_lots": 0, "sold_lots": 0, "buys_wait": 0, "sells_wait": 0}
-        if body.status == InstrumentStatus.TRADING:
+        if body.status == InstrumentStatus.TRADING and not self.twin.maintenance:
             told["bought_lots"], told["buys_wait"] = self.meet(body, words, Side.BUY)
             told["sold_lots"], told["sells_wait"] = self.meet(body, words, Side.SELL)
         fresh.words |= told
@@ -339,7 +339,7 @@ class Outside:
                     return Wait.VENUE, number
             return Wait.POOL, 0
         quote = self.quotes.get(order.instrument)
-        if body.status != InstrumentStatus.TRADING:
+        if body.status != InstrumentStatus.TRADING or self.twin.maintenance:
             return Wait.CLOSED, 0
         if quote is None or quote.seq < order.order_id:
             return Wait.NO_QUOTE, 0

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from fondaco.core.constants import BOOK_ANSWER_HEAD, KEY_HEAD, SCOPE_READ, TOTAL_ANSWER_HEAD
+from fondaco.core.constants import (
+    BOOK_ANSWER_HEAD,
+    HOUSE_HEAD,
+    KEY_HEAD,
+    SCOPE_READ,
+    TOTAL_ANSWER_HEAD,
+)
 from fondaco.core.records import (
     HEAD_BYTES,
     LAYOUTS,
@@ -114,6 +120,8 @@ def _definitions(exchange: Exchange, _words: dict[str, int]) -> int:
         exchange.events.put_record(pack_body(Event.ACCOUNT, body, account=number, **stamp))
     for number, account, scopes in exchange.accounts.granted():
         exchange.events.put(KEY_HEAD, account, [number, scopes])
+    if exchange.orders.checks.maintenance:
+        exchange.events.put(HOUSE_HEAD, 0, [exchange.orders.checks.maintenance])
     return 0
 
 

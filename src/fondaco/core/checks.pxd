@@ -4,6 +4,7 @@ cdef class Checks:
     cdef Ledger ledger
     cdef Accounts accounts
     cdef Retries retries
+    cdef public int64_t maintenance
     cdef int64_t seat
     cdef int64_t member
     cdef int64_t base_balance

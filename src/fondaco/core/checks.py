@@ -31,6 +31,7 @@ if not cython.compiled:
         INVALID_TYPE,
         LIMIT,
         LIMIT_MAKER,
+        MAINTENANCE,
         MARKET,
         MARKET_CLOSED,
         NO_LIQUIDITY,
@@ -68,6 +69,7 @@ class Checks:
         self.ledger = ledger
         self.accounts = accounts
         self.retries = retries
+        self.maintenance = 0  # 1: no order may come in
         self.seat = 0  # of the account at the instrument; 0: it has none yet
         self.member = 0
         self.base_balance = 0
@@ -113,7 +115,7 @@ class Checks:
         self.member = account.member
         if account.frozen or number < FIRST_MEMBER:
             return FROZEN
-        return 0
+        return MAINTENANCE if self.maintenance else 0
 
     def find_balances(self, instrument: Instrument, account: int) -> int:
         """Find the account's balances, if it has no seat to say them."""

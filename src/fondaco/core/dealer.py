@@ -111,11 +111,16 @@ class Dealer:
         reason = self._take(desk, words)
         if reason:
             return reason
-        if body.status == InstrumentStatus.TRADING:
+        if self.is_open(instrument):
             desk.bought_lots = self._fill(instrument, desk, Side.BUY)
             desk.sold_lots = self._fill(instrument, desk, Side.SELL)
         self.tell(instrument.number, desk, words, Verdict.CURRENT)
         return 0
+
+    def is_open(self, instrument: Instrument) -> bool:
+        """Whether messages fill orders now."""
+        is_trading = instrument.body.status == InstrumentStatus.TRADING
+        return is_trading and self.waiting.orders.checks.maintenance == 0
 
     def _take(self, desk: Desk, words: dict[str, int]) -> int:
         """Let a message that isn't older be the newest, unless it is one of the newest."""
@@ -204,7 +209,7 @@ class Dealer:
         """Return why an order waits."""
         number, _, side, upper, lower, _, _ = terms
         desk = self.desk(instrument.number)
-        if instrument.body.status != InstrumentStatus.TRADING:
+        if not self.is_open(instrument):
             return Wait.CLOSED
         if number > desk.quote_seq:
             return Wait.NO_QUOTE

@@ -6,7 +6,7 @@ cdef class Orders:
     cdef readonly Slab orders
     cdef OrderIndex index
     cdef readonly Retries retries
-    cdef Checks checks
+    cdef readonly Checks checks
     cdef int64_t taker_fee
     cdef int64_t maker_fee
     cdef int64_t foresee_order(self, NewOrder* command) except -1 nogil

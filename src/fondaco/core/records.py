@@ -90,6 +90,7 @@ class Command(IntEnum):
     GRANT_KEY = 67
     REVOKE_KEY = 68
     CONFIGURE_ACCOUNT = 69  # body
+    CONFIGURE_HOUSE = 70  # 5 maintenance: 1 = cancel only, 0 = all goes on
     TOMBSTONE = 96  # 5 seq of the command that replay passes over, 6 reason
 
 
@@ -114,6 +115,7 @@ class Event(IntEnum):
     POOL = 271  # an agency pool after a change; no orders: it is empty
     VENUE_ORDER = 272  # an outside order after a change
     VENUE_PART = 273  # an order (account in the head) has become part of a venue order
+    HOUSE = 284  # 5 maintenance
 
 
 class Query(IntEnum):
@@ -123,7 +125,7 @@ class Query(IntEnum):
     BALANCES = 513  # account in the head -> BALANCE...
     OPEN_ORDERS = 514  # account in the head, 5 instrument or 0 -> ORDER...
     ORDER = 515  # account in the head, 5 instrument, 6 order_id or 0, 7-10 client order id
-    DEFINITIONS = 516  # -> ASSET..., INSTRUMENT..., ACCOUNT..., KEY...
+    DEFINITIONS = 516  # -> ASSET..., INSTRUMENT..., ACCOUNT..., KEY..., in maintenance HOUSE
     TOTALS = 517  # -> TOTAL for each asset
     BOOK_ANSWER = 518  # 5 instrument, 6 book_seq, 7 last trade price in ticks or 0, 8 last trade_id
     TOTAL_ANSWER = (
@@ -305,6 +307,7 @@ class Reason(IntEnum):
     VENUE_ORDER_STATE = 47  # its status doesn't allow this; detail: status
     STALE_REPORT = 48  # it says nothing new; detail: filled_base, filled_quote known
     EXCESSIVE_REPORT = 49  # more than was ordered, or worse than its limit
+    MAINTENANCE = 64  # the house takes no orders now; cancels and withdrawals go on
 
 
 # Layouts: words after the head, by name. The compiled core has the same as C structs.
@@ -361,6 +364,7 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Command.TRANSFER: ("asset", "amount", "entry", "to_account"),
     Command.GRANT_KEY: ("key_number", "scopes"),  # account in the head
     Command.REVOKE_KEY: ("key_number",),
+    Command.CONFIGURE_HOUSE: ("maintenance",),
     Command.TOMBSTONE: ("skipped_seq", "reason"),
     Event.ORDER: (
         "instrument",
@@ -411,6 +415,7 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Event.POSTING: ("debit_account", "credit_account", "asset", "amount", "cause", "entry"),
     Event.KEY: ("key_number", "scopes"),  # scopes 0 = revoked
     Event.SKIPPED: ("skipped_seq",),
+    Event.HOUSE: ("maintenance",),
     Event.QUOTE: (
         "instrument",
         "price_ticks",

@@ -16,6 +16,7 @@ import msgspec
 from fondaco.core.accounts import Accounts
 from fondaco.core.constants import (
     ACCOUNT_MAX,
+    HOUSE_HEAD,
     KEY_HEAD,
     MEMBER_MAX,
     SKIPPED_HEAD,
@@ -94,6 +95,7 @@ class Register:
             Command.GRANT_KEY: self._grant_key,
             Command.REVOKE_KEY: self._revoke_key,
             Command.CONFIGURE_ACCOUNT: self._configure_account,
+            Command.CONFIGURE_HOUSE: self._configure_house,
             Command.TOMBSTONE: self._tombstone,
             **outside.commands,
         }
@@ -153,6 +155,14 @@ class Register:
         words = unpack(record)
         self.day = words["day"]
         self.month = words["month"]
+        return 0
+
+    def _configure_house(self, record: bytes) -> int:
+        maintenance = unpack(record)["maintenance"]
+        if maintenance not in {0, 1}:
+            return Reason.INVALID_DEFINITION
+        self.orders.checks.maintenance = maintenance
+        self.events.put(HOUSE_HEAD, 0, [maintenance])
         return 0
 
     def _tombstone(self, record: bytes) -> int:

@@ -26,6 +26,7 @@ HASH_BYTES: Final = 16
 class _Definitions(msgspec.Struct, array_like=True):
     assets: list[AssetBody]
     instruments: list[InstrumentBody]
+    maintenance: int = 0  # left out where it is 0
 
 
 def dump(exchange: Exchange) -> bytes:
@@ -45,8 +46,9 @@ def dump(exchange: Exchange) -> bytes:
         exchange.open_orders.dump(words, instrument)
     exchange.outside.dump(words)
     assets = [register.assets[number] for number in sorted(register.assets)]
-    bodies = _Definitions(assets, [instrument.body for instrument in instruments])
-    cold = msgspec.msgpack.encode(bodies)
+    maintenance = exchange.orders.checks.maintenance
+    bodies = [assets, [instrument.body for instrument in instruments]]
+    cold = msgspec.msgpack.encode([*bodies, maintenance] if maintenance else bodies)
     head = len(cold).to_bytes(8, "little")
     return head + cold + bytes(-len(cold) % 8) + words.to_bytes()
 
@@ -71,6 +73,7 @@ def load(exchange: Exchange, data: bytes) -> None:
     register.assets = {asset.number: asset for asset in cold.assets}
     register.instruments[:] = [None]
     register.day, register.month = day, month
+    exchange.orders.checks.maintenance = cold.maintenance
     exchange.seq, exchange.time_us, exchange.halted_seq = seq, time_us, 0
     exchange.open_orders.forget()
     at = exchange.accounts.load(words, 6)

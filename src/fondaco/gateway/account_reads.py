@@ -157,6 +157,8 @@ class AccountReads:
         return b"[]"
 
     async def system_status(self, _call: Call) -> bytes:
+        if self._edge.catalogue.maintenance:
+            return b'{"status":1,"msg":"system maintenance"}'
         return b'{"status":0,"msg":"normal"}'
 
 

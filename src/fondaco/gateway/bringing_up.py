@@ -30,7 +30,7 @@ __all__ = ["BringingUp"]
 BEHIND_MAX: Final = 200_000  # commands: as far as the projections may be behind a trading house
 POLL_S: Final = 0.1
 KEY_POLLS: Final = 50  # a granted key's row is marked a moment after the event
-DEFINITIONS: Final = (int(Event.ASSET), int(Event.INSTRUMENT))
+DEFINITIONS: Final = (int(Event.ASSET), int(Event.INSTRUMENT), int(Event.HOUSE))
 
 
 class BringingUp:

@@ -128,6 +128,16 @@ _REASONS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.NOT_SUPPORTED: (-1020, "This operation is not supported."),
     Reason.ACCOUNT_EXISTS: (-1130, "The account exists."),
     Reason.INVALID_BODY: (-1130, "The definition can't be read."),
+    Reason.DUPLICATE_QUOTE: (-1130, "This message was taken before."),
+    Reason.INVALID_TIME: (-1130, "Invalid data sent for parameter message time."),
+    Reason.NO_REFERENCE: (-2010, "There is no reference price for this symbol yet."),
+    Reason.ORDER_SENT: (-2011, "The order was sent to its venue."),
+    Reason.UNKNOWN_VENUE_ORDER: (-2013, "Order does not exist."),
+    Reason.VENUE_ORDER_CLOSED: (-1130, "The venue order is closed."),
+    Reason.VENUE_ORDER_STATE: (-1130, "The venue order's status does not allow this."),
+    Reason.STALE_REPORT: (-1130, "The report says nothing new."),
+    Reason.EXCESSIVE_REPORT: (-1130, "The report says more than was ordered."),
+    Reason.MAINTENANCE: MARKET_CLOSED,
 }
 _KEY_REASONS: Final = {Reason.UNKNOWN_KEY, Reason.KEY_SCOPE, Reason.UNKNOWN_ACCOUNT}
 

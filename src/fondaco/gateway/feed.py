@@ -28,7 +28,7 @@ LEVEL: Final = int(Event.LEVEL)
 BALANCE: Final = int(Event.BALANCE)
 KEY: Final = int(Event.KEY)
 ACCOUNT: Final = int(Event.ACCOUNT)
-DEFINITIONS: Final = frozenset({int(Event.ASSET), int(Event.INSTRUMENT)})
+DEFINITIONS: Final = frozenset({int(Event.ASSET), int(Event.INSTRUMENT), int(Event.HOUSE)})
 
 OnUser = Callable[[int, bytes, int, int], None]  # account, events, offset, kind
 

@@ -1,6 +1,6 @@
 """What the edge knows of assets and instruments: numbers, codes, scales.
 
-Promises: built from the core's ASSET and INSTRUMENT records only, replaced whole when a definition
+Promises: built from the core's ASSET, INSTRUMENT and HOUSE records only; replaced whole when one
 changes. No balances, no books.
 """
 
@@ -16,6 +16,7 @@ from fondaco.core.records import (
     Event,
     InstrumentBody,
     InstrumentStatus,
+    unpack,
     unpack_body,
 )
 from fondaco.gateway.numbers import Step, units_text
@@ -88,11 +89,15 @@ class Catalogue:
         self.assets: dict[int, Asset] = {}
         self.instruments: dict[int, Instrument] = {}
         self.by_symbol: dict[str, Instrument] = {}
+        self.maintenance = False  # the house takes no orders
         self.version = 0  # moves with every change, so that what was derived can be kept
 
     def take(self, kind: int, record: bytes) -> Instrument | None:
-        """Take one ASSET or INSTRUMENT record; return the instrument that is new or changed."""
+        """Take one ASSET, INSTRUMENT or HOUSE record; return the instrument new or changed."""
         self.version += 1
+        if kind == Event.HOUSE:
+            self.maintenance = unpack(record)["maintenance"] == 1
+            return None
         if kind == Event.ASSET:
             asset = msgspec.msgpack.decode(unpack_body(record), type=AssetBody)
             self.assets[asset.number] = Asset(asset)
@@ -103,6 +108,12 @@ class Catalogue:
         self.instruments[body.number] = instrument
         self.by_symbol[body.symbol] = instrument
         return instrument
+
+    def status_of(self, instrument: Instrument) -> str:
+        """Return an instrument's status in the clients' words; in maintenance none trades."""
+        if self.maintenance and instrument.status_text == "TRADING":
+            return "BREAK"
+        return instrument.status_text
 
     def books(self) -> list[Instrument]:
         """Return the instruments that these routes serve, in order of their numbers."""

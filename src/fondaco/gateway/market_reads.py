@@ -63,7 +63,7 @@ class MarketReads:
             instrument = market.instrument
             made = self._described.get(instrument.symbol)
             if made is None:
-                made = msgspec.json.encode(describe(instrument))
+                made = msgspec.json.encode(describe(instrument, catalogue.status_of(instrument)))
                 self._described[instrument.symbol] = made
             parts.append(made)
         head = {
@@ -249,7 +249,7 @@ def symbols_of(call: Call) -> list[str] | None:
     return symbols
 
 
-def describe(instrument: Instrument) -> dict[str, object]:
+def describe(instrument: Instrument, status: str) -> dict[str, object]:
     """Return one entry of exchangeInfo's symbols."""
     body, tick, lot = instrument.body, instrument.tick, instrument.lot
     sizes = {
@@ -259,7 +259,7 @@ def describe(instrument: Instrument) -> dict[str, object]:
     }
     return {
         "symbol": instrument.symbol,
-        "status": instrument.status_text,
+        "status": status,
         "baseAsset": instrument.base.code,
         "baseAssetPrecision": instrument.base.decimals,
         "quoteAsset": instrument.quote.code,

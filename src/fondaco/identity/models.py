@@ -21,6 +21,7 @@ __all__ = [
     "AccessToken",
     "Account",
     "ApiKey",
+    "HouseState",
     "Invite",
     "Member",
     "Role",
@@ -162,6 +163,15 @@ class ApiKey(models.Model):
     def scope_names(self) -> list[str]:
         """What it may, in words."""
         return [str(scope.name).lower() for scope in records.Scope if self.scopes & scope]
+
+
+class HouseState(models.Model):
+    """What staff have set for the whole house: one row; identity.maintenance writes it."""
+
+    maintenance_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return "open" if self.maintenance_at is None else "in maintenance"
 
 
 class SecurityEntry(models.Model):

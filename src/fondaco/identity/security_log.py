@@ -54,6 +54,8 @@ class Action(StrEnum):
     TOKEN_REVOKED = "token revoked"  # noqa: S105 - the name of an action
     WEBHOOK_ADDED = "webhook added"
     WEBHOOK_REMOVED = "webhook removed"
+    MAINTENANCE_BEGUN = "maintenance begun"
+    MAINTENANCE_ENDED = "maintenance ended"
     MONEY = "money"  # deposits, withdrawals and approvals, told by what does them
 
 

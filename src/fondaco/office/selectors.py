@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest
 
+from fondaco.identity.maintenance import began_at
 from fondaco.projections.selectors import instruments
 
 __all__ = ["house", "listed_symbols", "terminal_page"]
@@ -18,7 +19,7 @@ TERMINAL: Final = Path(__file__).parent / "static" / "terminal" / "index.html"
 
 def house(_request: HttpRequest) -> dict[str, Any]:
     """Return what every template may use: a context processor."""
-    return {"house_name": settings.HOUSE_NAME}
+    return {"house_name": settings.HOUSE_NAME, "maintenance_at": began_at}
 
 
 def listed_symbols() -> list[str]:

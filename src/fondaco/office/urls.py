@@ -21,6 +21,7 @@ urlpatterns = [
     path("logout/", views.SignOut.as_view()),
     path("trade/", views.terminal, name="terminal"),
     path("trade", views.terminal),
+    path("staff/house/", views.house_state, name="house-state"),
     path("", include("fondaco.office.members.urls")),
     path("", include("fondaco.office.api.urls")),
     path("", include("fondaco.office.billing.urls")),

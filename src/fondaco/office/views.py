@@ -1,4 +1,4 @@
-"""The first pages: landing, sign-in and -out, and the terminal's index.
+"""The first pages: landing, sign-in and -out, the terminal's index, the house's state.
 
 Promises: views only translate between HTTP and services or selectors. The terminal is the page
 that the web build put beside us; it trades by the public API under the session's cookie.
@@ -10,20 +10,27 @@ from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.decorators import rate_limit
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from fondaco.office import selectors
+from fondaco.identity import maintenance
+from fondaco.identity.permissions import Permission, may
+from fondaco.identity.selectors import member_of
+from fondaco.link.answers import LinkError
+from fondaco.office import selectors, writer
+from fondaco.office.callers import address_of
 from fondaco.office.forms import SignInForm
 
-__all__ = ["SignIn", "SignOut", "landing", "terminal"]
+__all__ = ["SignIn", "SignOut", "house_state", "landing", "terminal"]
 
 RETRY_S = "300"  # after which a locked name may be tried again: ACCOUNT_RATE_LIMITS
 
@@ -65,6 +72,26 @@ class SignOut(LogoutView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return render(request, "office/logout.html")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def house_state(request: HttpRequest) -> HttpResponse:
+    """Show staff whether the house is open; a POST puts it in maintenance or takes it out."""
+    member = member_of(request.user)
+    if not may(member, Permission.MAINTENANCE):
+        raise PermissionDenied
+    if request.method == "POST":
+        wanted = request.POST.get("maintenance") == "1"
+        try:
+            maintenance.set_maintenance(
+                writer.core(), maintenance=wanted, actor=member, address=address_of(request)
+            )
+        except LinkError as error:
+            messages.error(request, f"The house did not answer ({error}). Ask again.")
+        return redirect("house-state")
+    return render(request, "office/house_state.html")
 
 
 @require_safe

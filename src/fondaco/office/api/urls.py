@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, re_path
 from rest_framework.views import APIView
 
-from fondaco.office.api import credentials, members, money, papers
+from fondaco.office.api import credentials, house, members, money, papers
 
 __all__ = ["urlpatterns"]
 
@@ -20,6 +20,7 @@ def _route(path: str, view: type[APIView]) -> URLPattern:
 
 
 urlpatterns = [
+    _route("house/maintenance", house.Maintenance),
     _route("members/me", members.Oneself),
     _route("members/me/confirmation", members.Confirmation),
     _route("members/me/log", members.OwnLog),
