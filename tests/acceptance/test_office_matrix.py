@@ -106,6 +106,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         "GET ",
         r"GET ^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/\Z",
         r"POST ^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/\Z",
+        r"GET ^api/docs/?\Z",
+        r"GET ^api/schema/?\Z",
         r"GET ^api/v1/proofs/?\Z",
         r"GET ^profile/confirm/(?P<text>[\w:-]{1,1000})/?\Z",
         "GET account/inactive/",

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "auditlog",
     "unfold",
+    "drf_spectacular",
     "django.contrib.humanize",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -199,12 +200,23 @@ REST_FRAMEWORK = {
         "fondaco.office.api.callers.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["fondaco.office.api.callers.Allowed"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
         "rest_framework.parsers.JSONParser",
         "rest_framework.parsers.FormParser",  # what signed clients send
     ],
     "EXCEPTION_HANDLER": "fondaco.office.api.faults.answer_fault",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{HOUSE_NAME}: API",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["fondaco.openapi.add_gateway"],  # the front door's, by name
 }
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -63,9 +65,11 @@ class NoticeView(ScopedView):
 class Choices(NoticeView):
     """GET how one hears of each kind; PUT {"choices":[{"kind","mail","webhook"}]} changes it."""
 
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         return Response(_choices(request))
 
+    @extend_schema(request=ChoicesBody, responses=OpenApiTypes.OBJECT)
     def put(self, request: Request) -> Response:
         body = ChoicesBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -95,10 +99,12 @@ def _choices(request: Request) -> dict[str, Any]:
 class Webhooks(NoticeView):
     """GET one's webhooks; POST {"url"} adds one and answers its secret, this once."""
 
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         rows = selectors.endpoints(member_of(request.user))
         return Response({"webhooks": [selectors.endpoint_words(row) for row in rows]})
 
+    @extend_schema(request=WebhookBody, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         body = WebhookBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -113,6 +119,7 @@ class Webhooks(NoticeView):
 class OneWebhook(NoticeView):
     """DELETE removes a webhook."""
 
+    @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, number: str) -> Response:
         row = own_endpoint(member_of(request.user), number)
         services.remove_endpoint(row, address=address_of(request))
@@ -122,6 +129,7 @@ class OneWebhook(NoticeView):
 class TestWebhook(NoticeView):
     """POST sends a test to a webhook."""
 
+    @extend_schema(request=None, responses={202: OpenApiTypes.OBJECT})
     def post(self, request: Request, number: str) -> Response:
         row = services.test(own_endpoint(member_of(request.user), number))
         return Response(selectors.delivery_words(row), status=status.HTTP_202_ACCEPTED)
@@ -130,6 +138,7 @@ class TestWebhook(NoticeView):
 class Deliveries(NoticeView):
     """GET the last deliveries, newest first."""
 
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         rows = selectors.deliveries(member_of(request.user))
         return Response({"deliveries": [selectors.delivery_words(row) for row in rows]})
@@ -138,6 +147,7 @@ class Deliveries(NoticeView):
 class ReplayDelivery(NoticeView):
     """POST sends a delivery again, under the same id."""
 
+    @extend_schema(request=None, responses={202: OpenApiTypes.OBJECT})
     def post(self, request: Request, number: str) -> Response:
         row = services.replay(own_delivery(member_of(request.user), number))
         return Response(selectors.delivery_words(row), status=status.HTTP_202_ACCEPTED)

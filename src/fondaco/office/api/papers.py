@@ -115,7 +115,7 @@ def _statement(request: Request, month: str) -> selectors.Statement:
 
 
 class Statements(ScopedView):
-    @extend_schema(responses=MonthsWords)
+    @extend_schema(operation_id="statements_list", responses=MonthsWords)
     def get(self, request: Request) -> Response:
         """List the months and years of which there are statements, newest first."""
         found = selectors.months(member_of(request.user))

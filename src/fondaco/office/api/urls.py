@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, re_path
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.views import APIView
 
-from fondaco.office.api import credentials, house, members, money, papers
+from fondaco.office.api import credentials, house, members, money, papers, schema
 
 __all__ = ["urlpatterns"]
 
@@ -20,6 +21,8 @@ def _route(path: str, view: type[APIView]) -> URLPattern:
 
 
 urlpatterns = [
+    re_path(r"^api/schema/?\Z", SpectacularAPIView.as_view()),
+    re_path(r"^api/docs/?\Z", schema.docs, name="api-docs"),
     _route("house/maintenance", house.Maintenance),
     _route("members/me", members.Oneself),
     _route("members/me/confirmation", members.Confirmation),

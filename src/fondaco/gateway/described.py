@@ -1,0 +1,152 @@
+"""The gateway's routes as OpenAPI path items: from the one table, for the house's schema.
+
+Promises: every route of the table and every native path is here, with its method, what it asks of
+its caller, and the parameters that its handler reads. It serves nothing, and needs no running edge.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fondaco.gateway.account_reads import AccountReads
+from fondaco.gateway.app import NATIVE
+from fondaco.gateway.market_reads import MarketReads
+from fondaco.gateway.routes import Route, Security, table
+from fondaco.gateway.trading import Trading
+from fondaco.gateway.user_stream import ListenKeys
+
+__all__ = ["SECURITY_SCHEMES", "path_items", "routes"]
+
+SECURITY_SCHEMES: Final[dict[str, Any]] = {
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-MBX-APIKEY"},
+    "signature": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "signature",
+        "description": (
+            "HMAC-SHA256 (hexadecimal) or Ed25519 (base64) over the raw query followed by the raw "
+            "body, without the signature; with timestamp and, if wished, recvWindow."
+        ),
+    },
+}
+SESSION: Final[dict[str, list[str]]] = {"cookieAuth": []}
+SIGNED: Final[dict[str, list[str]]] = {"apiKey": [], "signature": []}
+SECURITIES: Final[dict[Security, list[dict[str, list[str]]]]] = {
+    Security.NONE: [],
+    Security.KEY: [{"apiKey": []}, SESSION],
+    Security.READ: [SIGNED, SESSION],
+    Security.TRADE: [SIGNED, SESSION],
+}
+RANGE: Final = ("startTime", "endTime", "limit")
+ORDER: Final = (
+    *("symbol!", "side!", "type!", "timeInForce", "quantity", "quoteOrderQty", "price"),
+    *("stopPrice", "newClientOrderId", "newOrderRespType", "selfTradePreventionMode"),
+)
+NAMED: Final = ("symbol!", "orderId", "origClientOrderId")
+# What each handler reads; "!" marks what must be there.
+PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
+    "exchangeInfo": ("symbol", "symbols"),
+    "depth": ("symbol!", "limit"),
+    "trades": ("symbol!", "limit"),
+    "historicalTrades": ("symbol!", "limit", "fromId"),
+    "aggTrades": ("symbol!", "fromId", *RANGE),
+    "klines": ("symbol!", "interval!", "timeZone", *RANGE),
+    "uiKlines": ("symbol!", "interval!", "timeZone", *RANGE),
+    "avgPrice": ("symbol!",),
+    "ticker/24hr": ("symbol", "symbols", "type"),
+    "ticker/price": ("symbol", "symbols"),
+    "ticker/bookTicker": ("symbol", "symbols"),
+    "POST order": ORDER,
+    "POST order/test": ORDER,
+    "GET order": NAMED,
+    "DELETE order": (*NAMED, "newCancelClientOrderId"),
+    "POST order/cancelReplace": (
+        *(
+            "cancelReplaceMode!",
+            "cancelOrderId",
+            "cancelOrigClientOrderId",
+            "cancelNewClientOrderId",
+        ),
+        *ORDER,
+    ),
+    "GET openOrders": ("symbol",),
+    "DELETE openOrders": ("symbol!",),
+    "allOrders": ("symbol!", "orderId", *RANGE),
+    "myTrades": ("symbol!", "orderId", "fromId", *RANGE),
+    "account": ("omitZeroBalances",),
+    "account/commission": ("symbol!",),
+    "PUT userDataStream": ("listenKey!",),
+    "DELETE userDataStream": ("listenKey!",),
+    "/sapi/v1/asset/tradeFee": ("symbol",),
+}
+WHOLE: Final = {"limit", "fromId", "orderId", "startTime", "endTime", "cancelOrderId"}
+
+
+def routes() -> list[Route]:
+    """Return the table without an edge behind it; its handlers are not for calling."""
+    return table(
+        MarketReads.__new__(MarketReads),
+        Trading.__new__(Trading),
+        AccountReads.__new__(AccountReads),
+        ListenKeys.__new__(ListenKeys),
+    )
+
+
+def path_items() -> dict[str, dict[str, Any]]:
+    """Return path -> method in lower case -> OpenAPI operation."""
+    found: dict[str, dict[str, Any]] = {}
+    for route in routes():
+        found.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    for path, method in NATIVE.items():
+        end = "/" if path.startswith("/api/") else ""
+        found[path + end] = {method.lower(): _native(method, path)}
+    return found
+
+
+def parameters_of(route: Route) -> tuple[str, ...]:
+    """Return the names of what a route reads, with their marks."""
+    name = route.path.removeprefix("/api/v3/")
+    return PARAMETERS.get(f"{route.method} {name}", PARAMETERS.get(name, ()))
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    words = list(parameters_of(route))
+    if route.security in {Security.READ, Security.TRADE}:
+        words += ["timestamp", "recvWindow"]
+    operation: dict[str, Any] = {
+        "operationId": _id(route.method, route.path),
+        "tags": ["Binance Spot-compatible"],
+        "description": f"Weight {route.weight}. Not affiliated with Binance.",
+        "parameters": [_parameter(word) for word in words],
+        "responses": {"200": _json("The answer."), "400": _json('{"code", "msg"}')},
+    }
+    if route.security is not Security.NONE:
+        operation["security"] = SECURITIES[route.security]
+        operation["responses"]["401"] = _json("Whoever asks can't prove that they may.")
+    return operation
+
+
+def _native(method: str, path: str) -> dict[str, Any]:
+    return {
+        "operationId": _id(method, path),
+        "tags": ["api" if path.startswith("/api/") else "operation"],
+        "description": f"{method} {path}, by the gateway.",
+        "responses": {"200": {"description": "The answer."}},
+    }
+
+
+def _id(method: str, path: str) -> str:
+    return f"{path.strip('/').replace('/', '_').replace('-', '_')}_{method.lower()}"
+
+
+def _parameter(word: str) -> dict[str, Any]:
+    name = word.rstrip("!")
+    kind = "integer" if name in WHOLE else "string"
+    found: dict[str, Any] = {"in": "query", "name": name, "schema": {"type": kind}}
+    if word.endswith("!"):
+        found["required"] = True
+    return found
+
+
+def _json(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": {}}}}
