@@ -42,6 +42,7 @@ def _has_fuse() -> bool:
 
 # What a test may ask for by @pytest.mark.needs("redis", ...), and whether this machine has it.
 SERVERS: dict[str, Callable[[], bool]] = {
+    "axe": (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").exists,
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
     "curl": _program("curl"),
     "fuse": _has_fuse,

@@ -135,7 +135,7 @@ def test_a_guest_joins_confirms_and_signs_in_with_an_app(
     found = re.search(r"http://localhost:\d+(/profile/confirm/\S+)", text)
     assert found, text
     page.goto(found[1])
-    expect(page.get_by_text("(confirmed)")).to_be_visible()
+    expect(page.get_by_text("confirmed", exact=True)).to_be_visible()
     shoot(page, "profile")
     secret = set_up_totp(page)
     page.goto("/profile/keys")

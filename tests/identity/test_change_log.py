@@ -114,6 +114,8 @@ def test_a_mask_that_is_forgotten_is_caught(core: StandInCore) -> None:
 def test_every_model_is_followed_or_says_why_not() -> None:
     """A new model is followed without a word; an exception names a model that there is."""
     models = [each for label in APPS for each in apps.get_app_config(label).get_models()]
+    ours = {each.label for each in apps.get_app_configs() if each.name.startswith("fondaco.")}
+    assert ours - {"projections"} == set(APPS)  # history is rebuilt from events
     names = {each._meta.label_lower for each in models}
     assert set(NOT_TOLD) <= names
     untold = {each._meta.label_lower for each in models if not auditlog.contains(each)}

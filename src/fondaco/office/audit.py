@@ -26,7 +26,7 @@ from fondaco.office.callers import address_of
 
 __all__ = ["NOT_TOLD", "SECRET", "AuditActor", "hide", "start"]
 
-APPS: Final = ("identity", "office", "billing", "treasury", "proofs")
+APPS: Final = ("identity", "office", "billing", "treasury", "proofs", "notices")
 SECRET: Final = frozenset({"password", "secret", "digest", "key", "code", "token", "url"})
 UNTOLD_FIELDS: Final = {"identity.member": ["last_login"]}  # the security log tells of sign-ins
 NOT_TOLD: Final = {
@@ -35,6 +35,10 @@ NOT_TOLD: Final = {
     "billing.paymentevent": "is written once, by the provider",
     "billing.sandboxsession": "is the pretended provider's",
     "billing.sandboxdelivery": "is the pretended provider's",
+    "notices.happening": "tells what another row has told",
+    "notices.delivery": "changes at every attempt, by the house alone",
+    "notices.position": "is how far the house has read",
+    "notices.device": "is told by the security log",
 }
 HIDDEN: Final = "(hidden)"
 

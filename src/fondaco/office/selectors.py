@@ -17,9 +17,10 @@ __all__ = ["house", "listed_symbols", "terminal_page"]
 TERMINAL: Final = Path(__file__).parent / "static" / "terminal" / "index.html"
 
 
-def house(_request: HttpRequest) -> dict[str, Any]:
+def house(request: HttpRequest) -> dict[str, Any]:
     """Return what every template may use: a context processor."""
-    return {"house_name": settings.HOUSE_NAME, "maintenance_at": began_at}
+    section = request.path.strip("/").partition("/")[0]
+    return {"house_name": settings.HOUSE_NAME, "maintenance_at": began_at, "section": section}
 
 
 def listed_symbols() -> list[str]:

@@ -36,4 +36,17 @@ document.addEventListener('alpine:init', () => {
     form.setAttribute('x-bind:action', 'hereWithTab()');
   for (const button of document.querySelectorAll('[x-on\\:click*="localStorage"]'))
     button.setAttribute('x-on:click', 'turnSidebar()');
+
+  // Whatever is clicked is a button for the keyboard and for those who listen, too.
+  const clicked = ':is(a:not([href]), span, div)[x-on\\:click]';
+  for (const each of document.querySelectorAll(clicked)) {
+    each.setAttribute('role', 'button');
+    each.setAttribute('tabindex', '0');
+    if (each.matches('.material-symbols-outlined')) each.setAttribute('aria-label', 'Side bar');
+    each.addEventListener('keydown', (event) => {
+      if (event.target !== each || (event.key !== 'Enter' && event.key !== ' ')) return;
+      event.preventDefault();
+      each.click();
+    });
+  }
 });

@@ -1,0 +1,1 @@
+"""Words that the office's templates add to Django's."""

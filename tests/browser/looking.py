@@ -1,0 +1,111 @@
+"""A browser that looks at every page of a peopled house, in both themes and widths.
+
+Promises: each page is opened as its person would, once a theme; `each` is called with the page as
+it then is, at both widths. What the console says and what other hosts are asked is kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.peopled import Stop, open_stop, password
+
+__all__ = ["THEMES", "WIDTHS", "Look", "Walk", "open_browser"]
+
+THEMES: Final = ("dark", "light")
+WIDTHS: Final = {1440: 900, 390: 844}
+FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+BY_INTENT: Final = "Failed to load resource"  # a page that is 4xx by intent is told there, too
+
+
+class Look(NamedTuple):
+    """A page in front of the eyes."""
+
+    page: Page
+    stop: Stop
+    theme: str
+    width: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.stop.name}-{self.theme}-{self.width}"
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Chromium of this machine, not one that a tool downloads."""
+    program = next(
+        path
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (path := shutil.which(name))
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+class Walk:
+    """One walk through the stops of a house; `said` is what it should not have heard."""
+
+    def __init__(self, browser: Browser, url: str, script: str = "") -> None:
+        self.browser = browser
+        self.url = url
+        self.script = script
+        self.said: list[str] = []
+        self._people: dict[str, BrowserContext] = {}
+
+    def go(self, stops: Sequence[Stop], each: Callable[[Look], None]) -> None:
+        for stop in stops:
+            context = self._people.get(stop.who) or self._enter(stop.who)
+            for theme in THEMES:
+                page = context.new_page()
+                page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+                open_stop(page, stop)
+                for width, height in WIDTHS.items():
+                    page.set_viewport_size({"width": width, "height": height})
+                    each(Look(page, stop, theme, width))
+                page.close()
+
+    def close(self) -> None:
+        for context in self._people.values():
+            context.close()
+
+    def _enter(self, who: str) -> BrowserContext:
+        """Open a browser of somebody's own and sign in."""
+        context = self.browser.new_context(base_url=self.url, reduced_motion="reduce")
+        context.set_default_timeout(20_000)
+        context.on("page", self._listen)
+        if self.script:
+            context.add_init_script(self.script)
+        self._people[who] = context
+        if who:
+            page = context.new_page()
+            page.goto("/login")
+            page.get_by_label("User name or e-mail").fill(who)
+            page.get_by_label("Password").fill(password(who))
+            page.get_by_role("button", name="Sign in", exact=True).click()
+            page.wait_for_url("**/trade/")
+            page.close()
+        return context
+
+    def _listen(self, page: Page) -> None:
+        def keep(text: str) -> None:
+            if BY_INTENT not in text:
+                self.said.append(f"{page.url}: {text}")
+
+        page.on("console", lambda said: keep(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda fault: keep(str(fault)))
+        page.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith((self.url, "data:", "blob:"))
+                else keep(f"asked another host: {asked.url}")
+            ),
+        )

@@ -1,0 +1,244 @@
+"""A house in which something has happened to everybody, and the way to each of its pages.
+
+    with open_house(file_text=FILE, settings=SETTINGS) as house:
+        settle(house)
+        for stop in STOPS: ...
+
+Promises: each kind of row is there in its states (deposits, withdrawals, keys, tokens, payments,
+trades, proofs, log entries), beside one member who has nothing yet; STOPS names every page once,
+with what a person does there before it is looked at. Used by the tests of every page and by the
+program that takes their pictures.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from playwright.sync_api import Page
+
+from tests.house_fixture import HOUSE_FILE, RunningHouse
+from tests.treasury.people import Person
+
+__all__ = ["FILE", "SETTINGS", "STOPS", "Stop", "confirm_password", "open_stop", "settle"]
+
+CODE: Final = "annInvitesYou"
+USED_UP: Final = "fourJoinedByThis"
+LONG: Final = "maximiliana.von.hohenberg-und-sonnenfeld"
+FRESH: Final = "newcomer"
+MARKET: Final = "BTCUSDT"
+SETTINGS: Final = "rate_limits = false\nstaff_mfa = false\nwithdrawal_delay_s = 0"
+FILE: Final = (
+    HOUSE_FILE.replace('name = "Test house"', 'name = "Rialto"')
+    .replace("decimals = 8\n", 'decimals = 8\nsecond_approver_above = "50000"\n', 1)
+    .replace('username = "ann"', f'username = "ann"\ninvite_code = "{CODE}"')
+    .replace('username = "bob"', f'username = "bob"\ninvite_code = "{USED_UP}"')
+)
+
+
+def password(name: str) -> str:
+    return "as long as the name" if name == LONG else f"{name}-s long password"
+
+
+# ---- what has happened
+
+
+def settle(house: RunningHouse) -> None:
+    """Let people join, pay, trade and move money."""
+    ann, bob = Person(house, "ann"), Person(house, "bob")
+    for name in (LONG, "carla", "dmitri", "eve", "farid"):
+        join(house, USED_UP, name)
+    join(house, CODE, FRESH)
+    carla = Person(house, "carla")
+    pay(carla)
+    trade(house)
+    move_money(ann, bob)
+    make_keys(bob)
+    Person(house).post_form("/login", {"username": "bob", "password": "not it"})
+    ann.post_form("/proofs/publish", {}, page="/proofs/")
+
+
+def join(house: RunningHouse, code: str, name: str) -> None:
+    fields = {"username": name, "email": f"{name}@example.com", "password": password(name)}
+    status, text = Person(house).post_form(f"/invite/{code}", fields)
+    assert status == 200, text
+
+
+def pay(person: Person) -> None:
+    """Buy a membership in the sandbox; its webhook comes by itself."""
+    _, text = person.post_form("/memberships/checkout", {})
+    found = re.search(r'action="(/sandbox/checkout/[^"]+)"', text)
+    assert found, text
+    person.post_form(found[1], {"outcome": "success", "pay": "1"})
+    deadline = time.monotonic() + 30
+    while "is not found" in person.get("/dashboard/")[1] and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def trade(house: RunningHouse) -> None:
+    """Bob buys and sells, as maker and as taker."""
+    for symbol, price in (("BTCUSDT", 64_250), ("ETHUSDT", 3_120)):
+        for buyer, seller, at in (
+            (house.bob, house.ann, price),
+            (house.ann, house.bob, price + price // 50),
+        ):
+            for who, side in ((seller, "SELL"), (buyer, "BUY")):
+                said = house.signed(
+                    *(who, "POST", "/api/v3/order"),
+                    symbol=symbol,
+                    side=side,
+                    type="LIMIT",
+                    timeInForce="GTC",
+                    quantity="0.25",
+                    price=at,
+                )
+                assert said.status == 200, said.body
+
+
+def move_money(ann: Person, bob: Person) -> None:
+    """Deposits and withdrawals in each state, and a sub-account with money on it."""
+    for name, asset, amount, note in (
+        ("bob", "USDT", "2500.5", "bank transfer of 3 May, reference 2026-05-0017"),
+        ("bob", "USDT", "75000", "above the limit: waits for another"),
+        (LONG, "USDT", "1234567.891", "a long amount for a long name"),
+    ):
+        fields = {"username": name, "asset": asset, "amount": amount, "note": note}
+        ann.post_form("/staff/money/deposit", fields, page="/staff/money/")
+    numbers = [
+        bob.withdraw(amount, asset, password=password("bob")).words["id"]
+        for amount, asset in (("1250", "USDT"), ("0.5", "BTC"), ("60000", "USDT"), ("10", "ETH"))
+    ]
+    bob.ask("POST", f"/withdrawals/{numbers[0]}/cancel")
+    ann.ask("POST", f"/withdrawals/{numbers[1]}/approve")
+    bob.post_form("/money/accounts", {"name": "savings"}, page="/money/")
+    accounts = bob.accounts()
+    spot, savings = accounts["spot"]["id"], accounts["savings"]["id"]
+    moved = {"account": spot, "to_account": savings, "asset": "USDT", "amount": "10000"}
+    assert bob.ask("POST", "/transfers", **moved).status == 201
+
+
+def make_keys(bob: Person) -> None:
+    """Keys and tokens that live, and some that are revoked."""
+    for path, action in (("/profile/keys", "key"), ("/profile/tokens", "token")):
+        _, page = bob.get(path)
+        if "reauthenticate" in page:
+            asked = f"/account/reauthenticate/?next={path}"
+            bob.post_form(asked, {"password": password("bob")})
+            _, page = bob.get(path)
+        account = re.search(r'<option value="(\d+)"', page)
+        for label in ("market maker in the cellar", "spreadsheet"):
+            fields = {"label": label, "scopes": "1" if action == "key" else "read"}
+            if account:
+                fields["account"] = account[1]
+            _, page = bob.post_form(path, fields)
+        last = re.findall(r'name="revoke" value="(\d+)"', page)
+        bob.post_form(path, {"revoke": last[-1]})
+
+
+# ---- the way to each page
+
+
+class Stop(NamedTuple):
+    """A page: whose browser opens it, where, and what is done there first."""
+
+    name: str
+    who: str  # "" is a stranger
+    path: str
+    act: Callable[[Page], None] = lambda page: None
+
+
+def confirm_password(page: Page, name: str) -> None:
+    """Give the password again if the page asks for it."""
+    if "reauthenticate" in page.url:
+        page.get_by_label("Password").fill(password(name))
+        page.locator("main button[type=submit]").first.click()
+        page.wait_for_url(lambda url: "reauthenticate" not in url)
+
+
+def press(name: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        page.locator("main").get_by_role("button", name=name, exact=True).click()
+        page.wait_for_load_state()
+
+    return act
+
+
+def fill(words: dict[str, str], button: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        for label, text in words.items():
+            page.get_by_label(label, exact=True).first.fill(text)
+        press(button)(page)
+
+    return act
+
+
+def open_stop(page: Page, stop: Stop) -> None:
+    """Go to a page and do what is done there."""
+    page.goto(stop.path)
+    confirm_password(page, stop.who)
+    stop.act(page)
+
+
+WRONG: Final = {"User name or e-mail": "bob", "Password": "not it"}
+BAD: Final = {"User name": "no spaces, please", "E-mail address": "x@y.z", "Password": "12345678"}
+NO_HTTPS: Final = {"A new address": "http://127.0.0.1/hook"}
+TOO_MUCH: Final = {"Amount": "99999999", "Where to": "bank", "Your password": password("bob")}
+STOPS: Final = (
+    Stop("landing", "", "/"),
+    Stop("login", "", "/login"),
+    Stop("login-wrong", "", "/login", fill(WRONG, "Sign in")),
+    Stop("join", "", f"/invite/{CODE}"),
+    Stop("join-wrong", "", f"/invite/{CODE}", fill(BAD, "Join")),
+    Stop("invite-unknown", "", "/invite/unknown"),
+    Stop("invite-used-up", "", f"/invite/{USED_UP}"),
+    Stop("link-unfit", "", "/profile/confirm/unfit"),
+    Stop("password-reset", "", "/account/password/reset/"),
+    Stop("password-reset-done", "", "/account/password/reset/done/"),
+    Stop("password-key-unfit", "", "/account/password/reset/key/1-set-password/"),
+    Stop("password-key-done", "", "/account/password/reset/key/done/"),
+    Stop("inactive", "", "/account/inactive/"),
+    Stop("proofs", "", "/proofs/"),
+    Stop("not-found", "", "/no/such/page"),
+    Stop("checkout", FRESH, "/memberships/checkout"),
+    Stop("sandbox", FRESH, "/memberships/checkout", press("Become a member")),
+    Stop("money-empty", FRESH, "/money/"),
+    Stop("statements-empty", FRESH, "/statements/"),
+    Stop("keys-empty", FRESH, "/profile/keys"),
+    Stop("forbidden", FRESH, "/staff/money/"),
+    Stop("dashboard", "bob", "/dashboard/"),
+    Stop("checkout-paid", "carla", "/memberships/checkout"),
+    Stop("money", "bob", "/money/"),
+    Stop("money-refused", "bob", "/money/", fill(TOO_MUCH, "Withdraw")),
+    Stop("statements", "bob", "/statements/"),
+    Stop("statement", "bob", f"/statements/{time.strftime('%Y-%m', time.gmtime())}"),
+    Stop("proofs-own", "bob", "/proofs/"),
+    Stop("profile", "bob", "/profile/"),
+    Stop("sign-in-security", "bob", "/account/mfa/"),
+    Stop("authenticator", "bob", "/account/mfa/totp/activate/"),
+    Stop("passkeys", "bob", "/account/mfa/webauthn/"),
+    Stop("passkey-add", "bob", "/account/mfa/webauthn/add/"),
+    Stop("recovery-codes", "bob", "/account/mfa/recovery-codes/generate/"),
+    Stop("password-change", "bob", "/account/password/change/"),
+    Stop("sessions", "bob", "/profile/sessions"),
+    Stop("keys", "bob", "/profile/keys"),
+    Stop("key-made", "bob", "/profile/keys", fill({"Name, for you": "new"}, "Make the key")),
+    Stop("tokens", "bob", "/profile/tokens"),
+    Stop("token-made", "bob", "/profile/tokens", press("Make the token")),
+    Stop("notices", "bob", "/profile/notices"),
+    Stop("webhook-refused", "bob", "/profile/notices", fill(NO_HTTPS, "Add the webhook")),
+    Stop("invites", "bob", "/profile/invites"),
+    Stop("security-log", "bob", "/profile/log"),
+    Stop("sign-out", "bob", "/logout"),
+    Stop("staff-money", "ann", "/staff/money/"),
+    Stop("admin", "ann", "/admin/"),
+    Stop("admin-members", "ann", "/admin/identity/member/"),
+    Stop("admin-member", "ann", "/admin/identity/member/2/change/"),
+    Stop("admin-keys", "ann", "/admin/identity/apikey/"),
+    Stop("admin-security-log", "ann", "/admin/identity/securityentry/"),
+    Stop("admin-changes", "ann", "/admin/auditlog/logentry/"),
+    Stop("admin-change", "ann", "/admin/auditlog/logentry/1/change/"),
+    Stop("admin-purchases", "ann", "/admin/billing/purchase/"),
+    Stop("admin-postings", "ann", "/admin/projections/posting/"),
+)
