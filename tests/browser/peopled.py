@@ -174,6 +174,14 @@ def fill(words: dict[str, str], button: str) -> Callable[[Page], None]:
     return act
 
 
+def begin_maintenance(page: Page) -> None:
+    """Close the house, unless it is closed already."""
+    button = page.get_by_role("button", name="Begin maintenance")
+    if button.count():
+        button.click()
+    page.get_by_text("The house is in maintenance").wait_for()
+
+
 def open_stop(page: Page, stop: Stop) -> None:
     """Go to a page and do what is done there."""
     page.goto(stop.path)
@@ -232,6 +240,7 @@ STOPS: Final = (
     Stop("security-log", "bob", "/profile/log"),
     Stop("sign-out", "bob", "/logout"),
     Stop("staff-money", "ann", "/staff/money/"),
+    Stop("house", "ann", "/staff/house/"),
     Stop("admin", "ann", "/admin/"),
     Stop("admin-members", "ann", "/admin/identity/member/"),
     Stop("admin-member", "ann", "/admin/identity/member/2/change/"),
@@ -241,4 +250,5 @@ STOPS: Final = (
     Stop("admin-change", "ann", "/admin/auditlog/logentry/1/change/"),
     Stop("admin-purchases", "ann", "/admin/billing/purchase/"),
     Stop("admin-postings", "ann", "/admin/projections/posting/"),
+    Stop("maintenance", "ann", "/staff/house/", begin_maintenance),
 )
