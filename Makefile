@@ -54,7 +54,8 @@ $(STAMPS)/dependencies: requirements/dev.txt requirements/build.txt $(STAMPS)/uv
 
 # _core.* are joined from the others by the build.
 CORE_SOURCES := $(filter-out %/_core.py %/_core.pxd, \
-	$(wildcard setup.py src/fondaco_build/*.py src/fondaco/core/*.py src/fondaco/core/*.pxd))
+	$(wildcard setup.py src/fondaco_build/*.py src/fondaco/core/*.py src/fondaco/core/*.pxd \
+	src/fondaco/gateway/*.py src/fondaco/link/*.py))
 
 $(STAMPS)/core: $(CORE_SOURCES) $(STAMPS)/dependencies
 	@tools/preflight $(PYTHON)
@@ -125,5 +126,5 @@ build: setup
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
-	find src/fondaco/core -name '*.so' -delete
+	find src/fondaco -name '*.so' -delete
 	rm -rf $(VENV)

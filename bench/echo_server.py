@@ -18,34 +18,38 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-REPLY = b"x" * int(sys.argv[2])
-START = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [
-        (b"content-type", b"application/json;charset=UTF-8"),
-        (b"x-mbx-used-weight", b"1234"),
-        (b"x-mbx-used-weight-1m", b"1234"),
-        (b"x-mbx-order-count-10s", b"123"),
-        (b"x-mbx-order-count-1d", b"12345"),
-        (b"content-length", str(len(REPLY)).encode()),
-    ],
-}
-BODY = {"type": "http.response.body", "body": REPLY}
 
+def bare_echo(reply_bytes: int) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """Return the callable that reads the body and answers so many bytes."""
+    reply = b"x" * reply_bytes
+    start = {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [
+            (b"content-type", b"application/json;charset=UTF-8"),
+            (b"x-mbx-used-weight", b"1234"),
+            (b"x-mbx-used-weight-1m", b"1234"),
+            (b"x-mbx-order-count-10s", b"123"),
+            (b"x-mbx-order-count-1d", b"12345"),
+            (b"content-length", str(len(reply)).encode()),
+        ],
+    }
+    body = {"type": "http.response.body", "body": reply}
 
-async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    assert scope["type"] == "http"
-    message = await receive()
-    while message.get("more_body"):
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
         message = await receive()
-    await send(START)
-    await send(BODY)
+        while message.get("more_body"):
+            message = await receive()
+        await send(start)
+        await send(body)
+
+    return echo
 
 
 if __name__ == "__main__":
     uvicorn.run(
-        echo,
+        bare_echo(int(sys.argv[2])),
         port=int(sys.argv[1]),
         loop="uvloop",
         http="httptools",

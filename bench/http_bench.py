@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.house_fixture import ANN, BOB, Credentials, RunningHouse, free_port, open_house  # noqa: E402
 
-ORDERS_A_SECOND_MAX: Final = 16_000  # so many requests are signed for each second of a round
+ORDERS_A_SECOND_MAX: Final = 32_000  # so many requests are signed for each second of a round
 CANCEL_BEHIND: Final = 1_500  # a cancel follows its order by so many requests
 NEAR: Final = 50  # prices a side on which fills happen
 LUA: Final = """
@@ -51,7 +51,7 @@ function init(args)
 end
 function request()
   position = position + 1
-  if position > count then wrk.thread:stop() position = count end
+  if position > count then position = 1 end
   return requests[position]
 end
 function done(summary, latency, requests)
@@ -193,6 +193,8 @@ def run_round(
     count, micros, refused, errors, p99 = load(port, requests, connections, seconds, folder)
     if errors:
         raise SystemExit(f"{errors} socket errors")
+    if "echo" not in pids.values() and count >= int(seconds * ORDERS_A_SECOND_MAX):
+        raise SystemExit(f"{count} orders: more than were signed; raise ORDERS_A_SECOND_MAX")
     spent = {role: (cpu_s(pid) - before[pid]) / count * 1e6 for pid, role in pids.items()}
     return Round(count / micros * 1e6, p99, refused, spent)
 

@@ -25,6 +25,8 @@ import uvicorn
 
 from fondaco.gateway.app import Gateway
 from fondaco.gateway.faults import Fault, not_executed
+from fondaco.gateway.lane import OrderLane
+from fondaco.gateway.protocol import HouseProtocol
 from fondaco.house.checks import is_loopback, loosened
 from fondaco.house.declared import House
 from fondaco.link.client import WriterClient
@@ -57,7 +59,7 @@ def serve(
     config = uvicorn.Config(
         edge,
         loop="uvloop",
-        http="httptools",
+        http=HouseProtocol,
         ws="websockets-sansio",
         ws_max_size=WEBSOCKET_BYTES_MAX,
         ws_per_message_deflate=False,
@@ -111,13 +113,14 @@ class Application:
         self._is_loosened = bool(loosened(house.house))
         self._writer = WriterClient()
         self._gateway: Gateway | None = None
+        self.lane: OrderLane | None = None
         self._office: Office | None = None
         self.failure: BaseException | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif self._is_loosened and is_from_outside(scope["headers"]):
+        elif self.refuses(scope["headers"]):
             await refuse_outside(scope, send)
         elif self._gateway is None or self._office is None:
             await not_ready(scope, send)
@@ -125,6 +128,10 @@ class Application:
             await self._gateway(scope, receive, send)
         else:
             await self._visit(self._gateway, self._office, scope, receive, send)
+
+    def refuses(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Whether a request doesn't come from where this house serves."""
+        return self._is_loosened and is_from_outside(headers)
 
     async def _visit(
         self, gateway: Gateway, office: Office, scope: Scope, receive: Receive, send: Send
@@ -163,6 +170,7 @@ class Application:
         await gateway.start()
         self._office = Office(office)
         self._gateway = gateway
+        self.lane = gateway.lane
 
     def _is_prepared(self) -> bool:
         if self._prepared is not None:

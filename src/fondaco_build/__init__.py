@@ -5,6 +5,9 @@ end into `_core.py` and `_core.pxd`, so that the C compiler sees all of them at 
 one to another costs nothing (a sixth to a third of all time, measured). A module's imports of the
 others stand under `if not cython.compiled`. At import each of their names leads to that one module.
 
+The modules of the edge that an order passes (EDGE) are compiled too, each by itself as it stands,
+without types: a fifth of an order's time in the edge, measured (docs/decisions/0503).
+
 Promises: source_hash() covers every source of the compiled core, so an edit makes the old build
 unusable; enter() says so in one sentence instead of letting an old extension run. Stands outside
 the core, which may not read the environment or files. An import costs about a millisecond.
@@ -23,7 +26,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-__all__ = ["MODULES", "STAMP", "UNITED", "core_directory", "enter", "source_hash", "unite"]
+__all__ = [
+    "EDGE",
+    "MODULES",
+    "STAMP",
+    "UNITED",
+    "core_directory",
+    "edge_hash",
+    "edge_source",
+    "enter",
+    "enter_edge",
+    "source_hash",
+    "unite",
+]
 
 # The modules that are compiled, in the order in which they build on each other.
 MODULES: Final = (
@@ -47,10 +62,26 @@ MODULES: Final = (
 )
 # What they are made of in C, and where each stands among their .pxd files.
 DECLARATIONS: Final = ("constants", "slab", "rows", "layouts", *MODULES[1:])
+# The edge's, on an order's way; below fondaco.
+EDGE: Final = (
+    "gateway.auth",
+    "gateway.call",
+    "gateway.door",
+    "gateway.feed",
+    "gateway.lane",
+    "gateway.limits",
+    "gateway.numbers",
+    "gateway.orders",
+    "gateway.protocol",
+    "gateway.trading",
+)
 UNITED: Final = "_core"  # the extension
 STAMP: Final = "_built"  # the extension that carries the hash; made last
 PURE: Final = "FONDACO_PURE"  # environment: 1 = run the core's Python sources, for tests
 PACKAGE: Final = "fondaco.core"
+NOT_COMPILED: Final = (
+    "the core is not compiled: run `make setup`, or set FONDACO_PURE=1 for the slow build"
+)
 
 _PY_HEAD: Final = """\
 # cython: language_level=3, annotation_typing=False, infer_types=True, overflowcheck=True
@@ -91,18 +122,55 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
+def edge_source(name: str) -> Path:
+    """Return the source of a module of EDGE."""
+    return core_directory().parent.joinpath(*name.split(".")).with_suffix(".py")
+
+
+def edge_hash() -> str:
+    """Return the hash of the sources of EDGE."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in EDGE:
+        digest.update(edge_source(name).read_bytes())
+    return digest.hexdigest()
+
+
 class _PureFinder:
-    """Finds the core's modules as Python sources only."""
+    """Finds the modules that could be compiled as Python sources only."""
+
+    def __init__(self, sources: dict[str, Path]) -> None:
+        self._sources = sources
 
     def find_spec(
         self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return the spec of a module of the core, from its `.py`."""
-        package, _, module = name.rpartition(".")
-        source = core_directory() / f"{module}.py"
-        if package != PACKAGE or not source.is_file():
-            return None
-        return importlib.util.spec_from_file_location(name, source)
+        """Return the spec of a module from its `.py`."""
+        source = self._sources.get(name)
+        return None if source is None else importlib.util.spec_from_file_location(name, source)
+
+
+def _is_pure() -> bool:
+    return os.environ.get(PURE) == "1"
+
+
+def enter_edge() -> None:
+    """Let the modules of EDGE be imported, compiled or, with FONDACO_PURE=1, as Python.
+
+    Raises:
+        ImportError: the build is of other sources.
+    """
+    sources = {f"fondaco.{name}": edge_source(name) for name in EDGE}
+    if _is_pure():
+        sys.meta_path.insert(0, _PureFinder(sources))
+        return
+    try:
+        built = importlib.import_module(f"{PACKAGE}.{STAMP}")
+    except ModuleNotFoundError as error:
+        raise ImportError(NOT_COMPILED) from error
+    if edge_hash() != built.EDGE_HASH:
+        raise ImportError(
+            "the compiled edge is of other sources than those beside it: run `make setup`"
+        )
 
 
 def enter() -> bool:
@@ -113,8 +181,10 @@ def enter() -> bool:
     Raises:
         ImportError: there is no build, or it is one of other sources.
     """
-    if os.environ.get(PURE) == "1":
-        sys.meta_path.insert(0, _PureFinder())
+    if _is_pure():
+        names = (path.stem for path in core_directory().glob("*.py"))
+        sources = {f"{PACKAGE}.{name}": core_directory() / f"{name}.py" for name in names}
+        sys.meta_path.insert(0, _PureFinder(sources))
         return False
     try:
         built = importlib.import_module(f"{PACKAGE}.{STAMP}")
@@ -124,9 +194,7 @@ def enter() -> bool:
             )
         united = importlib.import_module(f"{PACKAGE}.{UNITED}")
     except ModuleNotFoundError as error:
-        raise ImportError(
-            "the core is not compiled: run `make setup`, or set FONDACO_PURE=1 for the slow build"
-        ) from error
+        raise ImportError(NOT_COMPILED) from error
     package = sys.modules[PACKAGE]
     for name in MODULES:
         sys.modules[f"{PACKAGE}.{name}"] = united

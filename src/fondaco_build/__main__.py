@@ -7,28 +7,44 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
-from fondaco_build import STAMP, UNITED, core_directory, source_hash
+from fondaco_build import (
+    EDGE,
+    STAMP,
+    UNITED,
+    core_directory,
+    edge_hash,
+    edge_source,
+    source_hash,
+)
 
 HASH_FILE = f"{STAMP}.hash"
+
+
+def extensions() -> list[Path]:
+    """Return what is compiled."""
+    core = [core_directory() / STAMP, core_directory() / UNITED]
+    edge = [edge_source(name).with_suffix("") for name in EDGE]
+    return [found for path in (*core, *edge) for found in path.parent.glob(f"{path.name}.*.so")]
 
 
 def main() -> int:
     """Build, and return the exit status."""
     directory = core_directory()
-    wanted = source_hash()
+    wanted = source_hash() + edge_hash()
     stamp = directory / HASH_FILE
-    built = [*directory.glob(f"{STAMP}.*.so"), *directory.glob(f"{UNITED}.*.so")]
-    if len(built) == 2 and stamp.is_file() and stamp.read_text() == wanted:
+    built = extensions()
+    if len(built) == 2 + len(EDGE) and stamp.is_file() and stamp.read_text() == wanted:
         return 0
     stamp.unlink(missing_ok=True)
-    for old in directory.glob("*.so"):
+    for old in built:
         old.unlink()
-    command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
+    command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace", "--parallel", "2"]
     # Our own set-up, with nothing from outside in the command.
     status = subprocess.run(command, cwd=directory.parents[2], check=False).returncode  # noqa: S603
     if status:
-        for half in directory.glob("*.so"):
+        for half in extensions():
             half.unlink()
         sys.stderr.write("fondaco: the core did not compile: see the messages above\n")
         return status

@@ -29,7 +29,8 @@ from fondaco.gateway.app import Gateway
 from fondaco.gateway.auth import caller_of
 from fondaco.house.declared import House, HouseSettings
 from fondaco.identity.selectors import KeyGrant
-from fondaco.link.answers import Answer
+from fondaco.link.answers import Answer, LinkError
+from fondaco.link.client import Sink
 from fondaco.projections import candles, selectors
 from fondaco.projections.bars import Bar
 
@@ -49,7 +50,7 @@ class LoopWriter:
         self.time_us = START_US
         self.seq = 0
         self.commits: list[tuple[int, bytes]] = []
-        self.fault: Exception | None = None
+        self.fault: LinkError | None = None
         self._on_events: Callable[[int, bytes], None] | None = None
         self._on_cursor: Callable[[int], None] | None = None
 
@@ -60,6 +61,12 @@ class LoopWriter:
         else:
             future.set_result(self.commit(record))
         return future
+
+    def send(self, record: bytes, sink: Sink) -> None:
+        if self.fault is not None:
+            sink.set_exception(self.fault)
+        else:
+            sink.set_result(self.commit(record))
 
     def commit(self, record: bytes) -> bytes:
         """Carry out one command as the writer would."""

@@ -12,7 +12,7 @@ from fondaco.core import client_ids
 from fondaco.core.records import Reason
 from fondaco.gateway import faults
 from fondaco.gateway.orders import client_id_text, id_words
-from fondaco.link.answers import Halted, Overloaded, Unanswered
+from fondaco.link.answers import Halted, LinkError, Overloaded, Unanswered
 from tests.gateway.stand_ins import small_house
 
 ORDER: dict[str, Any] = {
@@ -93,7 +93,7 @@ def test_every_reason_of_the_core_has_its_words() -> None:
     [(Overloaded(""), 503, -1008), (Unanswered(""), 504, -1007), (Halted(""), 503, -1008)],
 )
 async def test_a_silent_writer_is_told_apart_from_a_full_one(
-    error: Exception, status: int, code: int
+    error: LinkError, status: int, code: int
 ) -> None:
     """Not executed is -1008 and 503 with Retry-After; unknown is -1007 and 504."""
     house = await small_house()

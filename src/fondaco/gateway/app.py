@@ -28,6 +28,7 @@ from fondaco.gateway.door import FrontDoor
 from fondaco.gateway.edge import Edge, Writer
 from fondaco.gateway.faults import Fault, not_executed
 from fondaco.gateway.feed import Feed
+from fondaco.gateway.lane import PATH, OrderLane
 from fondaco.gateway.limits import WEIGHT_PER_MINUTE, Limits
 from fondaco.gateway.market_reads import MarketReads
 from fondaco.gateway.native import Counters, Native
@@ -96,13 +97,18 @@ class Gateway:
         self.listen_keys = ListenKeys(
             settings.SECRET_KEY.encode(), self._may_listen, self._sessions.caller_of
         )
+        trading = Trading(self.edge, self.limits)
         self.routes = table(
             MarketReads(self.edge, self._shown_limits),
-            Trading(self.edge, self.limits),
+            trading,
             AccountReads(self.edge, self.limits),
             self.listen_keys,
         )
         self._paths = by_path(self.routes)
+        self.lane = OrderLane(
+            self.edge, self.door, self._keys, self.limits, self.counters, trading,
+            self._paths[PATH.decode()],
+        )  # fmt: skip
         self._streams = StreamSockets(self.topics, self.broadcast, self.listen_keys, self.counters)
         self._ws_api = ApiSockets(
             self.door,
@@ -136,7 +142,7 @@ class Gateway:
         `own_process`: the process is this edge's alone, and its memory is arranged for it.
         """
         await self._bringing_up.run(self.feed)
-        self._up = True
+        self._up = self.lane.is_open = True
         if own_process:
             settle_memory()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
@@ -253,10 +259,9 @@ class Gateway:
         if route.orders and caller is not None:
             holder = holder_of(caller)
             now_s = int(time.time())
-            count = b"%d" % self.limits.orders_10s.count(holder, now_s)
-            headers.append((b"x-mbx-order-count-10s", count))
-            count = b"%d" % self.limits.orders_1d.count(holder, now_s)
-            headers.append((b"x-mbx-order-count-1d", count))
+            in_10s, in_1d = self.limits.order_counts(holder, now_s)
+            headers.append((b"x-mbx-order-count-10s", b"%d" % in_10s))
+            headers.append((b"x-mbx-order-count-1d", b"%d" % in_1d))
         headers.append((b"content-length", b"%d" % len(content)))
         mark = (route.path, status)
         requests = self.counters.requests

@@ -58,19 +58,25 @@ class FrontDoor:
                 raise NO_CREDENTIALS
             return caller, read_parameters(query, body)
         known = self._keys.get(key) or await self._find(key)
-        if known.addresses or known.expires_us:
-            self._check_bounds(known, address)
+        return known, self.admit_known(known, security, query, body, address)
+
+    def admit_known(
+        self, caller: Caller, security: Security, query: bytes, body: bytes, address: str
+    ) -> dict[str, str]:
+        """Return the parameters of a request of a known key, signed if need be. Raises Fault."""
+        if caller.addresses or caller.expires_us:
+            self._check_bounds(caller, address)
         if security is Security.KEY:
-            return known, read_parameters(query, body)
+            return read_parameters(query, body)
         payload, signature = split_signature(query, body)
-        check_proof(known, payload, signature)
+        check_proof(caller, payload, signature)
         parameters = read_parameters(query, body)
         check_window(
             parameters.get("timestamp"), parameters.get("recvWindow"), *self._edge.clocks_us()
         )
-        if not known.scopes & SCOPES[security]:
+        if not caller.scopes & SCOPES[security]:
             raise Fault(*BAD_KEY, status=401)
-        return known, parameters
+        return parameters
 
     async def _find(self, key: bytes) -> Caller:
         caller = await self._keys.find(key)

@@ -18,9 +18,10 @@ from fondaco.gateway.faults import Fault, not_executed, outcome_unknown
 from fondaco.gateway.instruments import Catalogue, Instrument
 from fondaco.gateway.overlay import Overlay
 from fondaco.gateway.tape import Tape
-from fondaco.link.answers import Answer, Halted, Invalid, Overloaded, Unanswered
+from fondaco.link.answers import Answer, Halted, Invalid, LinkError, Overloaded, Unanswered
+from fondaco.link.client import Sink
 
-__all__ = ["Edge", "Market", "Writer"]
+__all__ = ["Edge", "Market", "Writer", "fault_of"]
 
 OVERLAY_BYTES_MAX: Final = 256 << 20  # half a million orders: then the door slows
 READERS_MAX: Final = 8  # threads that read the projections at once
@@ -37,6 +38,8 @@ class Writer(Protocol):
     def connected(self) -> bool: ...
 
     def submit(self, record: bytes) -> asyncio.Future[bytes]: ...
+
+    def send(self, record: bytes, sink: Sink) -> None: ...
 
     def query(self, record: bytes) -> asyncio.Future[Answer]: ...
 
@@ -91,16 +94,16 @@ class Edge:
 
     async def submit(self, record: bytes) -> bytes:
         """Return the events of one command, after its sync. Raises Fault."""
-        if self.overlay.bytes_held > OVERLAY_BYTES_MAX:
-            raise not_executed()
+        self.check_room()
         try:
             return await self.writer.submit(record)
-        except (Overloaded, Halted):
-            raise not_executed() from None
-        except Unanswered:
-            raise outcome_unknown() from None
-        except Invalid as error:
-            raise Fault(-1000, f"The house could not read the order: {error}") from error
+        except LinkError as error:
+            raise fault_of(error) from error
+
+    def check_room(self) -> None:
+        """Raise Fault while the projections are so far behind that memory would run out."""
+        if self.overlay.bytes_held > OVERLAY_BYTES_MAX:
+            raise not_executed()
 
     async def query(self, record: bytes) -> Answer:
         """Return the answer to one question about now. Raises Fault."""
@@ -148,6 +151,15 @@ class Edge:
         answer = await self.query(question)
         market.depth.load(answer.records)
         market.levels_changed = True
+
+
+def fault_of(error: LinkError) -> Fault:
+    """Return what a client is told of a command that the writer did not answer."""
+    if isinstance(error, Unanswered):
+        return outcome_unknown()
+    if isinstance(error, Invalid):
+        return Fault(-1000, f"The house could not read the order: {error}")
+    return not_executed()
 
 
 def balances_of(records: bytes) -> list[dict[str, int]]:

@@ -99,6 +99,10 @@ class Limits:
         self.orders_10s.add(holder, 1, now_s)
         self.orders_1d.add(holder, 1, now_s)
 
+    def order_counts(self, holder: Holder, now_s: int) -> tuple[int, int]:
+        """Return the new orders of the running ten seconds and day."""
+        return self.orders_10s.count(holder, now_s), self.orders_1d.count(holder, now_s)
+
 
 def refused_by(fault: Fault) -> bool:
     """Whether a refusal is one of these limits."""

@@ -7,8 +7,8 @@ after an acknowledged write always sees it. It keeps no state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 from fondaco.core.records import (
     Command,
@@ -44,12 +44,19 @@ from fondaco.gateway.overlay import OrderState
 from fondaco.projections import selectors
 from fondaco.projections.selectors import FillRow, OrderRow
 
-__all__ = ["Trading", "holder_of"]
+__all__ = ["Trading", "Wish", "holder_of"]
 
 LIMIT_DEFAULT: Final = 500
 LIMIT_MAX: Final = 1000
 ORDER_EVENT: Final = int(Event.ORDER)
 CANCEL_EVENT: Final = int(Event.CANCEL)
+
+
+class Wish(NamedTuple):
+    """What a request asks of the core: commands, the next one if all before it were refused."""
+
+    records: tuple[bytes, ...]
+    reply: Callable[[bytes], bytes]  # events of the last command sent -> JSON; raises Fault
 
 
 def holder_of(caller: Caller) -> int:
@@ -65,13 +72,56 @@ class Trading:
     # ---- writing
 
     async def new_order(self, call: Call) -> bytes:
-        edge = self._edge
+        return await self._carry_out(self.place(call))
+
+    async def cancel_order(self, call: Call) -> bytes:
+        return await self._carry_out(self.cancel(call))
+
+    async def _carry_out(self, wish: Wish) -> bytes:
+        for record in wish.records:
+            events = await self._edge.submit(record)
+            if refusal_in(events) is None:
+                break
+        return wish.reply(events)
+
+    def place(self, call: Call) -> Wish:
+        """Return what a new order asks of the core; it is counted. Raises Fault."""
         caller = call.who
-        market = edge.market_of(call.parameters.get("symbol") or _no_symbol())
+        market = self._edge.market_of(call.parameters.get("symbol") or _no_symbol())
         order = new_order(call, market, caller)
         self._count(caller)
-        events = await edge.submit(order.record)
-        return new_order_reply(events, market.instrument, order)
+        return Wish(
+            (order.record,), lambda events: new_order_reply(events, market.instrument, order)
+        )
+
+    def cancel(self, call: Call) -> Wish:
+        """Return what a cancel asks of the core. Raises Fault."""
+        caller = call.who
+        instrument = self._edge.market_of(call.need("symbol")).instrument
+        cancel_id = call.client_id("newCancelClientOrderId")
+        cancel_words = NO_ID if cancel_id is None else id_words(cancel_id)
+        order_id, client_id = _which(call)
+        if order_id:
+            targets: list[tuple[int, tuple[int, ...]]] = [(order_id, NO_ID)]
+        else:
+            targets = [(0, id_words(client_id))]
+            if own_id(client_id):  # the id that we show for an order without one
+                targets.append((own_id(client_id), NO_ID))
+        records = tuple(
+            cancel_record(
+                caller, instrument.number, order_id=number, words=words, cancel_words=cancel_words
+            )
+            for number, words in targets
+        )
+
+        def reply(events: bytes) -> bytes:
+            refusal = refusal_in(events)
+            if refusal is not None:
+                raise faults.of_reason(*refusal)
+            (offset, *_) = offsets_of(events, CANCEL_EVENT)
+            return cancel_reply(events, offset, instrument, cancel_id).encode()
+
+        return Wish(records, reply)
 
     async def test_order(self, call: Call) -> bytes:
         """Check everything that does not need the book or the balance; nothing is sent."""
@@ -84,36 +134,6 @@ class Trading:
         self._limits.take_order(
             holder_of(caller), caller.order_limit_10s, caller.order_limit_1d, self._limits.now_s()
         )
-
-    async def cancel_order(self, call: Call) -> bytes:
-        caller = call.who
-        instrument = self._edge.market_of(call.need("symbol")).instrument
-        cancel_id = call.client_id("newCancelClientOrderId")
-        cancel_words = NO_ID if cancel_id is None else id_words(cancel_id)
-        order_id, client_id = _which(call)
-        if order_id:
-            targets: list[tuple[int, tuple[int, ...]]] = [(order_id, NO_ID)]
-        else:
-            targets = [(0, id_words(client_id))]
-            if own_id(client_id):  # the id that we show for an order without one
-                targets.append((own_id(client_id), NO_ID))
-        refusal: tuple[int, int] | None = None
-        for number, words in targets:
-            events = await self._edge.submit(
-                cancel_record(
-                    caller,
-                    instrument.number,
-                    order_id=number,
-                    words=words,
-                    cancel_words=cancel_words,
-                )
-            )
-            refusal = refusal_in(events)
-            if refusal is None:
-                for offset in offsets_of(events, CANCEL_EVENT):
-                    return cancel_reply(events, offset, instrument, cancel_id).encode()
-        assert refusal is not None, "a cancel gives CANCEL or REFUSED"
-        raise faults.of_reason(*refusal)
 
     async def cancel_open_orders(self, call: Call) -> bytes:
         caller = call.who

@@ -15,7 +15,7 @@ import functools
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 
@@ -32,6 +32,7 @@ from fondaco.link.answers import (
 from fondaco.link.frames import (
     HEAD,
     PAYLOAD_BYTES_MAX,
+    PLACE,
     SEQ,
     VERSION,
     Frame,
@@ -42,7 +43,16 @@ from fondaco.link.frames import (
     encode,
 )
 
-__all__ = ["Answer", "Halted", "Invalid", "LinkError", "Overloaded", "Unanswered", "WriterClient"]
+__all__ = [
+    "Answer",
+    "Halted",
+    "Invalid",
+    "LinkError",
+    "Overloaded",
+    "Sink",
+    "Unanswered",
+    "WriterClient",
+]
 
 OnEvents = Callable[[int, bytes], None]
 OnCursor = Callable[[int], None]
@@ -52,9 +62,21 @@ UNANSWERED_MAX: Final = 16_384  # twice the writer's queue: it refuses first
 ANSWER_TIMEOUT_S: Final = 10  # a commit takes milliseconds; a disk that stalls this long is ill
 SWEEP_S: Final = 1.0
 BACKOFF_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)  # the last one repeats
+_COMMAND: Final = int(Frame.COMMAND)
 _REPLY: Final = int(Frame.REPLY)
 _EVENTS: Final = int(Frame.EVENTS)
+_REPLIES: Final = int(Frame.REPLIES)
 _ANSWER: Final = int(Frame.ANSWER)
+
+
+class Sink(Protocol):
+    """Who waits for an answer: a future, or what does as one. Its methods must not raise."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, result: Any, /) -> None: ...  # noqa: ANN401 - events, or an Answer
+
+    def set_exception(self, exception: LinkError, /) -> None: ...
 
 
 class WriterClient:
@@ -69,7 +91,8 @@ class WriterClient:
         self._on_events: OnEvents | None = None
         self._on_cursor: OnCursor | None = None
         self._next_seq = 0
-        self._pending: dict[int, asyncio.Future[Any]] = {}
+        self._commit = b""  # the newest EVENTS: replies are places in it
+        self._pending: dict[int, Sink] = {}
         self._correlation = 0
         self._sent = 0  # the last correlation that was written
         self._out: list[bytes] = []
@@ -119,6 +142,10 @@ class WriterClient:
         """Send one command; the future gives its events, after the sync that covers it."""
         return self._ask(Frame.COMMAND, record)
 
+    def send(self, record: bytes, sink: Sink) -> None:
+        """Send one command as submit() does, for somebody who is told within the loop's turn."""
+        self._put(_COMMAND, record, sink)
+
     def query(self, record: bytes) -> asyncio.Future[Answer]:
         """Send one question about now; the future gives an Answer."""
         return self._ask(Frame.QUERY, record)
@@ -150,26 +177,29 @@ class WriterClient:
 
     def _ask(self, frame: int, payload: bytes) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
+        self._put(frame, payload, future)
+        return future
+
+    def _put(self, frame: int, payload: bytes, sink: Sink) -> None:
         if self._transport is None:
-            future.set_exception(
+            sink.set_exception(
                 Overloaded("there is no connection to the writer; nothing was executed")
             )
-            return future
+            return
         pending = self._pending
         if len(pending) >= UNANSWERED_MAX:
-            future.set_exception(
+            sink.set_exception(
                 Overloaded(f"{UNANSWERED_MAX} requests are unanswered; nothing was executed")
             )
-            return future
+            return
         self._correlation = correlation = self._correlation + 1
-        pending[correlation] = future
+        pending[correlation] = sink
         out = self._out
         out.append(HEAD.pack(len(payload), frame, 0, correlation))
         out.append(payload)
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
-        return future
 
     def _flush(self) -> None:
         self._flushing = False
@@ -218,7 +248,7 @@ class WriterClient:
             self._marks.append(self._correlation)
 
     def _subscribe(self, transport: asyncio.WriteTransport) -> None:
-        body = msgspec.msgpack.encode(Subscribe(from_seq=self._next_seq))
+        body = msgspec.msgpack.encode(Subscribe(from_seq=self._next_seq, by_place=True))
         transport.write(encode(Frame.SUBSCRIBE, 0, body))
 
     def _on_greeted(self, transport: asyncio.WriteTransport, hello: Hello) -> None:
@@ -249,12 +279,19 @@ class WriterClient:
     def _on_frames(self, frames: list[tuple[int, int, bytes]]) -> None:
         pending = self._pending
         for frame, correlation, payload in frames:
-            if frame == _REPLY:
+            if frame == _EVENTS:
+                self._commit = payload
+                self._deliver(correlation, payload)
+            elif frame == _REPLIES:
+                commit = self._commit
+                for asked, start, end in PLACE.iter_unpack(payload):
+                    future = pending.pop(asked, None)
+                    if future is not None and not future.done():
+                        future.set_result(commit[start:end])
+            elif frame == _REPLY:
                 future = pending.pop(correlation, None)
                 if future is not None and not future.done():
                     future.set_result(payload)
-            elif frame == _EVENTS:
-                self._deliver(correlation, payload)
             elif frame == _ANSWER:
                 (self.seq,) = SEQ.unpack_from(payload)
                 future = pending.pop(correlation, None)
@@ -279,7 +316,7 @@ def _itself(protocol: _Protocol) -> _Protocol:
     return protocol
 
 
-def _fail(future: asyncio.Future[Any], error: LinkError) -> None:
+def _fail(future: Sink, error: LinkError) -> None:
     if not future.done():
         future.set_exception(error)
 

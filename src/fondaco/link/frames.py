@@ -15,10 +15,12 @@ names, secrets or free text but those of FAULT.
     STATUS     nothing                             -> ANSWER: 8-byte seq, then a msgpack map
     CLOCK      8-byte microseconds                 -> ANSWER: 8-byte seq (a house with a test clock)
     SUBSCRIBE  {"from_seq"}; -1: from now on       -> EVENTS, whole commits, in order
+               {"by_place": true}: who also sends commands gets, instead of a REPLY to each, the
+    REPLIES    to those of a commit: <Q correlation, <I start and <I end of each in its EVENTS
     CURSOR     8-byte seq: how far the projections are; told to every subscriber
     FAULT      {"code", "text"}
 
-To one subscriber the EVENTS of a commit are written before the REPLYs of that commit.
+To one subscriber the EVENTS of a commit are written right before the REPLYs, or the REPLIES, of it.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ VERSION: Final = 1
 HEAD: Final = struct.Struct("<IHHQ")
 HEAD_BYTES: Final = HEAD.size
 SEQ: Final = struct.Struct("<q")
+PLACE: Final = struct.Struct("<QII")  # of a reply: correlation, start, end
 # Commands are at most records.RECORD_BYTES_MAX; the largest answer is the definitions of a house
 # with 10,000 accounts and keys, some MiB; the events of one commit are of that order too.
 PAYLOAD_BYTES_MAX: Final = 256 << 20
@@ -54,6 +57,7 @@ class Frame(IntEnum):
     FAULT = 9
     CLOCK = 10
     STATUS = 11
+    REPLIES = 12
 
 
 class FaultCode(StrEnum):
@@ -72,6 +76,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True):
     from_seq: int
+    by_place: bool = False
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

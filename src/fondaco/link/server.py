@@ -27,6 +27,7 @@ from fondaco.link.address import bound
 from fondaco.link.feed import CommitSource, Feed
 from fondaco.link.frames import (
     HEAD,
+    PLACE,
     SEQ,
     VERSION,
     FaultCode,
@@ -207,13 +208,19 @@ class WriterServer:
         events = committed.events
         self.publish(committed.first_seq + len(records) - 1, events)
         pack = HEAD.pack
+        place = PLACE.pack
         start = 0
         for (peer, correlation), end in zip(askers, committed.boundaries, strict=True):
-            out = peer.out
-            out.append(pack(end - start, _REPLY, 0, correlation))
-            out.append(events[start:end])
+            if peer.by_place:
+                peer.places.append(place(correlation, start, end))
+            else:
+                peer.out.append(pack(end - start, _REPLY, 0, correlation))
+                peer.out.append(events[start:end])
             start = end
         for peer in {peer for peer, _ in askers}:
+            if peer.places:
+                peer.out.append(encode(Frame.REPLIES, 0, b"".join(peer.places)))
+                peer.places.clear()
             peer.flush()
         if self._on_commit is not None:
             self._on_commit(len(records))
@@ -294,6 +301,8 @@ class Peer(asyncio.Protocol):
         self.role = ""
         self.feed: Feed | None = None
         self.out: list[bytes] = []
+        self.places: list[bytes] = []  # of the replies of the commit that is being told
+        self._wants_places = False
         self._reader = FrameReader(server.limits.frame_bytes)
         self._transport: asyncio.Transport | None = None
         self._flushing = False
@@ -344,6 +353,7 @@ class Peer(asyncio.Protocol):
         elif frame == Frame.SUBSCRIBE and self.feed is None:
             wanted = msgspec.msgpack.decode(payload, type=Subscribe)
             self.feed = Feed(self, self.server, wanted.from_seq)
+            self._wants_places = wanted.by_place
             self.feed.pump()
         elif frame == Frame.CURSOR:
             self.server.set_cursor(SEQ.unpack(payload)[0])
@@ -367,6 +377,11 @@ class Peer(asyncio.Protocol):
         self.flush_soon()
 
     # ---- what goes out
+
+    @property
+    def by_place(self) -> bool:
+        """Whether replies are told as places in the EVENTS that this peer has just been given."""
+        return self._wants_places and self.feed is not None and self.feed.is_live
 
     def unread_bytes(self) -> int:
         """Return how much has been written and not taken by the peer."""

@@ -1,0 +1,201 @@
+"""The short way of an order: from the bytes of a request to those of its answer, in plain calls.
+
+A signed order or cancel is most of what a busy house serves, and waits for one thing only: its
+commit. So it takes no task, no coroutine and no ASGI messages; the server's protocol hands its
+bytes in (protocol.py), and the writer's answer writes the reply.
+
+Promises: it does what Gateway does for the same request, in the same order, by the same functions;
+what it has no quick answer to (a session, an unknown key, a house that is starting) it leaves to
+the long way, having counted and changed nothing. What it hands to the writer's client never raises.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from fondaco.gateway.auth import Caller, Keys
+from fondaco.gateway.call import Call
+from fondaco.gateway.door import FrontDoor
+from fondaco.gateway.edge import Edge, fault_of
+from fondaco.gateway.faults import Fault
+from fondaco.gateway.limits import Limits
+from fondaco.gateway.native import Counters
+from fondaco.gateway.orders import refusal_in
+from fondaco.gateway.routes import Route
+from fondaco.gateway.trading import Trading, Wish, holder_of
+from fondaco.link.answers import LinkError
+
+__all__ = ["PATH", "Asker", "OrderLane", "Passage"]
+
+PATH: Final = b"/api/v3/order"
+STATUS_LINES: Final = {
+    400: b"HTTP/1.1 400 Bad Request\r\n",
+    401: b"HTTP/1.1 401 Unauthorized\r\n",
+    429: b"HTTP/1.1 429 Too Many Requests\r\n",
+    503: b"HTTP/1.1 503 Service Unavailable\r\n",
+    504: b"HTTP/1.1 504 Gateway Timeout\r\n",
+}
+CONTENT_TYPE: Final = b"content-type: application/json;charset=UTF-8\r\n"
+WEIGHT: Final = b"x-mbx-used-weight: %d\r\nx-mbx-used-weight-1m: %d\r\n"
+COUNTS: Final = b"x-mbx-order-count-10s: %d\r\nx-mbx-order-count-1d: %d\r\n"
+DONE: Final = b"HTTP/1.1 200 OK\r\n%b%b" % (CONTENT_TYPE, WEIGHT)
+DONE_COUNTED: Final = DONE + COUNTS
+
+
+class Asker(Protocol):
+    """Who gets the answer: the connection that the request came by."""
+
+    def answer(self, passage: Passage, head: bytes, body: bytes) -> None:
+        """Write an answer: status line and headers, each with its line end; then the body."""
+
+
+class OrderLane:
+    """The routes POST and DELETE of PATH. `routes` are the gateway's, by method."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        door: FrontDoor,
+        keys: Keys,
+        limits: Limits,
+        counters: Counters,
+        trading: Trading,
+        routes: dict[str, Route],
+    ) -> None:
+        self.is_open = False  # once the mirrors are up
+        self.edge = edge
+        self._door = door
+        self._keys = keys
+        self._limits = limits
+        self._requests = counters.requests
+        self._wishes: dict[bytes, tuple[Route, Callable[[Call], Wish]]] = {
+            b"POST": (routes["POST"], trading.place),
+            b"DELETE": (routes["DELETE"], trading.cancel),
+        }
+
+    def take(
+        self, asker: Asker, method: bytes, key: bytes, address: str, query: bytes, body: bytes
+    ) -> Passage | None:
+        """Serve a request and return it on its way; None if it must go the long way."""
+        caller = self._keys.get(key)
+        if caller is None or not self.is_open:
+            return None
+        route, wish_of = self._wishes[method]
+        limits = self._limits
+        now_s = int(time.time())
+        passage = Passage(self, asker, route, caller)
+        try:
+            limits.take_request(address, now_s)
+            parameters = self._door.admit_known(caller, route.security, query, body, address)
+            passage.used = limits.take_weight(
+                holder_of(caller), route.weight, caller.weight_limit_1m, now_s
+            )
+            passage.wish = wish = wish_of(Call(caller, parameters))
+            self.edge.check_room()
+        except Fault as fault:
+            passage.refuse(fault)
+        else:
+            self.edge.writer.send(wish.records[0], passage)
+        return passage
+
+    def head(self, passage: Passage) -> bytes:
+        """Return the head of a good answer, but for its length; the request is counted."""
+        route = passage.route
+        self._count(route, 200)
+        used = passage.used
+        if not route.orders:
+            return DONE % (used, used)
+        return DONE_COUNTED % (used, used, *self._order_counts(passage))
+
+    def refusal_head(self, passage: Passage, fault: Fault) -> bytes:
+        """Return the head of a refusal, as head() does."""
+        route, used = passage.route, passage.used
+        self._count(route, fault.status)
+        parts = [STATUS_LINES[fault.status], CONTENT_TYPE]
+        if used:
+            parts.append(WEIGHT % (used, used))
+        parts += [b"%b: %b\r\n" % header for header in fault.headers]
+        if route.orders and used:
+            parts.append(COUNTS % self._order_counts(passage))
+        return b"".join(parts)
+
+    def _count(self, route: Route, status: int) -> None:
+        mark = (route.path, status)
+        self._requests[mark] = self._requests.get(mark, 0) + 1
+
+    def _order_counts(self, passage: Passage) -> tuple[int, int]:
+        return self._limits.order_counts(holder_of(passage.caller), int(time.time()))
+
+
+class Passage:
+    """One request on its way: what the writer's client resolves, as it would a future.
+
+    In its connection it stands where uvicorn keeps the cycle of a request and its answer.
+    """
+
+    __slots__ = (
+        "_asker",
+        "_at",
+        "_lane",
+        "caller",
+        "disconnected",
+        "keep_alive",
+        "response_complete",
+        "route",
+        "used",
+        "wish",
+    )
+
+    def __init__(self, lane: OrderLane, asker: Asker, route: Route, caller: Caller) -> None:
+        self._lane = lane
+        self._asker = asker
+        self._at = 0  # of the command that is under way
+        self.route = route
+        self.caller = caller
+        self.used = 0  # weight of this minute; 0: not admitted
+        self.wish: Wish | None = None
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_complete = False
+
+    # ---- as a future
+
+    def done(self) -> bool:
+        return self.response_complete
+
+    def set_result(self, events: bytes) -> None:
+        """Answer from the command's events, or send the next one if it was refused."""
+        wish = self.wish
+        assert wish is not None
+        lane = self._lane
+        following = self._at + 1
+        if following < len(wish.records) and refusal_in(events) is not None:
+            self._at = following
+            lane.edge.writer.send(wish.records[following], self)
+            return
+        try:
+            content = wish.reply(events)
+        except Fault as fault:
+            self.refuse(fault)
+            return
+        self.response_complete = True
+        self._asker.answer(self, lane.head(self), content)
+
+    def set_exception(self, error: LinkError) -> None:
+        self.refuse(fault_of(error))
+
+    def refuse(self, fault: Fault) -> None:
+        self.response_complete = True
+        self._asker.answer(self, self._lane.refusal_head(self, fault), fault.body())
+
+    # ---- as a cycle
+
+    @property
+    def message_event(self) -> Passage:
+        """What is set when the connection is lost; nobody waits for it here."""
+        return self
+
+    def set(self) -> None:
+        pass
