@@ -191,7 +191,8 @@ def open_stop(page: Page, stop: Stop) -> None:
 
 WRONG: Final = {"User name or e-mail": "bob", "Password": "not it"}
 BAD: Final = {"User name": "no spaces, please", "E-mail address": "x@y.z", "Password": "12345678"}
-NO_HTTPS: Final = {"A new address": "http://127.0.0.1/hook"}
+OWN_HOOK: Final = {"A new address": "http://127.0.0.1/hook"}
+NO_HTTPS: Final = {"A new address": "http://example.com/hook"}
 TOO_MUCH: Final = {"Amount": "99999999", "Where to": "bank", "Your password": password("bob")}
 STOPS: Final = (
     Stop("landing", "", "/"),
@@ -208,6 +209,7 @@ STOPS: Final = (
     Stop("password-key-done", "", "/account/password/reset/key/done/"),
     Stop("inactive", "", "/account/inactive/"),
     Stop("proofs", "", "/proofs/"),
+    Stop("api-docs", "", "/api/docs/"),
     Stop("not-found", "", "/no/such/page"),
     Stop("checkout", FRESH, "/memberships/checkout"),
     Stop("sandbox", FRESH, "/memberships/checkout", press("Become a member")),
@@ -235,6 +237,7 @@ STOPS: Final = (
     Stop("tokens", "bob", "/profile/tokens"),
     Stop("token-made", "bob", "/profile/tokens", press("Make the token")),
     Stop("notices", "bob", "/profile/notices"),
+    Stop("webhook-made", "bob", "/profile/notices", fill(OWN_HOOK, "Add the webhook")),
     Stop("webhook-refused", "bob", "/profile/notices", fill(NO_HTTPS, "Add the webhook")),
     Stop("invites", "bob", "/profile/invites"),
     Stop("security-log", "bob", "/profile/log"),
