@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
@@ -312,6 +312,23 @@ class SmallHouse:
         return reply.json
 
 
+class Terms:
+    """identity.listen_keys without SQL."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+
+    def terms(self, texts: Iterable[str]) -> dict[str, int]:
+        return {text: self.rows[text] for text in texts if text in self.rows}
+
+    def lengthen(self, text: str, until_s: int) -> None:
+        if self.rows.get(text, 1):
+            self.rows[text] = until_s
+
+    def end(self, text: str) -> None:
+        self.rows[text] = 0
+
+
 async def small_house(*, grants: list[KeyGrant] = GRANTS, **settings: Any) -> SmallHouse:
     """Return a gateway that is up, over a small house whose keys are `grants`."""
     settings.setdefault("rate_limits", True)
@@ -321,6 +338,7 @@ async def small_house(*, grants: list[KeyGrant] = GRANTS, **settings: Any) -> Sm
     history = History()
     gateway = Gateway(writer, House(house=HouseSettings(name="Small", **settings)))
     gateway.edge.read = history.read  # type: ignore[method-assign]
+    gateway.listen_keys._terms = Terms()
     gateway._keys._load_all = lambda: grants
     gateway._keys._load_one = lambda number: next(
         (grant for grant in grants if grant.number == number), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any, Final
 
 import pytest
@@ -141,6 +142,34 @@ async def test_another_edge_asks_for_the_session_too() -> None:
     del office
     other.live.clear()
     assert await two.gateway.listen_keys.admit(key) is None
+
+
+async def test_edges_agree_on_when_a_listen_key_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lengthened at one edge it lives at the other, past its hour; ended at one it is no more."""
+    one, two = await small_house(), await small_house()
+    two.gateway.listen_keys._terms = one.gateway.listen_keys._terms
+    headers = {"X-MBX-APIKEY": "annKey"}
+
+    async def ask(house: SmallHouse, method: str, key: str = "") -> Any:
+        query = f"listenKey={key}".encode()
+        return await house.http(method, "/api/v3/userDataStream", query=query, headers=headers)
+
+    key = (await ask(one, "POST")).json["listenKey"]
+    monotonic, now = time.monotonic(), time.time()
+    for minutes in (50, 100):
+        later_s = minutes * 60
+        monkeypatch.setattr(time, "monotonic", lambda s=later_s: monotonic + s)
+        monkeypatch.setattr(time, "time", lambda s=later_s: now + s)
+        listener = await two.gateway.listen_keys.admit(key)
+        assert listener is not None
+        assert listener.account == ANN
+        assert (await ask(one, "PUT", key)).status == 200
+    assert (await ask(one, "POST")).json["listenKey"] == key
+    assert (await ask(one, "DELETE", key)).status == 200
+    for house in (one, two):
+        assert await house.gateway.listen_keys.admit(key) is None
+        assert (await ask(house, "PUT", key)).json["code"] == -1125
+    assert (await ask(one, "POST")).json["listenKey"] != key
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,11 @@ class Running:
     # ---- processes
 
     def children(self) -> dict[str, int]:
-        """Return the pid of each role."""
+        """Return the pid of each role; of several edges the last."""
+        return {role: pid for pid, role in self.roles().items()}
+
+    def roles(self) -> dict[int, str]:
+        """Return the role of each child by its pid."""
         found = {}
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, IndexError, ValueError):
@@ -136,7 +140,7 @@ class Running:
                     role = words[words.index(b"--role") + 1].decode()
                     state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
                     if state != "Z":
-                        found[role] = int(entry.name)
+                        found[int(entry.name)] = role
         return found
 
     def kill(self, role: str) -> int:

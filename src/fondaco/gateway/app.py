@@ -39,6 +39,7 @@ from fondaco.gateway.trading import Trading, holder_of
 from fondaco.gateway.user_stream import ListenKeys, UserStream
 from fondaco.gateway.ws_api import ApiSockets
 from fondaco.house.declared import House
+from fondaco.identity import listen_keys
 from fondaco.identity import selectors as identity
 
 __all__ = ["Gateway"]
@@ -50,7 +51,7 @@ Headers = list[tuple[bytes, bytes]]
 
 BODY_BYTES_MAX: Final = 1 << 16
 GARBAGE_YOUNG: Final = 20_000  # objects made before the young ones are searched: some 400 orders
-SESSION_CHECK_S: Final = 1.0  # so long a socket may tell a person who has just signed out
+LISTENER_CHECK_S: Final = 1.0  # so long may a key that ended elsewhere still listen
 JSON: Final = (b"content-type", b"application/json;charset=UTF-8")
 TEXT: Final = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 # What a request may tell us; the rest of its headers is stepped over.
@@ -95,7 +96,7 @@ class Gateway:
         self.broadcast = Broadcast(self.edge, self.topics)
         self._user_stream = UserStream(self.edge, self.topics)
         self.listen_keys = ListenKeys(
-            settings.SECRET_KEY.encode(), self._may_listen, self._sessions.caller_of
+            settings.SECRET_KEY.encode(), self._may_listen, self._sessions.caller_of, listen_keys
         )
         trading = Trading(self.edge, self.limits)
         self.routes = table(
@@ -131,8 +132,8 @@ class Gateway:
         self._native = Native(self.edge, self.counters, self.why_not_ready)
         self._up = False
         self._ticker: asyncio.Task[None] | None = None
-        self._session_check: asyncio.Task[None] | None = None
-        self._session_check_due = 0.0
+        self._listener_check: asyncio.Task[None] | None = None
+        self._listener_check_due = 0.0
 
     # ---- its life
 
@@ -173,20 +174,20 @@ class Gateway:
             now_ms = self.edge.now_us() // 1000
             self._streams.expire_keys(now_ms)
             self._ws_api.end_dead(now_ms)
-            self._check_sessions()
+            self._check_listeners()
 
-    def _check_sessions(self) -> None:
-        """Ask for the sessions behind open user data streams, one round at a time."""
-        check = self._session_check
+    def _check_listeners(self) -> None:
+        """Ask whether open user data streams may go on, one round at a time."""
+        check = self._listener_check
         if check is not None:
             if not check.done():
                 return
             check.result()  # a failure of ours ends the ticker, which makes the edge unready
         loop = asyncio.get_running_loop()
         names = list(self._streams.listening)
-        if names and loop.time() >= self._session_check_due:
-            self._session_check_due = loop.time() + SESSION_CHECK_S
-            self._session_check = loop.create_task(self.listen_keys.check_sessions(names))
+        if names and loop.time() >= self._listener_check_due:
+            self._listener_check_due = loop.time() + LISTENER_CHECK_S
+            self._listener_check = loop.create_task(self.listen_keys.check(names))
 
     def _on_turn(self) -> None:
         self.broadcast.tell_turn(self.feed.touched)

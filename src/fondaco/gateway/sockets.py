@@ -113,11 +113,11 @@ class StreamSockets:
         else:
             named = path.removeprefix("/ws").strip("/")
         connection = Connection(combined=combined)
-        await send({"type": "websocket.accept"})
         try:
             for name in named.split("/")[:STREAMS_IN_PATH_MAX]:
                 if name:
                     await self._subscribe(connection, name)
+            await send({"type": "websocket.accept"})  # who is connected misses nothing from here
             await run_socket(connection, receive, send, self._counts, self._on_text)
         finally:
             self._end(connection)

@@ -2,17 +2,18 @@
 
 Promises: reports go out in journal order with the balances of the same command behind them; a
 listen key is a bearer secret that names one account, lives for an hour from its last use and dies
-with the API key or the session that made it. It writes no sockets.
+with the API key or the session that made it, or when it is ended at any edge. It writes no sockets.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, NamedTuple, Protocol
 
 from fondaco.core.records import Cause, Event, OrderStatus
 from fondaco.gateway import faults
@@ -41,6 +42,7 @@ FILL: Final = int(Event.FILL)
 CANCEL: Final = int(Event.CANCEL)
 LISTEN_KEY_S: Final = 3600.0
 LISTEN_KEYS_MAX: Final = 100_000
+ENDED: Final = float("-inf")
 MOVED: Final = frozenset({int(Cause.DEPOSIT), int(Cause.WITHDRAWAL), int(Cause.TRANSFER)})
 OPEN: Final = frozenset({int(OrderStatus.NEW), int(OrderStatus.PARTIALLY_FILLED)})
 
@@ -159,11 +161,22 @@ class Listener(NamedTuple):
         return self.account, self.key, self.session
 
 
+class Terms(Protocol):
+    """identity.listen_keys, which all edges share; called in threads."""
+
+    def terms(self, texts: Iterable[str]) -> Mapping[str, int]: ...
+
+    def lengthen(self, text: str, until_s: int) -> None: ...
+
+    def end(self, text: str) -> None: ...
+
+
 class ListenKeys:
-    """Listen keys of this edge; one that another edge of the house made is taken over.
+    """The listen keys that this edge has met; one that another edge made is taken over.
 
     A key is text: account, API key number, the second of its making, 16 random bytes, the session
-    that made it (sealed, if one did), and an HMAC over them by the house's secret.
+    that made it (sealed, if one did), and an HMAC over them by the house's secret. What became of
+    it later stands in the terms: who admits a key reads them, and check() does for those in use.
     """
 
     def __init__(
@@ -171,51 +184,64 @@ class ListenKeys:
         secret: bytes,
         key_lives: Callable[[int], bool],
         signed_in: Callable[[str], Awaitable[Caller | None]],
+        terms: Terms,
     ) -> None:
         self._secret = hashlib.blake2b(secret, person=b"listen keys").digest()
         self._key_lives = key_lives
         self._signed_in = signed_in
-        self._live: dict[str, Listener] = {}
+        self._terms = terms
+        self._known: dict[str, Listener] = {}
         self._by_owner: dict[Owner, str] = {}
-        self._dead: set[str] = set()
 
     async def start(self, call: Call) -> bytes:
-        """Make a key, or lengthen the one that the caller has."""
+        """Make a key, or lengthen the one that the caller got from this edge."""
         owner = (call.who.account, call.who.key, call.who.session)
         text = self._by_owner.get(owner)
         if call.who.key and not self._key_lives(call.who.key):
             raise Fault(*faults.BAD_KEY, status=401)  # too old, or its account is frozen
-        if text is None or self.find(text) is None:
+        if text is None or await self.admit(text) is None:
             text = self._make(*owner)
-        self._keep(text, owner)
+            self._put(text, Listener(*owner, time.monotonic() + LISTEN_KEY_S))
+            self._by_owner[owner] = text
+        else:
+            await self._lengthen(text)
         return b'{"listenKey":"%s"}' % text.encode()
 
     async def keep(self, call: Call) -> bytes:
         """Lengthen a key; whose it is stays as it was."""
-        text, listener = await self._owned(call)
-        self._keep(text, listener.owner)
+        await self._lengthen(await self._owned(call))
         return b"{}"
 
     async def close(self, call: Call) -> bytes:
-        text, _ = await self._owned(call)
+        text = await self._owned(call)
+        await asyncio.to_thread(self._terms.end, text)
         self._end(text)
         return b"{}"
 
-    async def _owned(self, call: Call) -> tuple[str, Listener]:
+    async def _owned(self, call: Call) -> str:
         text = call.need("listenKey")
         listener = await self.admit(text)
         if listener is None or listener.account != call.who.account:
             raise Fault(*faults.INVALID_LISTEN_KEY)
-        return text, listener
+        return text
 
     async def admit(self, text: str) -> Listener | None:
-        """Return whom a key lets listen, as find() does, and ask whether its session lives yet."""
-        await self.check_sessions([text])
+        """Return whom a key lets listen, as find() does, by the terms and sessions of now."""
+        await self.check([text])
         return self.find(text)
 
-    async def check_sessions(self, texts: Iterable[str]) -> None:
-        """End the keys among `texts` whose session is no more."""
-        for text in texts:
+    async def check(self, texts: Iterable[str]) -> None:
+        """Read the terms of these keys, and end those whose session is no more."""
+        known = [text for text in texts if self._meet(text) is not None]
+        if not known:
+            return
+        terms = await asyncio.to_thread(self._terms.terms, known)
+        for text, until_s in terms.items():
+            if until_s:
+                self._live_until(text, until_s)
+            else:
+                self._end(text)
+        for text in known:
             listener = self.find(text)
             if listener is None or not listener.session:
                 continue
@@ -225,7 +251,7 @@ class ListenKeys:
 
     def find(self, text: str) -> Listener | None:
         """Return whom a key lets listen, None if it is unknown, expired or its API key revoked."""
-        listener = self._live.get(text) or self._adopt(text)
+        listener = self._meet(text)
         if listener is None or listener.until < time.monotonic():
             return None
         if listener.key and not self._key_lives(listener.key):
@@ -233,23 +259,38 @@ class ListenKeys:
         return listener
 
     def is_cut(self, text: str) -> bool:
-        """Whether a listen key of this edge ended because its API key may listen no more."""
-        listener = self._live.get(text)
-        return listener is not None and listener.key > 0 and not self._key_lives(listener.key)
+        """Whether a listen key ended because its API key may listen no more."""
+        listener = self._known.get(text)
+        if listener is None or listener.until == ENDED:
+            return False
+        return listener.key > 0 and not self._key_lives(listener.key)
 
-    def _keep(self, text: str, owner: Owner) -> None:
-        if len(self._live) >= LISTEN_KEYS_MAX:
-            now = time.monotonic()
-            self._live = {each: kept for each, kept in self._live.items() if kept.until >= now}
-            self._by_owner = {kept.owner: each for each, kept in self._live.items()}
-        self._live[text] = Listener(*owner, time.monotonic() + LISTEN_KEY_S)
-        self._by_owner[owner] = text
+    async def _lengthen(self, text: str) -> None:
+        until_s = int(time.time() + LISTEN_KEY_S)
+        await asyncio.to_thread(self._terms.lengthen, text, until_s)
+        self._live_until(text, until_s)
+
+    def _live_until(self, text: str, until_s: int) -> None:
+        listener = self._meet(text)
+        if listener is not None and listener.until != ENDED:
+            until = time.monotonic() + until_s - time.time()
+            self._known[text] = listener._replace(until=until)
 
     def _end(self, text: str) -> None:
-        listener = self._live.pop(text, None)
+        listener = self._meet(text)
         if listener is not None:
-            self._by_owner.pop(listener.owner, None)
-        self._dead.add(text)
+            self._known[text] = listener._replace(until=ENDED)
+            if self._by_owner.get(listener.owner) == text:
+                del self._by_owner[listener.owner]
+
+    def _put(self, text: str, listener: Listener) -> None:
+        if len(self._known) >= LISTEN_KEYS_MAX:
+            now = time.monotonic()
+            self._known = {each: kept for each, kept in self._known.items() if kept.until >= now}
+            self._by_owner = {
+                owner: each for owner, each in self._by_owner.items() if each in self._known
+            }
+        self._known[text] = listener
 
     def _make(self, account: int, key: int, session: str) -> str:
         body = f"{account:x}-{key:x}-{int(time.time()):x}-{secrets.token_hex(16)}"
@@ -260,17 +301,18 @@ class ListenKeys:
     def _seal(self, body: str) -> str:
         return hmac.digest(self._secret, body.encode(), "sha256").hex()[:32]
 
-    def _adopt(self, text: str) -> Listener | None:
-        """Take over a key that another edge made within the hour."""
+    def _meet(self, text: str) -> Listener | None:
+        """Return what is known of a key, or else what the key itself says; None: it is none."""
+        known = self._known.get(text)
+        if known is not None:
+            return known
         body, _, seal = text.rpartition("-")
-        if text in self._dead or not text.isascii():
-            return None
-        if not hmac.compare_digest(seal, self._seal(body)):
+        if not text.isascii() or not hmac.compare_digest(seal, self._seal(body)):
             return None
         bound_to, _, hidden = body.rpartition("-")
         account, key, made, _ = bound_to.split("-")
         session = open_secret(bytes.fromhex(hidden), bound_to=bound_to) if hidden else ""
         left = LISTEN_KEY_S - (time.time() - int(made, 16))
         listener = Listener(int(account, 16), int(key, 16), session, time.monotonic() + left)
-        self._live[text] = listener
+        self._put(text, listener)
         return listener

@@ -23,6 +23,7 @@ __all__ = [
     "ApiKey",
     "HouseState",
     "Invite",
+    "ListenKeyTerm",
     "Member",
     "Role",
     "RoleGrant",
@@ -223,3 +224,14 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}… of {self.member}"
+
+
+class ListenKeyTerm(models.Model):
+    """Until when a listen key lives; identity.listen_keys reads and writes it."""
+
+    digest = models.CharField(max_length=64, primary_key=True)  # SHA-256 of the key
+    until_s = models.BigIntegerField()  # Unix; 0 = ended
+    changed_s = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.digest[:8]}… until {self.until_s}"
