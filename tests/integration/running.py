@@ -171,22 +171,22 @@ class Running:
         return self.request("GET", path)
 
     def request(
-        self, method: str, path: str, headers: dict[str, str] | None = None
+        self, method: str, path: str, headers: dict[str, str] | None = None, body: str = ""
     ) -> tuple[int, Any]:
         """Return status and body (JSON if it is); status 0 if there was no answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
-            connection.request(method, path, headers=headers or {})
+            connection.request(method, path, body or None, headers or {})
             response = connection.getresponse()
-            body = response.read()
+            content = response.read()
         except (OSError, http.client.HTTPException):
             return 0, None
         finally:
             connection.close()
         try:
-            return response.status, json.loads(body)
+            return response.status, json.loads(content)
         except ValueError:
-            return response.status, body
+            return response.status, content
 
     def signed(
         self,

@@ -1,7 +1,8 @@
 """A tiny exchange for the journal's tests: it counts, sums, chains a hash, and can be poisoned.
 
 It keeps the doors of fondaco.core.exchange.Exchange and nothing of its business: a DEPOSIT adds
-its amount to an account, everything else only counts. Each command gives one event but ADVANCE.
+its amount to an account, everything else only counts. Each command gives one event, ADVANCE
+and ROLL none.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class TinyExchange:
         self.next_deadline_us = 0
         self.halted_seq = 0
         self.fee = 0  # changed, it stands for a release that makes other events
+        self._day = 0
         self._boundaries: list[int] = []
 
     def stamp(self, batch: bytearray, first_seq: int, time_us: int) -> int:
@@ -77,6 +79,8 @@ class TinyExchange:
                 event = pack(Event.SKIPPED, seq=seq, time_us=time_us, skipped_seq=skipped)
             elif kind == Command.ADVANCE:
                 self.next_deadline_us = 0
+            elif kind == Command.ROLL:
+                (self._day,) = struct.unpack_from("<q", record, HEAD_BYTES)
             else:
                 event = pack(Event.REFUSED, seq=seq, time_us=time_us, command=kind)
             self.chain = blake2b(self.chain + record, digest_size=16).digest()
@@ -93,6 +97,10 @@ class TinyExchange:
         """Answer nothing."""
         return b""
 
+    def day(self) -> int:
+        """Return the day of the last ROLL."""
+        return self._day
+
     def deadline(self) -> int:
         """Return what the test set."""
         return self.next_deadline_us
@@ -100,11 +108,13 @@ class TinyExchange:
     def dump(self) -> bytes:
         """Return the state."""
         state = [self.seq, self.time_us, self.balances, self.chain.hex(), self.next_deadline_us]
+        state.append(self._day)
         return json.dumps(state).encode()
 
     def load(self, dump: bytes) -> None:
         """Take a state."""
-        self.seq, self.time_us, self.balances, chain, self.next_deadline_us = json.loads(dump)
+        self.seq, self.time_us, self.balances, chain, *times = json.loads(dump)
+        self.next_deadline_us, self._day = times
         self.chain = bytes.fromhex(chain)
 
     def state_hash(self) -> bytes:

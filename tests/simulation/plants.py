@@ -73,6 +73,10 @@ class TwinCore:
         """Return when a pool's time is over."""
         return self.twin.outside.deadline()
 
+    def day(self) -> int:
+        """Return the day of the last ROLL."""
+        return self.twin.day
+
     def dump(self) -> bytes:
         """Return the whole twin."""
         return pickle.dumps(self._kept())

@@ -71,6 +71,10 @@ class PoisonedCore:
         """As the core's."""
         return self.core.deadline()
 
+    def day(self) -> int:
+        """As the core's."""
+        return self.core.day()
+
     def dump(self) -> bytes:
         """As the core's."""
         return self.core.dump()

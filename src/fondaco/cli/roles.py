@@ -53,6 +53,7 @@ def run_writer_role(asked: Start) -> None:
     options = WriterOptions(
         data_dir=asked.data_dir,
         test_clock=asked.house.house.clock == "test",
+        time_zone=asked.house.house.time_zone,
         host=asked.host,
         port=port,
     )

@@ -307,6 +307,11 @@ class Exchange:
         """Return when the next ADVANCE is due, in microseconds; 0 = nothing waits."""
         return self.outside.deadline()
 
+    def day(self) -> int:
+        """Return the house's day, as the last ROLL told it: days since 1970-01-01; 0 = none yet."""
+        day: int = self.register.day
+        return day
+
     def query(self, record: bytes) -> bytes:
         """Answer a question about now with event records; REFUSED if it isn't one."""
         from fondaco.core import answers

@@ -18,6 +18,7 @@ from typing import Final
 
 from fondaco.core import snapshot as core_snapshot
 from fondaco.core.exchange import Exchange
+from fondaco.journal.calendar import Calendar
 from fondaco.journal.clock import Clock, TestClock
 from fondaco.journal.disk import Disk, OsDisk, settle_directory
 from fondaco.journal.events import EventLog
@@ -58,6 +59,7 @@ def open_sequencer(
     data_dir: str | os.PathLike[str],
     clock: Clock,
     *,
+    calendar: Calendar | None = None,
     exchange_factory: Callable[[], Core] | None = None,
     hash_of: Callable[[bytes], bytes] | None = None,
     disk: Disk | None = None,
@@ -69,6 +71,7 @@ def open_sequencer(
 ) -> Sequencer:
     """Recover the house in data_dir, or begin one, and return its sequencer, ready.
 
+    calendar = by whose days the sequencer commits ROLLs, None for no ROLLs.
     The caller holds the lock on data_dir (lock.lock_data). Raises JournalDamaged, Poisoned or
     Halted. on_progress hears the seq that has been replayed, now and then.
     """
@@ -89,6 +92,7 @@ def open_sequencer(
         opening.log,
         opening.events,
         clock,
+        calendar=calendar,
         snapshots=opening.snapshots,
         snapshot_every=snapshot_every,
         hash_of=opening.hash_of,

@@ -4,7 +4,8 @@ commit() stamps all it is given, appends one record to the log, which syncs once
 then notes the events. Whoever gets the returned events may tell anyone: they are durable.
 
 Promises: a command whose events were returned survives a power cut; seqs have no gaps and times
-never go back; after any error of a disk, or of the core, nothing is ever committed again.
+never go back; with a calendar no command of a day comes before the ROLL that tells the core that
+day; after any error of a disk, or of the core, nothing is ever committed again.
 Not promised: thread safety. One thread calls commit(), tick() and snapshot().
 """
 
@@ -18,6 +19,7 @@ from typing import Final, NamedTuple, Protocol
 
 from fondaco.core.exchange import events_digest
 from fondaco.core.records import Command, pack
+from fondaco.journal.calendar import Calendar
 from fondaco.journal.clock import Clock
 from fondaco.journal.disk import Disk, OsDisk
 from fondaco.journal.events import EventLog
@@ -33,6 +35,7 @@ COMMANDS_PER_BATCH_MAX: Final = 4096
 SNAPSHOT_EVERY: Final = 250_000
 REST_US: Final = 5_000  # without an append for this long, the watermark is synced alone
 _TICK_S: Final = 0.005
+_NEVER_US: Final = 1 << 63
 
 
 def release() -> str:
@@ -64,6 +67,8 @@ class Core(Protocol):
     def query(self, record: bytes) -> bytes: ...
 
     def deadline(self) -> int: ...
+
+    def day(self) -> int: ...
 
     def dump(self) -> bytes: ...
 
@@ -104,6 +109,7 @@ class Sequencer:
         events: EventLog,
         clock: Clock,
         *,
+        calendar: Calendar | None = None,
         snapshots: Snapshots | None = None,
         snapshot_every: int = SNAPSHOT_EVERY,
         hash_of: Callable[[bytes], bytes] | None = None,
@@ -114,6 +120,7 @@ class Sequencer:
     ) -> None:
         """Stand before a recovered core, log and event log (recovery.open_sequencer does that).
 
+        calendar = whose days are told to the core; None tells none.
         events_digest is that of the last applied batch. background = snapshots are hashed and
         written by a thread; a simulation sets it to False.
         """
@@ -140,6 +147,8 @@ class Sequencer:
         self._thread_seq = snapshot_seq
         self._release = release()
         self._advance = pack(Command.ADVANCE)
+        self._calendar = calendar
+        self._day_ends_us = 0 if calendar else _NEVER_US  # as far as it has been looked up
 
     @property
     def seq(self) -> int:
@@ -164,18 +173,40 @@ class Sequencer:
         At most COMMANDS_PER_BATCH_MAX. ValueError: the framing of one is off, nothing happened.
         Halted: this process commits nothing any more; what was given may or may not be durable.
         """
-        return self._commit(commands, flags=0)
-
-    def _commit(self, commands: Sequence[bytes], *, flags: int) -> Committed:
         if self._failure is not None:
             raise self._failure
         if not 0 < len(commands) <= COMMANDS_PER_BATCH_MAX:
             raise ValueError(
                 f"a batch holds 1 to {COMMANDS_PER_BATCH_MAX} commands; got {len(commands)}"
             )
+        time_us = self._now_us()
+        if time_us >= self._day_ends_us:
+            roll = self._roll(time_us)
+            if roll is not None:  # it gives no events, so those of the others are whole
+                first_seq, events, boundaries = self._commit([roll, *commands], time_us)
+                return Committed(first_seq + 1, events, boundaries[1:])
+        return self._commit(commands, time_us)
+
+    def _now_us(self) -> int:
+        """Return the next stamp."""
+        return max(self.clock.now_us(), self._time_us)
+
+    def _roll(self, time_us: int) -> bytes | None:
+        """Return the ROLL that is due at that moment, None if the core knows its day already.
+
+        Days never go back, whatever a clock or a changed time zone says.
+        """
+        if self._calendar is None:
+            return None
+        today = self._calendar.day_of(time_us)
+        if today.day > self.exchange.day():
+            return pack(Command.ROLL, day=today.day, month=today.month)
+        self._day_ends_us = today.ends_us
+        return None
+
+    def _commit(self, commands: Sequence[bytes], time_us: int) -> Committed:
         batch = bytearray().join(commands)
         first_seq = self._seq + 1
-        time_us = max(self.clock.now_us(), self._time_us)
         count = self.exchange.stamp(batch, first_seq, time_us)
         if count != len(commands):
             raise ValueError(f"{len(commands)} commands were given, {count} records found in them")
@@ -189,7 +220,7 @@ class Sequencer:
                 last_seq=last_seq,
                 time_us=time_us,
                 events_digest=self._events_digest,
-                flags=flags,
+                flags=0,
             )
             counters = self.counters
             counters.sync_s += (time.perf_counter_ns() - begun_ns) / 1e9
@@ -227,17 +258,22 @@ class Sequencer:
     # ---- what time brings
 
     def tick(self) -> Committed | None:
-        """Do what is due; call it at least every wait_s(). Returns what an ADVANCE gave, if any.
+        """Do what is due; call it at least every wait_s(). Returns what it committed, if anything.
 
-        What is due: ADVANCE when the clock has passed the core's deadline; the watermark after
-        5 ms of rest; the end of a snapshot's thread.
+        What is due: ADVANCE when the clock has passed the core's deadline; ROLL when a day has
+        begun, one also after several; the watermark after 5 ms of rest; the end of a snapshot's
+        thread.
         """
         if self._failure is not None:
             raise self._failure
         committed = None
         deadline = self.exchange.deadline()
         if deadline and self.clock.now_us() >= deadline:
-            committed = self._commit([self._advance], flags=0)
+            committed = self.commit([self._advance])
+        elif self._now_us() >= self._day_ends_us:
+            time_us = self._now_us()
+            roll = self._roll(time_us)
+            committed = None if roll is None else self._commit([roll], time_us)
         if not self._rested and self.clock.steady_us() - self._appended_us >= REST_US:
             self._rest()
         if self._thread is not None and not self._thread.is_alive():
@@ -248,10 +284,8 @@ class Sequencer:
         """Return how long tick() may wait, in seconds; at most one."""
         if not self._rested or self._thread is not None:
             return _TICK_S
-        deadline = self.exchange.deadline()
-        if not deadline:
-            return 1.0
-        return min(1.0, max(0.001, (deadline - self.clock.now_us()) / 1e6))
+        due = min(self.exchange.deadline() or _NEVER_US, self._day_ends_us)
+        return min(1.0, max(0.001, (due - self.clock.now_us()) / 1e6))
 
     def _rest(self) -> None:
         try:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 import uvloop
 
+from fondaco.journal.calendar import Calendar
 from fondaco.journal.clock import SystemClock, TestClock
 from fondaco.journal.faults import Halted
 from fondaco.journal.recovery import open_sequencer
@@ -36,6 +37,7 @@ class WriterOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: Path
     test_clock: bool = False
+    time_zone: str = "UTC"
     limits: Limits = Limits()
     host: str = "127.0.0.1"
     port: int = 0
@@ -47,7 +49,7 @@ def run_writer(options: WriterOptions, *, on_ready: Callable[[int], None] | None
     Raises what recovery raises (JournalDamaged and its kin), Halted, and OSError of the socket.
     """
     clock = TestClock(time.time_ns() // 1000) if options.test_clock else SystemClock()
-    sequencer = open_sequencer(options.data_dir, clock)
+    sequencer = open_sequencer(options.data_dir, clock, calendar=Calendar(options.time_zone))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(options, sequencer, clock, on_ready))
