@@ -1,9 +1,10 @@
-"""A moderator freezes a member of a running house: the orders go, the door stays shut."""
+"""Staff freeze or bar a member of a running house: the orders go, the doors stay shut."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from typing import Any
 
 from tests.acceptance.visitor import Visitor
@@ -47,3 +48,21 @@ def test_a_frozen_member_cannot_trade_until_unfrozen() -> None:
         )
         assert checked.returncode == 0, checked.stderr
         assert "entries, the last with digest" in checked.stdout
+
+
+def test_a_barred_member_has_no_keys_at_any_door() -> None:
+    """Who may not sign in trades by no key either; the order stays, and so do others' keys."""
+    with open_house(settings=SETTINGS) as house:
+        assert order(house) == 200
+        ann = Visitor(house)
+        ann.sign_in("ann", "ann-s long password")
+        form = {"roles": "member", "is_active": ""}
+        assert ann.post("/admin/identity/member/2/change/", **form).status == 302
+        deadline = time.monotonic() + 20
+        while order(house) != 401:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert house.signed(house.bob, "GET", "/api/v3/account").status == 401
+        assert house.signed(house.bob, "GET", "/api/v1/accounts/").status == 401
+        assert house.signed(house.ann, "GET", "/api/v3/account").status == 200
+        assert house.get("/api/v3/depth", symbol="BTCUSDT").json["bids"]

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import Client
 from django.utils import timezone
 
-from fondaco.core.records import AccountKind, Scope
+from fondaco.core.records import AccountKind, Command, Scope
 from fondaco.house import file
 from fondaco.identity import security_log, selectors, services, tokens
 from fondaco.identity.models import AccessToken, ApiKey, Member
 from fondaco.identity.services import IdentityConflict
+from fondaco.link.answers import Unanswered
 from tests.identity.stand_in import StandInCore
 from tests.identity.test_house import HOUSE
 
@@ -122,13 +123,33 @@ def test_a_key_has_an_account_addresses_and_an_end(core: StandInCore) -> None:
     page = client.get("/profile/keys").content.decode()
     assert "192.0.2.7/32" in page
     assert "read trade" in page
-    services.revoke_expired(core)
+    services.revoke_ended(core)
     assert core.keys[row.number][1] == Scope.READ | Scope.TRADE
     ApiKey.objects.update(expires_at=timezone.now())
     assert ">ended<" in client.get("/profile/keys").content.decode()
-    services.revoke_expired(core)
+    services.revoke_ended(core)
     assert core.keys[row.number][1] == 0
     assert selectors.api_keys() == []
+
+
+def test_who_may_not_sign_in_has_no_keys(core: StandInCore) -> None:
+    """Barring revokes their keys by commands, a lost answer included; allowing gives none back."""
+    barred, other = person(), person("bob")
+    keys = [
+        services.grant_key(
+            core, account=services.open_account(core, member=member), scopes=Scope.TRADE
+        )[0].number
+        for member in (barred, barred, other)
+    ]
+    services.allow_sign_in(barred, allowed=False)
+    core.lose = {Command.REVOKE_KEY}
+    with pytest.raises(Unanswered):
+        services.revoke_ended(core)
+    services.revoke_ended(core)
+    assert [core.keys[number][1] for number in keys] == [0, 0, Scope.TRADE]
+    services.allow_sign_in(barred, allowed=True)
+    services.revoke_ended(core)
+    assert [grant.number for grant in selectors.api_keys()] == keys[2:]
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,16 @@ def test_signing_in_rotates_the_session_and_is_told(client: Client) -> None:
     assert selectors.accounts_of(member.pk)
 
 
+def test_signing_out_is_told(client: Client) -> None:
+    """The log has it, once; a stranger's sign-out is nobody's."""
+    member = person()
+    sign_in(client)
+    assert client.post("/logout").status_code == 302
+    assert actions(member)[-2:] == ["signed in", "signed out"]
+    client.post("/logout")
+    assert actions(member).count("signed out") == 1
+
+
 def test_whoever_may_not_sign_in_does_not(client: Client) -> None:
     """An excluded member gets the one sentence."""
     services.allow_sign_in(person(), allowed=False)

@@ -297,6 +297,29 @@ def test_the_pages_do_what_the_api_does(people: dict[str, Person]) -> None:
     assert bob.post_form("/staff/money/deposit", sent, page="/money/")[0] == 403
 
 
+def test_wrong_passwords_are_counted_on_the_page_and_the_api() -> None:
+    """After five wrong ones in a row the right one is refused, too, by both; nothing is held."""
+    settings = SETTINGS.replace("rate_limits = false", "rate_limits = true")
+    with open_house(settings=settings, file_text=FILE) as house:
+        bob, mia = Person(house, "bob"), Person(house, "mia")
+        before = usdt(bob)
+        assert [bob.withdraw("1").status for _ in range(6)] == [201] * 6
+        form = {"account": str(bob.accounts()["spot"]["id"]), "asset": "USDT", "amount": "1"}
+        form |= {"destination": "bank", "password": "no"}
+        seen = [bob.withdraw("1", password="no").status for _ in range(3)]
+        for _ in range(2):
+            _, text = bob.post_form("/money/withdraw", form, page="/money/")
+            assert "Refused: give your password again" in text
+        refused = bob.withdraw("1")
+        assert [*seen, refused.status] == [400, 400, 400, 429]
+        assert "too many wrong passwords" in refused.words["error"]
+        right = {**form, "password": "bob-s long password"}
+        _, text = bob.post_form("/money/withdraw", right, page="/money/")
+        assert "Refused: too many wrong passwords" in text
+        assert usdt(bob) == before - 6
+        assert mia.ask("GET", "/withdrawals/").status == 200
+
+
 def test_a_withdrawal_waits_its_delay() -> None:
     """Approved before its time it stays held; the house settles it by itself when time has come."""
     settings = SETTINGS.replace("delay_s = 0", "delay_s = 3")

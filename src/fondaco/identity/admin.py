@@ -68,7 +68,13 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=UnfoldAdminIntegerFieldWidget,
     )
     is_active = forms.BooleanField(
-        required=False, label="May sign in", widget=UnfoldBooleanSwitchWidget
+        required=False,
+        label="May sign in",
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=(
+            "Without it sessions and tokens end at once and all API keys are revoked for good. "
+            "Open orders stay: freeze the member, too, to cancel them."
+        ),
     )
     frozen = forms.BooleanField(
         required=False,

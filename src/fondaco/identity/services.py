@@ -18,7 +18,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from fondaco.core import records
@@ -43,7 +43,7 @@ __all__ = [
     "grant_key",
     "issue_invite",
     "open_account",
-    "revoke_expired",
+    "revoke_ended",
     "revoke_key",
     "set_roles",
 ]
@@ -158,7 +158,11 @@ def set_roles(
 def allow_sign_in(
     member: Member, *, allowed: bool, actor: Member | None = None, address: str = ""
 ) -> None:
-    """Let a member sign in, or no longer; raises IdentityConflict for the last admin."""
+    """Let a member sign in, or no longer; raises IdentityConflict for the last admin.
+
+    Who may not sign in has no sessions and no tokens from here on, and their API keys are revoked
+    by revoke_ended(). Open orders and the ledger stay: freezing is apart.
+    """
     if member.is_active == allowed:
         return
     if not allowed:
@@ -314,9 +318,14 @@ def revoke_key(core: Core, *, key_number: int) -> None:
     row.save(update_fields=["revoked_at"])
 
 
-def revoke_expired(core: Core) -> None:
-    """Revoke the keys whose time is over: edges refuse them already, now the core does, too."""
-    due = ApiKey.objects.filter(revoked_at__isnull=True, expires_at__lte=timezone.now())
+def revoke_ended(core: Core) -> None:
+    """Revoke the keys whose time is over, and those of members who may not sign in.
+
+    By commands, so that the core and every edge refuse them. Revoked stays revoked: whoever may
+    sign in again makes new ones.
+    """
+    is_over = Q(expires_at__lte=timezone.now()) | Q(account__member__is_active=False)
+    due = ApiKey.objects.filter(is_over, revoked_at__isnull=True)
     for number in list(due.values_list("number", flat=True)):
         revoke_key(core, key_number=number)
 

@@ -1,8 +1,9 @@
 """How members sign in: what django-allauth asks of the house.
 
-Promises: nobody signs up by it; every success and failure of a known member, and every change of
-a password or second factor, is an entry of the security log; the secrets of second factors are
-sealed by identity.seal. Wrong passwords are counted by address and by name (ACCOUNT_RATE_LIMITS).
+Promises: nobody signs up by it; every success and failure of a known member, every sign-out and
+every change of a password or second factor is an entry of the security log; the secrets of second
+factors are sealed by identity.seal. Wrong passwords are counted by address and by name
+(ACCOUNT_RATE_LIMITS).
 """
 
 from __future__ import annotations
@@ -57,6 +58,13 @@ class AccountAdapter(DefaultAccountAdapter):
         note(Action.SIGNED_IN, actor=user, subject=user, address=self.get_client_ip(request))
         answer: HttpResponse = super().post_login(request, user, **kwargs)
         return answer
+
+    def logout(self, request: HttpRequest) -> None:
+        member = request.user
+        if isinstance(member, Member):
+            address = self.get_client_ip(request)
+            note(Action.SIGNED_OUT, actor=member, subject=member, address=address)
+        super().logout(request)
 
     def authentication_failed(self, request: HttpRequest, **credentials: str) -> None:
         name = credentials.get("username", "")

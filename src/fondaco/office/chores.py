@@ -70,8 +70,8 @@ def chores() -> list[Chore]:
 
 
 def end_keys() -> None:
-    """Revoke the API keys whose time is over."""
-    identity.revoke_expired(writer.core())
+    """Revoke the API keys whose time is over, or whose member may not sign in."""
+    identity.revoke_ended(writer.core())
 
 
 def finish_money() -> None:

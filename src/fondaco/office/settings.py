@@ -113,6 +113,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # identity.addresses confirms addresses
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{HOUSE_NAME}] "
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"reauthenticate": "5/5m/user"}
 ACCOUNT_SESSION_REMEMBER = True
 MFA_ADAPTER = "fondaco.identity.signing_in.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -6,6 +6,7 @@ that the web build put beside us; it trades by the public API under the session'
 
 from __future__ import annotations
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -72,6 +73,10 @@ class SignOut(LogoutView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return render(request, "office/logout.html")
+
+    def post(self, request: HttpRequest, *_: str, **__: str) -> HttpResponse:
+        get_adapter(request).logout(request)  # it writes the log, too
+        return super().post(request)
 
 
 @never_cache

@@ -1,7 +1,7 @@
 """Errors as the native routes say them.
 
 Promises: fields are {"<field>": ["…"]}, an unknown thing is {"detail": "…"}, all else
-{"error": "…"}; a refusal of identity is 409 with its own sentence.
+{"error": "…"}; a refusal of identity is 409 with its own sentence, too many wrong proofs 429.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, Throttled, ValidationError
 from rest_framework.response import Response
 
 from fondaco.identity.core_door import CommandRefused
 from fondaco.identity.services import IdentityConflict
 from fondaco.link.answers import LinkError, Overloaded
+from fondaco.office.callers import RETRY_S, TooManyTries
 from fondaco.office.treasury.commands import FieldRefused, MoneyRefused
 
 __all__ = ["answer_fault", "writer_asked"]
@@ -53,6 +54,10 @@ def answer_fault(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the answer to an error, or None for what is a fault of ours."""
     if isinstance(error, IdentityConflict):
         return Response({"error": str(error)}, status=status.HTTP_409_CONFLICT)
+    if isinstance(error, TooManyTries):
+        throttled = Throttled(wait=RETRY_S)
+        throttled.detail = f"{error}."
+        error = throttled
     from rest_framework.views import exception_handler  # it reads the setting that names us
 
     answer: Response | None = exception_handler(error, context)

@@ -326,7 +326,11 @@ class SignIn(APIView):
 
     @extend_schema(request=AllowedBody, responses=SignInWords)
     def post(self, request: Request, number: int) -> Response:
-        """Let a member sign in, or no longer: 409 for the last admin."""
+        """Let a member sign in, or no longer: 409 for the last admin.
+
+        Without it sessions and tokens end and API keys are revoked for good; open orders stay
+        until the member is frozen.
+        """
         body = AllowedBody(data=request.data)
         body.is_valid(raise_exception=True)
         member = _member(number)

@@ -187,8 +187,9 @@ class Withdrawals(MoneyView):
     def post(self, request: Request) -> Response:
         """Ask for a withdrawal: its amount is held at once."""
         member, only = member_of(request.user), bound_account(request)
+        asked = request._request  # noqa: SLF001 - django-allauth counts by Django's
         with writer_asked():
-            row = asking.withdraw(writer.core(), _fields(request), member, only=only)
+            row = asking.withdraw(writer.core(), _fields(request), member, request=asked, only=only)
         return Response(selectors.withdrawal_words(row), status=status.HTTP_201_CREATED)
 
 

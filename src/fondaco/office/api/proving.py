@@ -2,27 +2,25 @@
 
 Promises: a browser that has just done so on the page needs no more; anyone else sends `password` or
 `code` (of an authenticator app, or a recovery code) with the request. Wrong tries are counted by
-the member, as on the page.
+the member, as on the page (office.callers).
 """
 
 from __future__ import annotations
 
 from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
-from allauth.core import ratelimit
 from allauth.mfa.base.forms import ReauthenticateForm
-from rest_framework.exceptions import PermissionDenied, Throttled, ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 
 from fondaco.identity.selectors import member_of
 from fondaco.office.api.callers import scopes_held
+from fondaco.office.callers import is_proven
 
 __all__ = ["check_scopes", "prove"]
 
-RETRY_S = 300
-
 
 def prove(request: Request) -> None:
-    """Raise 400, 403 or 429 unless the person behind a request has shown that it is them."""
+    """Raise 400, 403 or TooManyTries unless the person behind a request has shown it is them."""
     member = member_of(request.user)
     asked = request._request  # noqa: SLF001 - allauth wants Django's
     if request.auth is None and did_recently_reauthenticate(asked):
@@ -31,11 +29,10 @@ def prove(request: Request) -> None:
     password, code = (fields.get(name) or "" for name in ("password", "code"))
     if not (isinstance(password, str) and isinstance(code, str)) or not (password or code):
         raise PermissionDenied("Give your password, or a code of your second factor, again.")
-    if not ratelimit.consume(asked, action="reauthenticate", user=member):
-        raise Throttled(wait=RETRY_S)
-    if password and not member.check_password(password):
+    if password and not is_proven(asked, member, lambda: member.check_password(password)):
         raise ValidationError({"password": ["This is not your password."]})
-    if not password and not ReauthenticateForm({"code": code}, user=member).is_valid():
+    form = ReauthenticateForm({"code": code}, user=member)
+    if not password and not is_proven(asked, member, form.is_valid):
         raise ValidationError({"code": ["This is no code of yours that is good now."]})
 
 

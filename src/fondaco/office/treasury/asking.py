@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpRequest
+
 from fondaco.core.money import parse_units
 from fondaco.identity.core_door import Core
 from fondaco.identity.models import Account, Member
+from fondaco.office.callers import is_proven
 from fondaco.office.treasury import selectors, services
 from fondaco.office.treasury.commands import FieldRefused, MoneyRefused
 from fondaco.office.treasury.models import Deposit, Transfer, Withdrawal
@@ -26,12 +29,16 @@ class NotYours(Exception):
     """No account of that number, or another member's."""
 
 
-def withdraw(core: Core, fields: Mapping[str, Any], by: Member, *, only: int = 0) -> Withdrawal:
+def withdraw(
+    core: Core, fields: Mapping[str, Any], by: Member, *, request: HttpRequest, only: int = 0
+) -> Withdrawal:
     """Ask for a withdrawal: account, asset, amount, destination, password.
 
-    Only that account, if one is named in `only`, here as below.
+    Only that account, if one is named in `only`, here as below. Wrong passwords are counted:
+    raises TooManyTries.
     """
-    if not by.check_password(_text(fields, "password")):
+    password = _text(fields, "password")
+    if not is_proven(request, by, lambda: by.check_password(password)):
         raise FieldRefused("password", "give your password again; this one isn't it")
     asset, amount = _amount(fields)
     destination = _text(fields, "destination")

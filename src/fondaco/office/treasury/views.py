@@ -21,6 +21,7 @@ from fondaco.identity.permissions import Permission, may
 from fondaco.identity.selectors import member_of
 from fondaco.link.answers import LinkError
 from fondaco.office import writer
+from fondaco.office.callers import TooManyTries
 from fondaco.office.treasury import asking, selectors, services
 from fondaco.office.treasury.commands import MoneyRefused
 from fondaco.office.treasury.models import Deposit, Withdrawal
@@ -53,7 +54,7 @@ def _then(
     """Act, tell what came of it, and lead back."""
     try:
         act()
-    except MoneyRefused as refusal:
+    except (MoneyRefused, TooManyTries) as refusal:
         messages.error(request, f"Refused: {refusal}.")
     except LinkError:
         messages.error(request, UNKNOWN)
@@ -96,7 +97,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
         request,
         OWN,
         "The withdrawal is held and waits for approval.",
-        lambda: asking.withdraw(writer.core(), request.POST.dict(), member),
+        lambda: asking.withdraw(writer.core(), request.POST.dict(), member, request=request),
     )
 
 
