@@ -59,12 +59,11 @@ PyMODINIT_FUNC PyInit_{STAMP}(void) {{
 united = Extension(f"fondaco.core.{UNITED}", [write_united()], extra_compile_args=FLAGS)
 stamp = Extension(f"fondaco.core.{STAMP}", [write_stamp()], extra_compile_args=FLAGS)
 
-# Untyped code gains nothing from more than -O1, which compiles in a half of the time.
 edge = [
     Extension(
         f"fondaco.{name}",
         [f"src/fondaco/{name.replace('.', '/')}.py"],
-        extra_compile_args=[*FLAGS[1:], "-O1"],
+        extra_compile_args=FLAGS,
     )
     for name in EDGE
 ]
@@ -75,7 +74,7 @@ setup(
         *cythonize(
             edge,
             build_dir="build/cython",
-            compiler_directives={"language_level": 3, "annotation_typing": False},
+            include_path=["src"],
         ),
         stamp,
     ]

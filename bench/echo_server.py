@@ -8,10 +8,13 @@ the server are those of fondaco.asgi.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import django
 import uvicorn
 
 Scope = dict[str, Any]
@@ -47,12 +50,18 @@ def bare_echo(reply_bytes: int) -> Callable[[Scope, Receive, Send], Awaitable[No
     return echo
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve until killed, by the protocol class of the house."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tools.mypy_settings"  # the gateway wants some
+    django.setup()
+    from fondaco.gateway.protocol import HouseProtocol
+
     uvicorn.run(
         bare_echo(int(sys.argv[2])),
         port=int(sys.argv[1]),
         loop="uvloop",
-        http="httptools",
+        http=HouseProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -61,3 +70,7 @@ if __name__ == "__main__":
         server_header=False,
         backlog=2048,
     )
+
+
+if __name__ == "__main__":
+    main()

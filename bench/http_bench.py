@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.house_fixture import ANN, BOB, Credentials, RunningHouse, free_port, open_house  # noqa: E402
 
-ORDERS_A_SECOND_MAX: Final = 32_000  # so many requests are signed for each second of a round
+ORDERS_A_SECOND_MAX: Final = 56_000  # so many requests are signed for each second of a round
 CANCEL_BEHIND: Final = 1_500  # a cancel follows its order by so many requests
 NEAR: Final = 50  # prices a side on which fills happen
 LUA: Final = """

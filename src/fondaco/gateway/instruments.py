@@ -12,7 +12,11 @@ import msgspec
 
 from fondaco.core.records import (
     ASSET_TOTAL_MAX,
+    HEAD_WORDS,
+    LAYOUTS,
+    VERSION,
     AssetBody,
+    Command,
     Event,
     InstrumentBody,
     InstrumentStatus,
@@ -20,6 +24,7 @@ from fondaco.core.records import (
     unpack_body,
 )
 from fondaco.gateway.numbers import Step, units_text
+from fondaco.gateway.swift import Shape
 
 __all__ = ["Asset", "Catalogue", "Instrument"]
 
@@ -30,6 +35,12 @@ _STATUS: Final = {
     InstrumentStatus.BREAK: "BREAK",
     InstrumentStatus.END_OF_DAY: "BREAK",  # clients know no fourth word
 }
+
+
+def head_of(command: Command) -> int:
+    """Return the first word of a command's record."""
+    size = (HEAD_WORDS + len(LAYOUTS[command])) * 8
+    return int(command) | VERSION << 16 | size << 32
 
 
 class Asset:
@@ -56,6 +67,7 @@ class Instrument:
         "notional_max",
         "number",
         "quote",
+        "shape",
         "status_text",
         "symbol",
         "tick",
@@ -75,6 +87,15 @@ class Instrument:
         self.lots_max = body.quantity_lots_max or ASSET_TOTAL_MAX // body.base_per_lot
         self.notional_max = body.max_notional or ASSET_TOTAL_MAX
         self.status_text = _STATUS[InstrumentStatus(body.status)]
+        self.shape = Shape(
+            symbol=body.symbol.encode(),
+            number=body.number,
+            tick=(self.tick.size, self.tick.decimals, self.tick.wire_decimals),
+            lot=(self.lot.size, self.lot.decimals, self.lot.wire_decimals),
+            base=(self.base.number, self.base.code.encode(), self.base.decimals),
+            quote=(self.quote.number, self.quote.code.encode(), self.quote.decimals),
+            heads=(head_of(Command.NEW_ORDER), head_of(Command.CANCEL_ORDER)),
+        )
 
     @property
     def is_book(self) -> bool:

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from fondaco.core.records import Scope
+from fondaco.gateway import faults
 from fondaco.gateway.auth import Caller, Keys
 from fondaco.gateway.call import Call
 from fondaco.gateway.door import FrontDoor
@@ -24,6 +26,7 @@ from fondaco.gateway.limits import Limits
 from fondaco.gateway.native import Counters
 from fondaco.gateway.orders import refusal_in
 from fondaco.gateway.routes import Route
+from fondaco.gateway.swift import Form
 from fondaco.gateway.trading import Trading, Wish, holder_of
 from fondaco.link.answers import LinkError
 
@@ -70,6 +73,8 @@ class OrderLane:
         self._keys = keys
         self._limits = limits
         self._requests = counters.requests
+        self._trading = trading
+        self._form = Form()
         self._wishes: dict[bytes, tuple[Route, Callable[[Call], Wish]]] = {
             b"POST": (routes["POST"], trading.place),
             b"DELETE": (routes["DELETE"], trading.cancel),
@@ -88,17 +93,52 @@ class OrderLane:
         passage = Passage(self, asker, route, caller)
         try:
             limits.take_request(address, now_s)
-            parameters = self._door.admit_known(caller, route.security, query, body, address)
+            wish = None
+            parameters: dict[str, str] = {}
+            if not (query and body) and not caller.addresses and not caller.expires_us:
+                wish = self._plain_wish(route, caller, query or body)
+            if wish is None:
+                parameters = self._door.admit_known(caller, route.security, query, body, address)
             passage.used = limits.take_weight(
                 holder_of(caller), route.weight, caller.weight_limit_1m, now_s
             )
-            passage.wish = wish = wish_of(Call(caller, parameters))
+            if wish is None:
+                wish = wish_of(Call(caller, parameters))
+            elif route.orders:
+                self._trading.count(caller)
+            passage.wish = wish
             self.edge.check_room()
         except Fault as fault:
             passage.refuse(fault)
         else:
             self.edge.writer.send(wish.records[0], passage)
         return passage
+
+    def _plain_wish(self, route: Route, caller: Caller, raw: bytes) -> Wish | None:
+        """Return what a request in its plain shape asks, proven; None for any other."""
+        form = self._form
+        if not form.read(raw):
+            return None
+        instrument = self.edge.catalogue.by_symbol.get(form.symbol().decode())
+        if instrument is None or not instrument.is_book or not caller.scopes & Scope.TRADE:
+            return None
+        shape = instrument.shape
+        is_new = route.orders
+        account, key = caller.account, caller.key
+        record = (shape.new_order if is_new else shape.cancel_order)(form, account, key)
+        if record is None or caller.proof is None:
+            return None
+        if not caller.proof(form.payload(), form.signature()):
+            return None
+        if not any(map(form.is_fresh, self.edge.clocks_us())):
+            return None
+        if not is_new:
+            return Wish((record,), shape.cancel_reply)
+        kind = form.reply_kind()
+        if kind < 0:
+            return None
+        client_id = form.client_id()
+        return Wish((record,), lambda events: shape.new_order_reply(events, client_id, kind))
 
     def head(self, passage: Passage) -> bytes:
         """Return the head of a good answer, but for its length; the request is counted."""
@@ -177,6 +217,10 @@ class Passage:
             return
         try:
             content = wish.reply(events)
+            if content is None:
+                refusal = refusal_in(events)
+                assert refusal is not None, "an order gives its state or REFUSED"
+                raise faults.of_reason(*refusal)
         except Fault as fault:
             self.refuse(fault)
             return

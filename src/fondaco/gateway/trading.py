@@ -56,7 +56,7 @@ class Wish(NamedTuple):
     """What a request asks of the core: commands, the next one if all before it were refused."""
 
     records: tuple[bytes, ...]
-    reply: Callable[[bytes], bytes]  # events of the last command sent -> JSON; raises Fault
+    reply: Callable[[bytes], bytes | None]  # its events -> JSON; None or a Fault: refused
 
 
 def holder_of(caller: Caller) -> int:
@@ -82,14 +82,16 @@ class Trading:
             events = await self._edge.submit(record)
             if refusal_in(events) is None:
                 break
-        return wish.reply(events)
+        content = wish.reply(events)
+        assert content is not None, "the slow way raises what is refused"
+        return content
 
     def place(self, call: Call) -> Wish:
         """Return what a new order asks of the core; it is counted. Raises Fault."""
         caller = call.who
         market = self._edge.market_of(call.parameters.get("symbol") or _no_symbol())
         order = new_order(call, market, caller)
-        self._count(caller)
+        self.count(caller)
         return Wish(
             (order.record,), lambda events: new_order_reply(events, market.instrument, order)
         )
@@ -130,7 +132,8 @@ class Trading:
         check_filters(new_order(call, market, caller), market.instrument)
         return b"{}"
 
-    def _count(self, caller: Caller) -> None:
+    def count(self, caller: Caller) -> None:
+        """Count one new order of a caller. Raises Fault, 429."""
         self._limits.take_order(
             holder_of(caller), caller.order_limit_10s, caller.order_limit_1d, self._limits.now_s()
         )
