@@ -75,7 +75,7 @@ class BareBook:
             else:
                 self.ignored += 1
             at += BARE_WORDS
-        return self.fills.to_bytes()
+        return self.fills.take_bytes()
 
     @cython.overflowcheck(False)  # places in the batch; the caller sees that they are
     def look_ahead(self, at: int) -> int:

@@ -1,19 +1,25 @@
 """A growing run of 64-bit words: the event buffer, the dump, the ladder's index.
 
 Promises: `items` is a C array in the compiled core and a list here; extend() gives the place of
-fresh words, whose content is undefined. Growing moves the words: keep places, not pointers.
+fresh words, whose content is undefined. Growing moves the words: keep places, not pointers. The
+compiled words lie inside a bytes object from the start, so that many go out without a copy.
 """
 
 import struct
+from typing import Any
 
 import cython
 
 if cython.compiled:
     from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
-    from cython.cimports.libc.stdlib import free, realloc
     from cython.cimports.libc.string import memcpy, memmove
+else:
+    fondaco_free_words: Any = None  # buffer.pxd has them
+    fondaco_grow_words: Any = None
+    fondaco_take_words: Any = None
 
 WORDS_FIRST = 512
+COPIED_MAX = 4096  # words: a copy of no more is cheaper than fresh memory for the next
 
 
 class Words:
@@ -25,6 +31,7 @@ class Words:
         """Make an empty run."""
         self.used = 0
         self.capacity = 0
+        self.likely = 0  # how many the next run may need
         if not cython.compiled:
             self.items = []
         self.grow(WORDS_FIRST)
@@ -32,24 +39,25 @@ class Words:
     def __dealloc__(self) -> None:
         """Free the words."""
         if cython.compiled:
-            free(self.items)
+            fondaco_free_words(self.items)
 
     def grow(self, capacity: int) -> int:
         """Make room for `capacity` words."""
         if cython.compiled:
-            items = cython.cast("int64_t *", realloc(self.items, capacity * 8))
-            if items == cython.NULL:
-                return self.refuse()
-            self.items = items
+            with cython.gil:
+                self.items = fondaco_grow_words(self.items, capacity * 8)
+            if self.items == cython.NULL:
+                return self.refuse(capacity)
         else:
             self.items.extend([0] * (capacity - len(self.items)))
         self.capacity = capacity
         return 0
 
-    def refuse(self) -> int:
-        """Halt: there is no memory."""
+    def refuse(self, capacity: int) -> int:
+        """Halt: there is no memory, and the old words are gone."""
+        self.capacity = 0
         with cython.gil:
-            msg = f"no memory for more than {self.capacity} words"
+            msg = f"no memory for {capacity} words"
             raise MemoryError(msg)
 
     @cython.overflowcheck(False)  # places in memory
@@ -57,7 +65,7 @@ class Words:
         """Add `count` words and return the place of the first."""
         at = self.used
         if at + count > self.capacity:
-            self.grow(2 * (at + count))
+            self.grow(max(2 * (at + count), self.likely))
         self.used = at + count
         return at
 
@@ -101,6 +109,19 @@ class Words:
             data = PyBytes_FromStringAndSize(cython.cast("char *", self.items), self.used * 8)
         else:
             data = struct.pack(f"<{self.used}q", *self.items[: self.used])
+        return data
+
+    def take_bytes(self) -> bytes:
+        """Return the words as little-endian bytes and begin an empty run."""
+        data: bytes
+        if not cython.compiled or self.used <= COPIED_MAX:
+            data = self.to_bytes()
+        else:
+            data = fondaco_take_words(self.items, self.used * 8)
+            self.items = cython.NULL
+            self.capacity = 0
+            self.likely = self.used + (self.used >> 3)
+        self.used = 0
         return data
 
     def from_bytes(self, data: bytes) -> int:

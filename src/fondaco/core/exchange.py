@@ -126,7 +126,7 @@ class Exchange:
         except BaseException:
             self.halted_seq = self.events.seq
             raise
-        return self.events.words.to_bytes()
+        return self.events.words.take_bytes()
 
     def boundaries(self) -> list[int]:
         """Return where the events of each command of the last batch end, in bytes."""

@@ -50,6 +50,7 @@ if not cython.compiled:
         Order,
         Step,
         fetch_order,
+        fetch_rest,
         order_at,
         row_bytes,
         seat_at,
@@ -94,6 +95,7 @@ class Orders:
         slot = self.index.find(order_id) if order_id > 0 else 0
         if slot:
             fetch_order(self.orders, slot)
+            fetch_rest(self.orders, slot)
         return 0
 
     # -- new -----------------------------------------------------------------------------------

@@ -152,8 +152,12 @@ cdef inline int64_t fetch_group(Slab slab, int64_t slot) noexcept nogil:
     FONDACO_FETCH((<Group*> slab.memory) + slot)
     return 0
 
+# The line of an order that matching touches, and the rest.
 cdef inline int64_t fetch_order(Slab slab, int64_t slot) noexcept nogil:
     FONDACO_FETCH((<Order*> slab.memory) + slot)
+    return 0
+
+cdef inline int64_t fetch_rest(Slab slab, int64_t slot) noexcept nogil:
     FONDACO_FETCH(<char*> ((<Order*> slab.memory) + slot) + 64)
     return 0
 

@@ -388,3 +388,7 @@ def fetch_group(_slab: Slab, _slot: int) -> None:
 
 def fetch_order(_slab: Slab, _slot: int) -> None:
     """Fetch a row into the cache, in the compiled core."""
+
+
+def fetch_rest(_slab: Slab, _slot: int) -> None:
+    """Fetch a row's second line into the cache, in the compiled core."""
