@@ -8,15 +8,38 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from fondaco.gateway.routes import Security
-from tests.gateway.test_matrix import SECURITIES
-from tests.house_fixture import Credentials, RunningHouse, house
+from tests.gateway.test_matrix import FOREIGN, SECURITIES
+from tests.house_fixture import HOUSE_FILE, Credentials, RunningHouse, open_house
 
-__all__ = ["house"]
+PEOPLE = """
+[[members]]
+username = "una"
+email = "una@example.com"
+password = "una-s long password"
+balances = {{ USDT = "1000" }}
+
+[[members]]
+username = "mia"
+email = "mia@example.com"
+password = "mia-s long password"
+roles = ["member", "moderator"]
+balances = {{ USDT = "1000" }}
+"""
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[RunningHouse]:
+    """A house with an unpaid member, una, a moderator, mia, and an admin, ann."""
+    settings = "rate_limits = false\nstaff_mfa = false"
+    with open_house(settings=settings, file_text=HOUSE_FILE + PEOPLE) as running:
+        yield running
+
 
 STRANGER = Credentials("nobody" + "0" * 58, "nothing")
 
@@ -115,3 +138,42 @@ def test_a_signed_in_person_trades_with_the_cookie(house: RunningHouse) -> None:
     assert (status, "listenKey" in json.loads(text)) == (200, True)
     gone = f"/api/v3/order?symbol=BTCUSDT&orderId={made['orderId']}"
     assert browser.ask("DELETE", gone, **own)[0] == 200
+
+
+@pytest.mark.parametrize("name", ["una", "bob", "mia", "ann"])
+def test_signed_in_people_reach_every_route(house: RunningHouse, name: str) -> None:
+    """Unpaid, paid, moderator or admin: the gate and the roles are no matter of the gateway."""
+    browser = Browser(house)
+    browser.sign_in(name, f"{name}-s long password")
+    own: dict[str, Any] = {"Origin": house.url, "X_CSRFToken": browser.cookie("csrftoken")}
+    for route in SECURITIES:
+        method, _, path = route.partition(" ")
+        status, text = browser.ask(method, f"{path}?symbol=BTCUSDT", **own)
+        assert status not in {401, 403, 404, 405, 500}, (name, route, text)
+
+
+@pytest.mark.parametrize("name", ["una", "bob", "mia"])
+def test_s1_8_nobody_reaches_anothers_things(house: RunningHouse, name: str) -> None:
+    """S1-8: with ann's order id and listen key in hand, every route is as if there were none."""
+    terms: dict[str, Any] = {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    terms |= {"symbol": "BTCUSDT", "quantity": "1.2345", "price": "10123"}
+    made = house.signed(house.ann, "POST", "/api/v3/order", **terms).json
+    listen_key = house.signed(house.ann, "POST", "/api/v3/userDataStream").json["listenKey"]
+    hers = house.signed(house.ann, "GET", "/api/v3/account").json["uid"]
+    browser = Browser(house)
+    browser.sign_in(name, f"{name}-s long password")
+    own: dict[str, Any] = {"Origin": house.url, "X_CSRFToken": browser.cookie("csrftoken")}
+    named = f"symbol=BTCUSDT&orderId={made['orderId']}&listenKey={listen_key}&uid={hers}"
+    for route, security in SECURITIES.items():
+        method, _, path = route.partition(" ")
+        _, text = browser.ask(method, f"{path}?{named}", **own)
+        if route in FOREIGN:
+            assert json.loads(text)["code"] == FOREIGN[route], (route, text)
+        if security is not Security.NONE:
+            told = [each for each in ("1.2345", "10123", listen_key) if each in text]
+            assert not told, (route, text)
+    resting = house.signed(house.ann, "GET", "/api/v3/openOrders").json
+    assert made["orderId"] in [each["orderId"] for each in resting]
+    kept = house.signed(house.ann, "PUT", "/api/v3/userDataStream", listenKey=listen_key)
+    assert kept.status == 200
+    house.signed(house.ann, "DELETE", "/api/v3/order", symbol="BTCUSDT", orderId=made["orderId"])
