@@ -2,17 +2,19 @@
 
 Promises: everything but a signed order goes uvicorn's own way unchanged, and so does an order that
 the lane doesn't take; answers of one connection keep the order of its requests; a connection that
-went costs nobody else anything. An answer of the lane leaves in one write. A connection has one
-timer, which is looked at when it rings: setting and cancelling one at each request costs as much
-as reading the request.
+went costs nobody else anything. A request's head has a bound in bytes, its head and its body one in
+time: who dawdles gets 408, and a connection that never asks is closed. An answer of the lane leaves
+in one write. A connection has one timer, which is looked at when it rings: setting and cancelling
+one at each request costs as much as reading the request.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from fondaco.gateway.lane import PATH, OrderLane, Passage
 
@@ -23,6 +25,15 @@ __all__ = ["HouseProtocol"]
 
 BODY_BYTES_MAX: Final = 1 << 14  # an order's parameters are some hundred bytes; more: the long way
 METHODS: Final = frozenset({b"POST", b"DELETE"})
+HEAD_BYTES_MAX: Final = 1 << 15  # room for cookies and 1,000 streams in an address
+HEAD_S: Final = 10.0  # from a request's first byte to the end of its head, and for a first request
+BODY_S: Final = 30.0  # from the same byte to the end of its body
+NOTHING, HEAD, BODY = range(3)  # what of a request is being read
+UNFIT: Final = {
+    400: b"this is no HTTP request\n",
+    408: b"the request did not come to its end in time; send it again at once\n",
+    431: b"the request's head is too large; at most 32 KiB here\n",
+}
 PATH_LENGTH: Final = len(PATH)
 QUERY_MARK: Final = 0x3F  # "?"
 
@@ -47,19 +58,45 @@ class HouseProtocol(HttpToolsProtocol):
         self._is_short = False  # the request that is being read is meant for the lane
         self._body = b""  # of it
         self._keeps_alive = True  # as the client asked with it
-        self._is_idle = True
-        self._idle_since = 0.0  # by the loop's clock
+        self._idle_until = 0.0  # by the loop's clock, while nothing is read or answered
+        self._reading = NOTHING
+        self._begun = 0.0  # the request that is being read, by the loop's clock
+        self._piece_bytes = 0  # of what is being parsed
+        self._head_bytes = 0  # of a head that came in pieces, without its first
+        self._first_bytes = 0  # of that piece, which may hold other requests, too
+        self._is_first_piece = True
+        self._fault = 400  # what a request that can't be read is answered with
 
     # ---- keeping alive
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._idle_until = self.loop.time() + HEAD_S
+        self._look_again(HEAD_S)
+
     def data_received(self, data: bytes) -> None:
-        self._is_idle = False
+        if self.transport.is_closing():
+            return
+        self._is_first_piece = False
+        self._piece_bytes = len(data)
         super().data_received(data)
+        if self._reading == HEAD and not self._is_first_piece:
+            self._head_bytes += self._piece_bytes
+            if self._head_bytes > HEAD_BYTES_MAX:
+                self._refuse(431)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._stop_looking()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._stop_looking()
+        super().handle_websocket_upgrade()
+
+    def _stop_looking(self) -> None:
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
 
     def _unset_keepalive_if_required(self) -> None:
         """Let the timer run: it looks for itself."""
@@ -73,8 +110,7 @@ class HouseProtocol(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
             return
-        self._is_idle = True
-        self._idle_since = self.loop.time()
+        self._idle_until = self.loop.time() + self.timeout_keep_alive
         if self.timeout_keep_alive_task is None:
             self._look_again(self.timeout_keep_alive)
 
@@ -84,17 +120,52 @@ class HouseProtocol(HttpToolsProtocol):
         )
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that has been idle long enough."""
+        """Close a connection that has been idle long enough; refuse a request that dawdles."""
         self.timeout_keep_alive_task = None
         if self.transport.is_closing():
             return
-        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if not self._is_idle:
-            self._look_again(self.timeout_keep_alive)
-        elif left_s > 0:
-            self._look_again(left_s)
-        else:
+        left_s: float = self.timeout_keep_alive  # while an answer is made
+        now = self.loop.time()
+        if self._reading == HEAD and not self._is_answering():
+            left_s = self._begun + HEAD_S - now
+        elif self._reading == BODY and not self.pipeline:
+            left_s = self._begun + BODY_S - now
+        elif self._reading == NOTHING and not self._is_answering():
+            left_s = self._idle_until - now
+        if left_s > 0:
+            self._look_again(min(left_s, self.timeout_keep_alive))
+        elif self._reading == NOTHING:
             self.transport.close()
+        else:
+            self._refuse(408)
+
+    def _is_answering(self) -> bool:
+        """Whether a request that was read has no whole answer yet."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and not cycle.response_complete
+
+    # ---- what can't be read
+
+    def _refuse(self, status: int) -> None:
+        """Say why a request is not read further, unless that fell into another answer; close."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        is_silent = self._is_answering()
+        if self._reading == BODY and not self._is_short and cycle is not None:
+            is_silent = cycle.response_started
+            cycle.disconnected = True  # what came of the body is not what was meant
+            cycle.message_event.set()
+        if not is_silent:
+            text = UNFIT[status]
+            headers = b"".join(b"%b: %b\r\n" % each for each in self.server_state.default_headers)
+            self.transport.write(
+                b"%bcontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+                b"content-length: %d\r\n%b\r\n%b" % (STATUS_LINE[status], len(text), headers, text)
+            )
+        self._reading = NOTHING
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
+        self._refuse(self._fault)
 
     # ---- reading a request
 
@@ -102,8 +173,33 @@ class HouseProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
+        self._reading = HEAD
+        self._begun = self.loop.time()
+        self._head_bytes = 0
+        self._first_bytes = self._piece_bytes
+        self._is_first_piece = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._reading != HEAD:
+            return  # a trailer: what it says comes too late to be obeyed
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def _check_head(self) -> None:
+        """Raise ValueError if a head that may be too large is."""
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value)
+        if size > HEAD_BYTES_MAX:
+            self._fault = 431
+            raise ValueError("the head is too large")
 
     def on_headers_complete(self) -> None:
+        if self._first_bytes + self._head_bytes + self._piece_bytes > HEAD_BYTES_MAX:
+            self._check_head()
+        self._reading = BODY
         url = self.url
         if (
             url.startswith(PATH)
@@ -153,6 +249,7 @@ class HouseProtocol(HttpToolsProtocol):
             super().on_body(self._body)
 
     def on_message_complete(self) -> None:
+        self._reading = NOTHING
         if not self._is_short:
             super().on_message_complete()
             return
