@@ -44,6 +44,17 @@ BEST_AGREES = """async () => {
     && Number(depth.asks[0][0]) === Number(shown.dataset.ask);
 }"""
 
+# What an admin's page does to begin and end maintenance.
+MAINTENANCE = """async maintenance => {
+  const token = document.cookie.match(/csrftoken=(\\w+)/)[1];
+  const answer = await fetch('/api/v1/house/maintenance/', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-CSRFToken': token },
+    body: JSON.stringify({ maintenance }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+}"""
+
 # Every state that the badge and the strip go through, from now on.
 RECORD_STATES = """() => {
   window.seenStates = [];
@@ -324,3 +335,19 @@ def test_a_silent_house_is_called_stale(visit: Open) -> None:
             os.kill(pid, signal.SIGCONT)
     opened.wait_live(60)
     opened.complaints.clear()
+
+
+def test_maintenance_is_said_and_closes_the_ticket(visit: Open) -> None:
+    """A banner over the page and no button to send with, within seconds; then all is as before."""
+    opened = visit()
+    page = opened.page
+    page.evaluate(MAINTENANCE, True)
+    try:
+        banner = page.get_by_test_id("maintenance")
+        expect(banner).to_contain_text("no new orders", timeout=15_000)
+        expect(page.get_by_test_id("submit")).to_be_disabled()
+        expect(page.get_by_test_id("submit")).to_have_text("In maintenance")
+    finally:
+        page.evaluate(MAINTENANCE, False)
+    expect(page.get_by_test_id("maintenance")).to_have_count(0, timeout=15_000)
+    expect(page.get_by_test_id("submit")).to_be_enabled()

@@ -462,6 +462,7 @@ const server = createServer((request, response) => {
     muted = Date.now() + Number(url.searchParams.get('ms') ?? 5000);
     return send(200, {});
   }
+  if (url.pathname === '/sapi/v1/system/status') return send(200, { status: 0, msg: 'normal' });
   if (url.pathname.startsWith('/api/v3/')) {
     if (closedUntil > Date.now()) return request.socket.destroy();
     const name = `${request.method} ${url.pathname.slice(8)}`;

@@ -111,6 +111,8 @@ const API = '/api/v3';
 
 export const rest = {
   exchangeInfo: () => call<WireExchangeInfo>('GET', `${API}/exchangeInfo`),
+  /** `status` 1: the house is in maintenance. */
+  houseState: () => call<{ status: number }>('GET', '/sapi/v1/system/status'),
   tickers: () => call<WireTicker[]>('GET', `${API}/ticker/24hr`),
   depth: (symbol: string) => call<WireDepth>('GET', `${API}/depth`, { symbol, limit: 1000 }),
   trades: (symbol: string) => call<WireTrade[]>('GET', `${API}/trades`, { symbol, limit: 80 }),

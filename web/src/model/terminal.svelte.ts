@@ -37,6 +37,7 @@ import { orderNews } from './words.ts';
 const TAPE_MAX = 80;
 const KEEP_LISTENING_MS = 25 * 60_000;
 const TICKERS_MS = 30_000;
+const HOUSE_STATE_MS = 5_000;
 const NEWS_WAIT_MS = 120;
 const RETRY_MS = 1_500;
 
@@ -98,6 +99,7 @@ export class Terminal {
   liveness = $state<Liveness>('connecting');
   /** When the house was last heard, frozen while not live (page clock, ms). */
   heardAt = $state(0);
+  maintenance = $state(false);
   sending = $state(false);
   /** A price picked on the ladder or the chart; a fresh object for every pick. */
   picked = $state.raw<{ price: Decimal } | null>(null);
@@ -153,6 +155,10 @@ export class Terminal {
       if (this.liveness === 'live' && !document.hidden)
         void this.#readDays().catch(() => undefined);
     }, TICKERS_MS);
+    setInterval(() => {
+      if (this.liveness === 'live' && !document.hidden)
+        void this.#readHouseState().catch(() => undefined);
+    }, HOUSE_STATE_MS);
   }
 
   // ---- Choices
@@ -340,6 +346,7 @@ export class Terminal {
     this.booked = false;
     await this.#guarded(async () => {
       await this.#readInstruments();
+      await this.#readHouseState();
       await Promise.all([this.#readMarket(), this.#readDays(), this.#readAccount()]);
       if (this.#unanswered.length > 0) await this.#resolve();
     });
@@ -371,6 +378,14 @@ export class Terminal {
     );
     this.instrument = known ?? this.instruments[0] ?? null;
     if (this.instrument) this.#connection.subscribe(this.#streams(this.instrument));
+  }
+
+  /** When maintenance begins or ends, what may be traded is read again. */
+  async #readHouseState(): Promise<void> {
+    const maintenance = (await rest.houseState()).status === 1;
+    if (maintenance === this.maintenance) return;
+    this.maintenance = maintenance;
+    await this.#readInstruments();
   }
 
   #streams(instrument: Instrument): string[] {
