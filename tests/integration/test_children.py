@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from fondaco.cli import children
 from fondaco.cli.children import BACKOFF_S, FAILURES_MAX, STEADY_S, Child
+from tests.integration.running import environment
 
 
 @pytest.fixture
@@ -47,3 +51,30 @@ def test_a_child_that_fails_by_itself_ends_the_house(clock: list[float]) -> None
     child = Child("edge", [])
     lived_s = children.FAILURES_WITHIN_S / (FAILURES_MAX - 1) + 1
     assert all(died(child, clock, lived_s=lived_s, status=1)[0] for _ in range(20))
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_ctrl_c_while_the_program_is_read_is_one_sentence(tmp_path: Path, command: str) -> None:
+    """SIGINT at the import of the command's room: status 1, the sentence, no traceback, no data."""
+    early = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'fondaco.cli.serve':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # as in a terminal
+        "from fondaco.__main__ import run\n"
+        "run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", early, command, "--data", str(tmp_path / "data")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(),
+    )
+    assert done.returncode == 1
+    assert done.stderr == "fondaco: interrupted before anything had begun\n"
+    assert not (tmp_path / "data").exists()

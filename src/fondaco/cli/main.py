@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Final
 
@@ -67,9 +68,11 @@ def build_app(command: str = "") -> typer.Typer:
     return app
 
 
-def main() -> None:
-    """Run the command line."""
+def main(on_begin: Callable[[], None] = lambda: None) -> None:
+    """Run the command line; `on_begin` is called when its command has been read and begins."""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command not in PUBLIC:
         os.umask(0o077)
-    build_app(command)()
+    app = build_app(command)
+    on_begin()
+    app()
