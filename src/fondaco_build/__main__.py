@@ -12,10 +12,8 @@ from pathlib import Path
 from fondaco_build import (
     EDGE,
     STAMP,
-    UNITED,
     core_directory,
     edge_hash,
-    edge_source,
     source_hash,
 )
 
@@ -23,10 +21,8 @@ HASH_FILE = f"{STAMP}.hash"
 
 
 def extensions() -> list[Path]:
-    """Return what is compiled."""
-    core = [core_directory() / STAMP, core_directory() / UNITED]
-    edge = [edge_source(name).with_suffix("") for name in EDGE]
-    return [found for path in (*core, *edge) for found in path.parent.glob(f"{path.name}.*.so")]
+    """Return what is compiled, also what an older version of the sources had compiled."""
+    return sorted(core_directory().parent.rglob("*.so"))
 
 
 def main() -> int:
