@@ -1,6 +1,8 @@
 cdef int64_t ROWS_FIRST
-# Rows begin at a cache line. Large tables are maps of their own, on huge pages where the kernel has
-# them: growing one moves its pages to a larger place, and neither copies nor clears what is there.
+# Rows begin at a cache line. Large tables are maps of their own: growing one moves its pages to a
+# larger place, and neither copies nor clears what is there. Those that are read at random all the
+# time lie on huge pages where the kernel has them; for the others the first touch of such a page
+# costs more than it spares, where a hypervisor has to find it first (measured).
 cdef extern from *:
     """
     #ifndef _GNU_SOURCE
@@ -20,7 +22,7 @@ cdef extern from *:
     }
 
     /* Reserve room in whole huge pages, by taking one more and giving the ends back. */
-    static char *fondaco_reserve(size_t bytes) {
+    static char *fondaco_reserve(size_t bytes, int huge) {
         char *taken = mmap(NULL, bytes + FONDACO_HUGE, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         char *room;
@@ -28,15 +30,15 @@ cdef extern from *:
         room = (char *)FONDACO_WHOLE((uintptr_t)taken);
         if (room > taken) (void)munmap(taken, (size_t)(room - taken));
         (void)munmap(room + bytes, (size_t)(taken + FONDACO_HUGE - room));
-        (void)madvise(room, bytes, MADV_HUGEPAGE);
+        if (huge) (void)madvise(room, bytes, MADV_HUGEPAGE);
         return room;
     }
 
     /* Return room for `bytes` with the first `old_bytes` as they were, or NULL. */
-    static char *fondaco_grow(char *old, size_t old_bytes, size_t bytes) {
+    static char *fondaco_grow(char *old, size_t old_bytes, size_t bytes, int huge) {
         void *room = NULL;
         if (bytes >= FONDACO_HUGE) {
-            room = fondaco_reserve(FONDACO_WHOLE(bytes));
+            room = fondaco_reserve(FONDACO_WHOLE(bytes), huge);
             if (room != NULL && old_bytes >= FONDACO_HUGE) {
                 room = mremap(old, FONDACO_WHOLE(old_bytes), FONDACO_WHOLE(bytes),
                               MREMAP_MAYMOVE | MREMAP_FIXED, room);
@@ -51,7 +53,7 @@ cdef extern from *:
         return (char *)room;
     }
     """
-    char* fondaco_grow(char* old, size_t old_bytes, size_t bytes) noexcept nogil
+    char* fondaco_grow(char* old, size_t old_bytes, size_t bytes, int huge) noexcept nogil
     void fondaco_release(char* memory, size_t bytes) noexcept nogil
 
 @cython.final
@@ -59,6 +61,7 @@ cdef class Slab:
     cdef char* memory
     cdef int64_t kind
     cdef int64_t row_bytes
+    cdef int huge
     cdef readonly int64_t capacity
     cdef readonly int64_t used
     cdef int64_t free_slot
