@@ -154,6 +154,11 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def raw_request(body: bytes) -> bytes:
+    head = "POST /api/v3/order HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nX-MBX-APIKEY: annKey\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 @pytest.mark.parametrize("in_query", [False, True])
 async def test_an_order_and_its_cancel_take_the_lane(in_query: bool) -> None:
     """Signed POST and DELETE are answered in one write each, without an ASGI call."""
@@ -223,6 +228,25 @@ async def test_nobody_gets_in_by_the_short_way(
     seq = house.writer.seq
     answer = await Line(Front(house)).ask(request("POST", payload(secret, **ORDER), key=key))
     assert (answer.status, answer.body["code"], house.writer.seq) == (status, code, seq)
+
+
+@pytest.mark.parametrize("in_query", [False, True])
+async def test_each_flipped_bit_is_401(in_query: bool) -> None:
+    """No bit of the signed bytes or of the signature may change on the way; nothing is made."""
+    house = await small_house()
+    seq = house.writer.seq
+    good = payload(**ORDER, newClientOrderId="mine").encode()
+    line = Line(Front(house))
+    for place in range(len(good) * 8):
+        flipped = bytearray(good)
+        flipped[place >> 3] ^= 1 << (place & 7)
+        if in_query and not all(33 <= byte < 127 and byte != 35 for byte in flipped):
+            continue  # no byte of a request line; "#" ends a query
+        text = flipped.decode("latin-1")
+        asked = request("POST", text, in_query=True) if in_query else raw_request(bytes(flipped))
+        answer = await line.ask(asked)
+        assert (answer.status, house.writer.seq) == (401, seq), (place, text)
+    assert (await line.ask(raw_request(good))).status == 200
 
 
 async def test_a_request_in_pieces_is_one_request() -> None:
