@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
 from fondaco.core.records import Scope
 from fondaco.gateway import faults
 from fondaco.gateway.auth import Caller, Keys
@@ -33,13 +35,6 @@ from fondaco.link.answers import LinkError
 __all__ = ["PATH", "Asker", "OrderLane", "Passage"]
 
 PATH: Final = b"/api/v3/order"
-STATUS_LINES: Final = {
-    400: b"HTTP/1.1 400 Bad Request\r\n",
-    401: b"HTTP/1.1 401 Unauthorized\r\n",
-    429: b"HTTP/1.1 429 Too Many Requests\r\n",
-    503: b"HTTP/1.1 503 Service Unavailable\r\n",
-    504: b"HTTP/1.1 504 Gateway Timeout\r\n",
-}
 CONTENT_TYPE: Final = b"content-type: application/json;charset=UTF-8\r\n"
 WEIGHT: Final = b"x-mbx-used-weight: %d\r\nx-mbx-used-weight-1m: %d\r\n"
 COUNTS: Final = b"x-mbx-order-count-10s: %d\r\nx-mbx-order-count-1d: %d\r\n"
@@ -153,7 +148,7 @@ class OrderLane:
         """Return the head of a refusal, as head() does."""
         route, used = passage.route, passage.used
         self._count(route, fault.status)
-        parts = [STATUS_LINES[fault.status], CONTENT_TYPE]
+        parts = [STATUS_LINE[fault.status], CONTENT_TYPE]
         if used:
             parts.append(WEIGHT % (used, used))
         parts += [b"%b: %b\r\n" % header for header in fault.headers]
