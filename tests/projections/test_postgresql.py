@@ -2,76 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import pwd
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.postgresql_fixture import START_S, as_owner, binary, environment, postgresql
+
+__all__ = ["postgresql"]
+
 pytestmark = pytest.mark.needs("postgresql")
-START_S = 60
-
-
-def _binary(name: str) -> str:
-    """The path of a PostgreSQL program; Debian keeps them out of PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(found[-1]) if found else shutil.which(name) or name
-
-
-def _as_owner(command: list[str], folder: Path) -> None:
-    """Run as a user that PostgreSQL accepts: it refuses root."""
-    if os.getuid() == 0:
-        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "HOME": str(folder), "LC_ALL": "C"},
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """The URL of a private cluster on a Unix socket, gone afterwards."""
-    if os.getuid() == 0:
-        try:
-            owner = pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("PostgreSQL refuses root, and there is no user postgres")
-        if shutil.which("setpriv") is None:
-            pytest.skip("PostgreSQL refuses root, and setpriv (util-linux) is missing")
-        user = "postgres"
-    else:
-        owner = None
-        user = getpass.getuser()
-    folder = Path(tempfile.mkdtemp(prefix="fondaco-pg-"))
-    if owner is not None:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    data = folder / "data"
-    started = False
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-    try:
-        _as_owner([_binary("initdb"), "-D", str(data), "-U", user, "-A", "trust", "-N"], folder)
-        log = ["-w", "-l", str(folder / "log"), "-o", options]
-        _as_owner([_binary("pg_ctl"), "-D", str(data), *log, "start"], folder)
-        started = True
-        _as_owner([_binary("createdb"), "-h", str(folder), "-U", user, "house"], folder)
-        yield f"postgresql://{user}@/house?host={folder}"
-    finally:
-        if started:
-            _as_owner([_binary("pg_ctl"), "-D", str(data), "-m", "immediate", "stop"], folder)
-        shutil.rmtree(folder, ignore_errors=True)
-
 
 _CODE = """
 import sys, warnings
@@ -128,17 +69,9 @@ print(repr(answers))
 
 
 def _answers(tmp_path: Path, url: str, vendor: str) -> str:
-    environ = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
-        "FONDACO_SECRET_KEY": "a key for tests that guards nothing at all",
-        "FONDACO_DATA": str(tmp_path),
-        "FONDACO_DATABASE_URL": url,
-        "PYTHONPATH": os.pathsep.join(("src", ".")),
-    }
     done = subprocess.run(
         [sys.executable, "-c", _CODE],
-        env=environ,
+        env=environment(tmp_path, url),
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
         text=True,
@@ -201,17 +134,9 @@ def test_a_projector_survives_a_restart_of_postgresql(postgresql: str, tmp_path:
     """The server is restarted between two transactions: nothing is lost or doubled."""
     found = []
     for name, url in (("a", postgresql), ("b", "")):
-        environ = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
-            "FONDACO_SECRET_KEY": "a key for tests that guards nothing at all",
-            "FONDACO_DATA": str(tmp_path / name),
-            "FONDACO_DATABASE_URL": url,
-            "PYTHONPATH": os.pathsep.join(("src", ".")),
-        }
         process = subprocess.Popen(
             [sys.executable, "-c", _FOLLOWING],
-            env=environ,
+            env=environment(tmp_path / name, url),
             cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -223,8 +148,8 @@ def test_a_projector_survives_a_restart_of_postgresql(postgresql: str, tmp_path:
             assert process.stdout.readline() == "half\n"
             if url:
                 folder = Path(url.rpartition("host=")[2])
-                restart = [_binary("pg_ctl"), "-D", str(folder / "data"), "-w", "-m", "fast"]
-                _as_owner([*restart, "-l", str(folder / "log"), "restart"], folder)
+                restart = [binary("pg_ctl"), "-D", str(folder / "data"), "-w", "-m", "fast"]
+                as_owner([*restart, "-l", str(folder / "log"), "restart"], folder)
             answer, said = process.communicate("go\n", timeout=START_S)
         assert process.returncode == 0, said
         assert ("the database can't be reached" in said) == bool(url)

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "fondaco.office.proofs",
     "fondaco.office.notices",
     "fondaco.identity",
+    "fondaco.robots",
     "fondaco.projections",
     "allauth",
     "allauth.account",

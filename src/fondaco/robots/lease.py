@@ -1,0 +1,53 @@
+"""Leases: which of several worker processes does a piece of work now.
+
+Promises: of any number who take a lease at once, one gets it, on SQLite as on PostgreSQL; its
+fence is larger than every one given before; it lasts until its time is over or it is released,
+and only who took it last renews or releases it. Times are given by the caller, in microseconds.
+
+A lease is a hint, for clocks differ and processes stand still: what must not happen twice is
+refused by the core (VENUE_SENT, DUPLICATE_QUOTE) or by the other side (a broker's client id).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from fondaco.robots.models import Lease
+
+__all__ = ["new_owner", "release", "renew", "take"]
+
+
+def new_owner() -> str:
+    """Return a name for this process that no other has, now or before."""
+    return f"{socket.gethostname()[:64]} {os.getpid()} {secrets.token_hex(8)}"
+
+
+def take(name: str, owner: str, *, ttl_us: int, now_us: int) -> int | None:
+    """Return the fence if the lease was free and is the owner's now, None if somebody holds it."""
+    with transaction.atomic():
+        Lease.objects.bulk_create([Lease(name=name)], ignore_conflicts=True)
+        # One statement: a second taker waits for the first one's commit, then looks again.
+        free = Lease.objects.filter(_is_free(now_us), pk=name)
+        if not free.update(owner=owner, fence=F("fence") + 1, until_us=now_us + ttl_us):
+            return None
+        return Lease.objects.get(pk=name).fence
+
+
+def renew(name: str, owner: str, *, fence: int, ttl_us: int, now_us: int) -> bool:
+    """Hold a lease for longer; False if its time was over or another has it."""
+    held = Lease.objects.filter(pk=name, owner=owner, fence=fence, until_us__gt=now_us)
+    return bool(held.update(until_us=now_us + ttl_us))
+
+
+def release(name: str, owner: str, *, fence: int) -> None:
+    """Give a lease back, if it is still the owner's."""
+    Lease.objects.filter(pk=name, owner=owner, fence=fence).update(until_us=0)
+
+
+def _is_free(now_us: int) -> Q:
+    return Q(until_us__lte=now_us)

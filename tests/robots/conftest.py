@@ -1,0 +1,7 @@
+"""Tests of the robots: Django set up."""
+
+from __future__ import annotations
+
+from tests.projections.django_ready import set_up
+
+set_up()
