@@ -329,12 +329,21 @@ class Terms:
         self.rows[text] = 0
 
 
-async def small_house(*, grants: list[KeyGrant] = GRANTS, **settings: Any) -> SmallHouse:
-    """Return a gateway that is up, over a small house whose keys are `grants`."""
+async def small_house(
+    *,
+    grants: list[KeyGrant] = GRANTS,
+    prepare: Callable[[LoopWriter], None] = lambda writer: None,
+    **settings: Any,
+) -> SmallHouse:
+    """Return a gateway that is up, over a small house whose keys are `grants`.
+
+    `prepare` says what happened before the gateway came.
+    """
     settings.setdefault("rate_limits", True)
     settings.setdefault("address_limit_1m", 0)
     writer = LoopWriter()
     define(writer)
+    prepare(writer)
     history = History()
     gateway = Gateway(writer, House(house=HouseSettings(name="Small", **settings)))
     gateway.edge.read = history.read  # type: ignore[method-assign]

@@ -58,6 +58,8 @@ SECURITIES: dict[str, Security] = {
             "GET /sapi/v1/margin/isolated/allPairs",
             "GET /sapi/v1/system/status",
             "GET /sapi/v1/spot/delist-schedule",
+            "GET /api/v1/markets/",
+            "GET /api/v1/markets/{symbol}/",
         ),
         Security.NONE,
     ),

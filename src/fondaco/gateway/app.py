@@ -31,8 +31,9 @@ from fondaco.gateway.feed import Feed
 from fondaco.gateway.lane import PATH, OrderLane
 from fondaco.gateway.limits import WEIGHT_PER_MINUTE, Limits
 from fondaco.gateway.market_reads import MarketReads
+from fondaco.gateway.markets import Markets
 from fondaco.gateway.native import Counters, Native
-from fondaco.gateway.routes import Route, by_method, by_path, table
+from fondaco.gateway.routes import MARKETS, Route, by_method, by_path, native_in, table
 from fondaco.gateway.sockets import StreamSockets
 from fondaco.gateway.streams import Topics
 from fondaco.gateway.trading import Trading, holder_of
@@ -104,6 +105,7 @@ class Gateway:
             trading,
             AccountReads(self.edge, self.limits),
             self.listen_keys,
+            Markets(self.edge),
         )
         self._paths = by_path(self.routes)
         self.lane = OrderLane(
@@ -124,6 +126,7 @@ class Gateway:
             self.edge,
             on_turn=self._on_turn,
             on_user=self._user_stream.take,
+            on_venue=self._user_stream.take_venue,
             on_key=self._on_key,
             on_account=self._bringing_up.take_account,
             on_market=self._bringing_up.begin_market,
@@ -208,16 +211,21 @@ class Gateway:
         path: str = scope["path"]
         if scope["type"] == "websocket" or path.startswith(OWN):
             return True
+        if path.startswith(MARKETS) or path == MARKETS[:-1]:
+            return True
         return path.rstrip("/") in NATIVE or path == "/ws" or path.startswith("/ws/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
         if scope["type"] == "http":
             methods = self._paths.get(scope["path"])
+            named: dict[str, str] = {}
+            if methods is None:
+                methods, named = native_in(scope["path"], self.routes)
             if methods is not None:
                 route = methods.get(scope["method"])
                 if route is not None:
-                    await self._rest(route, scope, receive, send)
+                    await self._rest(route, named, scope, receive, send)
                     return
             await self._other(methods, scope, receive, send)
         elif scope["type"] == "websocket":
@@ -225,7 +233,9 @@ class Gateway:
         else:
             raise NotImplementedError(scope["type"])
 
-    async def _rest(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _rest(
+        self, route: Route, named: dict[str, str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
         headers: Headers = [JSON]
         caller: Caller | None = None
         client = scope["client"]
@@ -249,13 +259,13 @@ class Gateway:
             weight = b"%d" % used
             headers.append((b"x-mbx-used-weight", weight))
             headers.append((b"x-mbx-used-weight-1m", weight))
-            content = await route.handler(Call(caller, parameters))
+            content = await route.handler(Call(caller, {**parameters, **named}))
             status = 200
         except Disconnected:
             return
         except Fault as fault:
             status = fault.status
-            content = fault.body()
+            content = fault.native_body() if route.native else fault.body()
             headers += fault.headers
         if route.orders and caller is not None:
             holder = holder_of(caller)
@@ -394,6 +404,8 @@ def _nothing_here(methods: dict[str, Route] | None) -> tuple[int, bytes, Headers
     if methods is None:
         return 404, b'{"code":-1,"msg":"There is nothing at this path."}', []
     allowed = ", ".join(sorted(methods)).encode()
+    if any(route.native for route in methods.values()):
+        return 405, b'{"error":"only %s is served here"}' % allowed, [(b"allow", allowed)]
     return 405, b'{"code":-1,"msg":"Allowed here: %s"}' % allowed, [(b"allow", allowed)]
 
 

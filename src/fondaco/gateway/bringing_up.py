@@ -91,8 +91,10 @@ class BringingUp:
     async def _load(self, market: Market) -> None:
         self._loading += 1
         try:
-            question = pack(Query.DEPTH, instrument=market.instrument.number, limit=1 << 30)
-            market.depth.load((await self._patiently(question)).records)
+            if market.instrument.is_book:
+                await self._load_depth(market)
+            else:
+                await self._edge.load_outside(market, self._patiently)
             trades, minutes = await self._edge.read(
                 _past, market.instrument.number, self._edge.now_us()
             )
@@ -100,17 +102,21 @@ class BringingUp:
         finally:
             self._loading -= 1
 
+    async def _load_depth(self, market: Market) -> None:
+        question = pack(Query.DEPTH, instrument=market.instrument.number, limit=1 << 30)
+        market.depth.load((await self._patiently(question)).records)
+
     def reload_depths(self) -> None:
         """Load anew the books whose mirror noticed a gap."""
         for market in self._edge.markets.values():
-            if not market.depth.loaded and not self._loading:
+            is_lost = market.instrument.is_book and not market.depth.loaded
+            if is_lost and not self._loading:
                 self.spawn(self._reload(market))
 
     async def _reload(self, market: Market) -> None:
         self._loading += 1
         try:
-            question = pack(Query.DEPTH, instrument=market.instrument.number, limit=1 << 30)
-            market.depth.load((await self._patiently(question)).records)
+            await self._load_depth(market)
         finally:
             self._loading -= 1
 

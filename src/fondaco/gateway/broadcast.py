@@ -1,9 +1,10 @@
 """The public streams: trades, book, bars and tickers, told to whoever subscribed.
 
 Promises: @trade, @aggTrade and @bookTicker go out once a turn of the loop with what its commits
-brought; @depth@100ms, the partial books and the bars by a tick of 100 ms, @depth and the tickers
-each second, only when changed. Difference streams carry the book's own sequence without a gap; if
-the mirror had to be loaded anew, U tells it and the client takes a new snapshot, as it must.
+brought; @depth@100ms, the partial books, the bars, @quote and @pool by a tick of 100 ms, @depth
+and the tickers each second, only when changed. Difference streams carry the book's own sequence
+without a gap; if the mirror had to be loaded anew, U tells it and the client takes a new snapshot,
+as it must.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from typing import Final, NamedTuple
 from fondaco.core.records import Side
 from fondaco.gateway.depth import Differences
 from fondaco.gateway.edge import Edge, Market
+from fondaco.gateway.instruments import AGENCY, BOOK, DEALER
 from fondaco.gateway.market_reads import (
     average_text,
     change_text,
     levels_json,
     percent_text,
 )
+from fondaco.gateway.markets import outside_text
 from fondaco.gateway.overlay import trade_row
 from fondaco.gateway.streams import Connection, Topics
 from fondaco.gateway.tape import LiveBar
@@ -37,10 +40,12 @@ TICKS_A_BAR: Final = 2  # running bars are told every 200 ms
 GRACE_US: Final = 200_000  # for trades stamped just before the minute turned
 LONG: Final = frozenset({"3d", "1w", "1M"})  # bars longer than the day that memory holds
 _NAME: Final = re.compile(
-    r"([a-z0-9]{1,20})@(trade|aggTrade|bookTicker|miniTicker|ticker|kline_\w{2,3}|depth\d{0,2})"
+    r"([a-z0-9]{1,20})@"
+    r"(trade|aggTrade|bookTicker|miniTicker|ticker|kline_\w{2,3}|depth\d{0,2}|quote|pool)"
     r"(?:@(100|1000)ms)?\Z"
 )
 _ALL: Final = {"!miniTicker@arr": "miniTicker", "!ticker@arr": "ticker"}
+OUTSIDE: Final = {"quote": DEALER, "pool": AGENCY}  # streams of one kind of market
 PARTIAL: Final = frozenset({"5", "10", "20"})
 
 
@@ -98,7 +103,7 @@ class Broadcast:
         market: Market | None = None
         if stream.symbol:
             instrument = self._edge.catalogue.by_symbol.get(stream.symbol)
-            if instrument is None or not instrument.is_book:
+            if instrument is None or instrument.market != OUTSIDE.get(stream.kind, BOOK):
                 return False
             market = self._edge.markets[instrument.number]
         self._topics.subscribe(connection, name, topic=stream.topic, prefix=prefix)
@@ -106,6 +111,8 @@ class Broadcast:
             self._arrays.add(stream.topic)
         elif stream.topic not in self._watched:
             self._watch(stream, market)
+        if market is not None:
+            market.outside.changed = True  # who comes later is told what is now, too
         return True
 
     def _watch(self, stream: StreamName, market: Market) -> None:
@@ -165,7 +172,8 @@ class Broadcast:
                 if market.best_told != (bid, bid_lots, ask, ask_lots):
                     market.best_told = (bid, bid_lots, ask, ask_lots)
                     best.publish(_book_ticker(market))
-            self._tickers_changed.add(market)
+            if market.instrument.is_book:
+                self._tickers_changed.add(market)
 
     def _tell_trades(self, market: Market, symbol: str) -> None:
         single = self._topics.get(f"{symbol}@trade@1000")
@@ -196,6 +204,9 @@ class Broadcast:
             elif stream.kind == "depth":
                 if second or stream.speed_ms == 100:
                     self._tell_partial(topic, stream, market, second=second)
+            elif stream.kind in OUTSIDE:
+                if market.outside.changed:
+                    self._publish(topic, outside_text(market, now_us))
             elif isinstance(state, LiveBar):
                 if bars:
                     self._tell_bar(topic, market, state, now_us)
@@ -205,7 +216,7 @@ class Broadcast:
             self._tell_arrays(now_us)
             self._tickers_changed.clear()
         for market in self._edge.markets.values():
-            market.levels_changed = False
+            market.levels_changed = market.outside.changed = False
 
     def _tell_differences(
         self, topic: str, market: Market, changed: Differences, now_us: int

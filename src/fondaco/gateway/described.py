@@ -11,6 +11,7 @@ from typing import Any, Final
 from fondaco.gateway.account_reads import AccountReads
 from fondaco.gateway.app import NATIVE
 from fondaco.gateway.market_reads import MarketReads
+from fondaco.gateway.markets import Markets
 from fondaco.gateway.routes import Route, Security, table
 from fondaco.gateway.trading import Trading
 from fondaco.gateway.user_stream import ListenKeys
@@ -79,6 +80,13 @@ PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
     "DELETE userDataStream": ("listenKey!",),
     "/sapi/v1/asset/tradeFee": ("symbol",),
 }
+NATIVE_TEXTS: Final = {
+    "/api/v1/markets/": (
+        "All markets: book, dealer (price, availability and time of the newest message) and agency "
+        "(reference price and both pools)."
+    ),
+    "/api/v1/markets/{symbol}/": "One market, as in the list.",
+}
 WHOLE: Final = {"limit", "fromId", "orderId", "startTime", "endTime", "cancelOrderId"}
 
 
@@ -89,6 +97,7 @@ def routes() -> list[Route]:
         Trading.__new__(Trading),
         AccountReads.__new__(AccountReads),
         ListenKeys.__new__(ListenKeys),
+        Markets.__new__(Markets),
     )
 
 
@@ -105,11 +114,20 @@ def path_items() -> dict[str, dict[str, Any]]:
 
 def parameters_of(route: Route) -> tuple[str, ...]:
     """Return the names of what a route reads, with their marks."""
+    if route.native:
+        return (*names_in(route.path), *PARAMETERS.get(route.path, ()))
     name = route.path.removeprefix("/api/v3/")
     return PARAMETERS.get(f"{route.method} {name}", PARAMETERS.get(name, ()))
 
 
+def names_in(path: str) -> list[str]:
+    """Return what a path names, as {symbol}."""
+    return [word.strip("{}") for word in path.split("/") if word.startswith("{")]
+
+
 def _operation(route: Route) -> dict[str, Any]:
+    if route.native:
+        return _native_operation(route)
     words = list(parameters_of(route))
     if route.security in {Security.READ, Security.TRADE}:
         words += ["timestamp", "recvWindow"]
@@ -126,6 +144,23 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
+def _native_operation(route: Route) -> dict[str, Any]:
+    named = names_in(route.path)
+    operation = _native(route.method, route.path)
+    operation["description"] = NATIVE_TEXTS[route.path]
+    operation["responses"] = {"200": _json("The answer.")}
+    if named:
+        operation["responses"]["404"] = _json('{"detail"}')
+    operation["parameters"] = [
+        *(
+            {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+            for name in named
+        ),
+        *(_parameter(word) for word in parameters_of(route) if word not in named),
+    ]
+    return operation
+
+
 def _native(method: str, path: str) -> dict[str, Any]:
     return {
         "operationId": _id(method, path),
@@ -136,7 +171,8 @@ def _native(method: str, path: str) -> dict[str, Any]:
 
 
 def _id(method: str, path: str) -> str:
-    return f"{path.strip('/').replace('/', '_').replace('-', '_')}_{method.lower()}"
+    words = path.strip("/").translate(str.maketrans("/-", "__", "{}"))
+    return f"{words}_{method.lower()}"
 
 
 def _parameter(word: str) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from fondaco.core.records import Event, Query, Side, pack, split, unpack
 from fondaco.gateway.depth import Depth
 from fondaco.gateway.faults import Fault, not_executed, outcome_unknown
-from fondaco.gateway.instruments import Catalogue, Instrument
+from fondaco.gateway.instruments import AGENCY, Catalogue, Instrument
+from fondaco.gateway.outside import Outside
 from fondaco.gateway.overlay import Overlay
 from fondaco.gateway.tape import Tape
 from fondaco.link.answers import Answer, Halted, Invalid, LinkError, Overloaded, Unanswered
@@ -56,11 +57,20 @@ class Writer(Protocol):
 class Market:
     """One instrument's mirrors, and what its streams have still to tell."""
 
-    __slots__ = ("best_told", "depth", "instrument", "levels_changed", "tape", "trades_untold")
+    __slots__ = (
+        "best_told",
+        "depth",
+        "instrument",
+        "levels_changed",
+        "outside",
+        "tape",
+        "trades_untold",
+    )
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.depth = Depth()
+        self.depth = Depth()  # of a book
+        self.outside = Outside()  # of a dealer or agency market
         self.tape = Tape()
         self.levels_changed = False
         self.trades_untold: list[tuple[bytes, int]] = []
@@ -127,10 +137,14 @@ class Edge:
     # ---- definitions
 
     def market_of(self, symbol: str | None) -> Market:
-        """Return the market of a symbol. Raises Fault, -1121."""
+        """Return the book market of a symbol. Raises Fault, -1121."""
         instrument = self.catalogue.by_symbol.get(symbol or "")
-        if instrument is None or not instrument.is_book:
+        if instrument is None:
             raise Fault(-1121, "Invalid symbol.")
+        if not instrument.is_book:
+            text = f"Invalid symbol. {symbol} is of the {instrument.market} kind, without a book: "
+            where = f"read it at /api/v1/markets/{symbol}/ and order at /api/v1/orders/."
+            raise Fault(-1121, text + where)
         return self.markets[instrument.number]
 
     def define(self, kind: int, record: bytes) -> Market | None:
@@ -144,6 +158,15 @@ class Edge:
             return None
         market = self.markets[instrument.number] = Market(instrument)
         return market
+
+    async def load_outside(self, market: Market, ask: Callable[[bytes], Awaitable[Answer]]) -> None:
+        """Bring the mirror of a dealer or agency market up from the writer."""
+        number = market.instrument.number
+        kinds = [Query.QUOTES]
+        if market.instrument.market == AGENCY:
+            kinds = [Query.POOLS, Query.VENUE_ORDERS]
+        answers = [await ask(pack(kind, instrument=number)) for kind in kinds]
+        market.outside.load(answers[0].seq, b"".join(answer.records for answer in answers))
 
     async def load_depth(self, market: Market) -> None:
         """Bring a market's mirror of the book up from the writer."""

@@ -28,7 +28,7 @@ __all__ = [
 class Fault(Exception):
     """A refusal on its way to a client."""
 
-    __slots__ = ("code", "headers", "status", "text")
+    __slots__ = ("code", "field", "headers", "status", "text")
 
     def __init__(
         self,
@@ -37,16 +37,24 @@ class Fault(Exception):
         *,
         status: int = 400,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        field: str = "",
     ) -> None:
         super().__init__(code, text)
         self.code = code
         self.text = text
         self.status = status
         self.headers = headers
+        self.field = field
 
     def body(self) -> bytes:
         """Return the JSON of it."""
         return msgspec.json.encode({"code": self.code, "msg": self.text})
+
+    def native_body(self) -> bytes:
+        """Return the JSON of it on the house's own routes."""
+        if self.field:
+            return msgspec.json.encode({self.field: [self.text]})
+        return msgspec.json.encode({"detail" if self.status == 404 else "error": self.text})
 
 
 NUMBER_RANGE: Final = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"

@@ -14,6 +14,7 @@ from typing import Final
 
 from fondaco.core.records import Event
 from fondaco.gateway.edge import Edge, Market
+from fondaco.gateway.outside import OUTSIDE_KINDS, VENUE_ORDER, VENUE_PART
 from fondaco.gateway.overlay import trade_row
 
 __all__ = ["Feed"]
@@ -31,6 +32,7 @@ ACCOUNT: Final = int(Event.ACCOUNT)
 DEFINITIONS: Final = frozenset({int(Event.ASSET), int(Event.INSTRUMENT), int(Event.HOUSE)})
 
 OnUser = Callable[[int, bytes, int, int], None]  # account, events, offset, kind
+OnVenue = Callable[[Market, list[int]], None]  # VENUE_ORDER or VENUE_PART, by word
 
 
 class Feed:
@@ -45,6 +47,7 @@ class Feed:
         *,
         on_turn: Callable[[], None],
         on_user: OnUser,
+        on_venue: OnVenue,
         on_key: Callable[[int, int], None],
         on_account: Callable[[bytes], None],
         on_market: Callable[[Market], None],
@@ -53,6 +56,7 @@ class Feed:
         self._edge = edge
         self._on_turn = on_turn
         self._on_user = on_user
+        self._on_venue = on_venue
         self._on_key = on_key
         self._on_account = on_account
         self._on_market = on_market
@@ -118,6 +122,10 @@ class Feed:
                     market.tape.add(trade_row(events, at << 3))
                     market.trades_untold.append((events, at << 3))
                     self.touched.add(market)
+            elif kind in OUTSIDE_KINDS:
+                market = markets.get(words[at + 5])
+                if market is not None:
+                    self._take_outside(market, kind, words[at : at + (head >> 35)])
             elif kind == KEY:
                 self._on_key(words[at + 5], words[at + 6])
             elif kind == ACCOUNT:
@@ -125,6 +133,11 @@ class Feed:
             elif kind in DEFINITIONS:
                 self._define(kind, events[at << 3 : (at << 3) + (head >> 32)])
             at += head >> 35
+
+    def _take_outside(self, market: Market, kind: int, words: list[int]) -> None:
+        if kind == VENUE_PART or (kind == VENUE_ORDER and market.outside.parts):
+            self._on_venue(market, words)  # before the mirror forgets the parts of one that is done
+        market.outside.take(kind, words)
 
     def _define(self, kind: int, record: bytes) -> None:
         market = self._edge.define(kind, record)

@@ -28,7 +28,8 @@ from fondaco.gateway.swift import Shape
 
 __all__ = ["Asset", "Catalogue", "Instrument"]
 
-MARKET_BOOK: Final = 1
+MARKETS: Final = ("", "book", "dealer", "agency")
+BOOK, DEALER, AGENCY = MARKETS[1:]
 _STATUS: Final = {
     InstrumentStatus.TRADING: "TRADING",
     InstrumentStatus.HALT: "HALT",
@@ -98,9 +99,14 @@ class Instrument:
         )
 
     @property
+    def market(self) -> str:
+        """How orders meet: book, dealer or agency."""
+        return MARKETS[self.body.market]
+
+    @property
     def is_book(self) -> bool:
-        """Whether orders meet in a book; others have no word on these routes."""
-        return self.body.market == MARKET_BOOK
+        """Whether orders meet in a book; others have no word on the Binance-style routes."""
+        return self.body.market == 1
 
 
 class Catalogue:
@@ -137,5 +143,9 @@ class Catalogue:
         return instrument.status_text
 
     def books(self) -> list[Instrument]:
-        """Return the instruments that these routes serve, in order of their numbers."""
-        return [each for _, each in sorted(self.instruments.items()) if each.is_book]
+        """Return the instruments of the Binance-style routes, in order of their numbers."""
+        return [each for each in self.all() if each.is_book]
+
+    def all(self) -> list[Instrument]:
+        """Return all instruments, in order of their numbers."""
+        return [each for _, each in sorted(self.instruments.items())]

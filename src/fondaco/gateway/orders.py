@@ -69,7 +69,7 @@ QUOTE_UNITS_MAX: Final = (1 << 62) - 1
 
 SIDES: Final = {"BUY": 1, "SELL": 2}
 SIDE_TEXTS: Final = ("", "BUY", "SELL")
-TYPES: Final = {each.name: int(each) for each in OrderType}
+TYPES: Final = {each.name: int(each) for each in OrderType if each < OrderType.BOUNDED}
 TYPE_TEXTS: Final = ("", *(each.name for each in OrderType))
 SERVED: Final = frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.LIMIT_MAKER})
 TIMES: Final = {each.name: int(each) for each in TimeInForce}
@@ -362,10 +362,10 @@ def cancel_reply(events: bytes, offset: int, instrument: Instrument, cancel_id: 
     )
 
 
-def offsets_of(events: bytes, wanted: int) -> list[int]:
-    """Return the offsets of the records of one kind."""
+def offsets_of(events: bytes, wanted: int, *, start: int = 0) -> list[int]:
+    """Return the offsets of the records of one kind, from a record on."""
     found = []
-    offset = 0
+    offset = start
     while offset < len(events):
         (head,) = _WORD.unpack_from(events, offset)
         if head & 0xFFFF == wanted:

@@ -14,10 +14,11 @@ from fondaco.core.records import Scope
 from fondaco.gateway.account_reads import AccountReads
 from fondaco.gateway.call import Call
 from fondaco.gateway.market_reads import MarketReads
+from fondaco.gateway.markets import Markets
 from fondaco.gateway.trading import Trading
 from fondaco.gateway.user_stream import ListenKeys
 
-__all__ = ["Route", "Security", "by_method", "by_path", "table"]
+__all__ = ["MARKETS", "Route", "Security", "by_method", "by_path", "native_in", "table"]
 
 Handler = Callable[[Call], Awaitable[bytes]]
 
@@ -42,14 +43,20 @@ class Route(NamedTuple):
     weight: int
     handler: Handler
     orders: bool = False  # the reply carries the order counts
+    native: bool = False  # of the house's own: other errors, names in the path, both slash forms
 
 
 V3: Final = "/api/v3/"
 SAPI: Final = "/sapi/v1/"
+MARKETS: Final = "/api/v1/markets/"
 
 
 def table(
-    reads: MarketReads, trading: Trading, account: AccountReads, listen_keys: ListenKeys
+    reads: MarketReads,
+    trading: Trading,
+    account: AccountReads,
+    listen_keys: ListenKeys,
+    markets: Markets,
 ) -> list[Route]:
     """Return all routes."""
     return [
@@ -57,6 +64,7 @@ def table(
         *order_routes(trading),
         *account_routes(account, listen_keys),
         *shim_routes(account),
+        *native_routes(markets),
     ]
 
 
@@ -136,10 +144,35 @@ def shim_routes(account: AccountReads) -> list[Route]:
     ]
 
 
+def native_routes(markets: Markets) -> list[Route]:
+    """Return what is not Binance's: the markets of every kind."""
+    rows = [("", 20, markets.list_all), ("{symbol}/", 2, markets.one)]
+    return [
+        Route("GET", f"{MARKETS}{name}", "", Security.NONE, weight, handler, native=True)
+        for name, weight, handler in rows
+    ]
+
+
+def native_in(path: str, routes: list[Route]) -> tuple[dict[str, Route] | None, dict[str, str]]:
+    """Return the native routes of a path by HTTP method, and what the path names."""
+    asked = path.strip("/").split("/")
+    for route in routes:
+        words = route.path.strip("/").split("/")
+        if not route.native or len(words) != len(asked):
+            continue
+        pairs = list(zip(words, asked, strict=True))
+        if all(word == given or word.startswith("{") for word, given in pairs):
+            named = {word.strip("{}"): given for word, given in pairs if word.startswith("{")}
+            return {route.method: route}, named
+    return None, {}
+
+
 def by_path(routes: list[Route]) -> dict[str, dict[str, Route]]:
-    """Return the routes by path, then by HTTP method."""
+    """Return the routes by path, then by HTTP method; without the native ones."""
     found: dict[str, dict[str, Route]] = {}
     for route in routes:
+        if route.native:
+            continue
         assert route.method not in found.setdefault(route.path, {}), route
         found[route.path][route.method] = route
     return found

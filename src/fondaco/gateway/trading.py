@@ -217,6 +217,7 @@ class Trading:
         return row if mine and row is not None and row.instrument == instrument.number else None
 
     async def open_orders(self, call: Call) -> bytes:
+        """Return the open orders of book markets; the others' are at /api/v1/orders/."""
         symbol = call.get("symbol")
         number = self._edge.market_of(symbol).instrument.number if symbol else 0
         question = pack(Query.OPEN_ORDERS, account=call.who.account, instrument=number)
@@ -225,7 +226,9 @@ class Trading:
         found = []
         for offset in offsets_of(records, ORDER_EVENT):
             row = OrderState.at(records, offset).row()
-            found.append(order_json(row, instruments[row.instrument]))
+            instrument = instruments[row.instrument]
+            if instrument.is_book:
+                found.append(order_json(row, instrument))
         return f"[{','.join(found)}]".encode()
 
     async def all_orders(self, call: Call) -> bytes:

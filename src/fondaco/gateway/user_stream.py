@@ -1,6 +1,8 @@
 """An account's own events: execution reports, balances, and the keys that open the stream.
 
-Promises: reports go out in journal order with the balances of the same command behind them; a
+Promises: reports go out in journal order with the balances of the same command behind them; the
+report of an order that waits for a quote or in a pool says why, and whose order is part of a venue
+order hears what becomes of that; a
 listen key is a bearer secret that names one account, lives for an hour from its last use and dies
 with the API key or the session that made it, or when it is ended at any edge. It writes no sockets.
 """
@@ -15,11 +17,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
-from fondaco.core.records import Cause, Event, OrderStatus
+from fondaco.core.records import Cause, Event, OrderStatus, OrderType, Side, VenueStatus, Wait
 from fondaco.gateway import faults
 from fondaco.gateway.auth import Caller
 from fondaco.gateway.call import Call
-from fondaco.gateway.edge import Edge
+from fondaco.gateway.edge import Edge, Market
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.orders import (
     EXECUTIONS,
@@ -29,8 +31,10 @@ from fondaco.gateway.orders import (
     TIME_TEXTS,
     TYPE_TEXTS,
     client_id_text,
+    offsets_of,
     words_of,
 )
+from fondaco.gateway.outside import VENUE_PART
 from fondaco.gateway.overlay import OrderState, unpack_fill
 from fondaco.gateway.streams import USER, Topics
 from fondaco.identity.seal import open_secret, seal_secret
@@ -40,6 +44,7 @@ __all__ = ["ListenKeys", "UserStream", "report_json"]
 BALANCE: Final = int(Event.BALANCE)
 FILL: Final = int(Event.FILL)
 CANCEL: Final = int(Event.CANCEL)
+QUOTE: Final = int(Event.QUOTE)
 LISTEN_KEY_S: Final = 3600.0
 LISTEN_KEYS_MAX: Final = 100_000
 ENDED: Final = float("-inf")
@@ -50,6 +55,27 @@ OPEN: Final = frozenset({int(OrderStatus.NEW), int(OrderStatus.PARTIALLY_FILLED)
 def topic_of(account: int) -> str:
     """Return the topic of an account's own events."""
     return f"{USER}{account}"
+
+
+def wait_text(state: OrderState, events: bytes, offset: int) -> str:
+    """Return why an open order of a dealer or agency market waits, as a field of its report."""
+    if state.order_type < OrderType.BOUNDED or state.status not in OPEN:
+        return ""
+    is_new = state.filled_lots == 0
+    if state.order_type == OrderType.POOLED:
+        wait = Wait.POOL if is_new else Wait.VENUE
+    else:
+        wait = Wait.NO_QUOTE if is_new else wait_after(state, events, offset)
+    return f',"wait":"{wait.name}"'
+
+
+def wait_after(state: OrderState, events: bytes, offset: int) -> Wait:
+    """Return what the quote that filled an order in part says of its side; it comes behind."""
+    for at in offsets_of(events, QUOTE, start=offset):
+        words = memoryview(events)[at : at + 120].cast("q")
+        if words[5] == state.instrument:
+            return Wait(words[13 if state.side == Side.BUY else 14])
+    raise AssertionError(f"order {state.order_id} was filled at {state.seq} without a quote")
 
 
 def report_json(events: bytes, offset: int, kind: int, edge: Edge) -> str:
@@ -86,7 +112,7 @@ def report_json(events: bytes, offset: int, kind: int, edge: Edge) -> str:
         f'"m":{"true" if is_maker else "false"},"M":{"true" if kind == FILL else "false"},'
         f'"O":{made_ms},"Z":"{quote(state.filled_quote)}","Y":"{quote(last_quote)}",'
         f'"Q":"{quote(state.quote_quantity)}","W":{made_ms},'
-        f'"V":"{PREVENTION_TEXTS[state.self_trade]}"}}'
+        f'"V":"{PREVENTION_TEXTS[state.self_trade]}"{wait_text(state, events, offset)}}}'
     )
 
 
@@ -120,6 +146,35 @@ class UserStream:
             topic.publish(
                 f'{{"e":"balanceUpdate","E":{stamp_ms},"a":"{moved.code}",'
                 f'"d":"{moved.text(change)}","T":{stamp_ms}}}'
+            )
+
+    def take_venue(self, market: Market, words: list[int]) -> None:
+        """Tell whose orders are part of a venue order what became of it: a VENUE_ORDER or _PART."""
+        number = words[6]
+        if words[0] & 0xFFFF == VENUE_PART:
+            self._tell_venue(market, words[2], words[3], [words[7]], VenueStatus.PENDING, number)
+            return
+        orders: dict[int, list[int]] = {}
+        for order_id, account in market.outside.parts.get(number, {}).items():
+            if account in self._topics.accounts:
+                orders.setdefault(account, []).append(order_id)
+        for account, ids in orders.items():
+            self._tell_venue(market, words[2], account, ids, VenueStatus(words[7]), number)
+
+    def _tell_venue(
+        self,
+        market: Market,
+        time_us: int,
+        account: int,
+        orders: list[int],
+        status: VenueStatus,
+        number: int,
+    ) -> None:
+        topic = self._topics.get(topic_of(account))
+        if topic is not None:
+            topic.publish(
+                f'{{"e":"venueOrder","E":{time_us // 1000},"s":"{market.instrument.symbol}",'
+                f'"venue_order":{number},"status":"{status.name}","orders":{orders}}}'
             )
 
     def flush(self) -> None:
