@@ -90,6 +90,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_HOUSE_NAME": self.house.house.name,
             "FONDACO_STAFF_MFA": "1" if self.house.house.staff_mfa else "0",
             "FONDACO_RATE_LIMITS": "1" if self.house.house.rate_limits else "0",
+            "FONDACO_OPEN_API": "1" if self.house.house.open_api else "0",
             "FONDACO_PAYMENTS": self.house.house.payments,
             "FONDACO_TREASURY": treasury_rules(self.house),
             "FONDACO_WEBHOOKS_TO_LOOPBACK": "1" if self.is_loose else "0",

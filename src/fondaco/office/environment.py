@@ -16,6 +16,8 @@ what the office needs of it.
                           when absent
     FONDACO_TREASURY      {"delay_s": n, "limits": {asset: units}}: how long a withdrawal waits, and
                           above which amounts a second person must approve
+    FONDACO_OPEN_API      1 = the routes of api.open_door need no sign-in on loopback; the parent
+                          takes it from the house file
     FONDACO_WEBHOOKS_TO_LOOPBACK  1 = members' webhooks may go to this machine, also by http: the
                           parent says so for a demo and for a loosened house on loopback
     FONDACO_DATABASE_URL  postgresql://user:password@host:port/name; SQLite in the data
@@ -44,6 +46,7 @@ __all__ = [
     "host_of",
     "house_name",
     "is_loopback",
+    "open_api",
     "payments",
     "rate_limits",
     "secret_key",
@@ -171,6 +174,11 @@ def treasury() -> TreasurySettings:
 def webhooks_to_loopback() -> bool:
     """Return whether members' webhooks may go to this machine."""
     return os.environ.get("FONDACO_WEBHOOKS_TO_LOOPBACK", "") == "1" and is_loopback(base_url())
+
+
+def open_api() -> bool:
+    """Return whether some routes need no sign-in; never in a house that others can reach."""
+    return os.environ.get("FONDACO_OPEN_API", "") == "1" and is_loopback(base_url())
 
 
 def is_loopback(url: str) -> bool:

@@ -19,6 +19,7 @@ HOUSE_NAME = environment.house_name()
 RATE_LIMITS = environment.rate_limits()
 PAYMENTS = environment.payments(SECRET_KEY)
 TREASURY = environment.treasury()
+OPEN_API = environment.open_api()
 WEBHOOKS_TO_LOOPBACK = environment.webhooks_to_loopback()
 HTTPS = BASE_URL.startswith("https://")
 LOOPBACK = environment.is_loopback(BASE_URL)
@@ -47,6 +48,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "auditlog",
     "unfold",
+    "rest_framework",  # for the pages of the routes behind api.open_door
     "drf_spectacular",
     "django.contrib.humanize",
     "django.contrib.admin",

@@ -38,6 +38,7 @@ __all__ = [
     "Session",
     "Signed",
     "bound_account",
+    "holds_staff_scope",
     "scopes_held",
 ]
 
@@ -148,10 +149,14 @@ class Allowed(BasePermission):
                 return False
             held = scopes_held(credential)
             if wanted is not None:
-                return tokens.STAFF_SCOPE in held and _proven_staff(member) and may(member, wanted)
+                return holds_staff_scope(request) and may(member, wanted)
             return getattr(view, "scope", None) in held  # none named: not for programs
         return wanted is None or may(member, wanted)
 
 
-def _proven_staff(member: Member) -> bool:
-    return not settings.STAFF_MFA or has_second_factor(member)
+def holds_staff_scope(request: Request) -> bool:
+    """Return whether a token may do what staff do: its scope, and its member's second factor."""
+    held = scopes_held(request.auth)
+    return tokens.STAFF_SCOPE in held and (
+        not settings.STAFF_MFA or has_second_factor(request.user)
+    )
