@@ -188,7 +188,7 @@ async def test_reads_see_what_SQL_does_not_have_yet() -> None:
     trades = (await house.get("/api/v3/trades", symbol="BTCUSDT")).json
     assert (trades[0]["price"], trades[0]["isBuyerMaker"]) == ("20000.00000000", False)
     aggregates = (await house.get("/api/v3/aggTrades", symbol="BTCUSDT")).json
-    assert (aggregates[0]["f"], aggregates[0]["l"]) == (1, 1)
+    assert (aggregates[0]["f"], aggregates[0]["l"]) == (1_000_000_001,) * 2
     bars = (await house.get("/api/v3/klines", symbol="BTCUSDT", interval="1m")).json
     assert bars[0][4] == "20000.00000000"
 

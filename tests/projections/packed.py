@@ -9,6 +9,7 @@ from fondaco.core import records
 
 BTC, USDT = 1, 2
 BTCUSDT = 7
+KEPT = records.IMPORTED_TRADES_MAX  # the house's own trades have the ids after it
 MINUTE_US = 60_000_000
 NOON_US = 1_700_000_000_000_000 // MINUTE_US * MINUTE_US
 
@@ -79,7 +80,9 @@ def trade(seq: int, trade_id: int, *, time_us: int = NOON_US, **words: int) -> b
     }
     known.update(words)
     known.setdefault("quote_amount", known["price_ticks"] * known["quantity_lots"] * 10)
-    return records.pack(records.Event.TRADE, seq=seq, time_us=time_us, trade_id=trade_id, **known)
+    return records.pack(
+        records.Event.TRADE, seq=seq, time_us=time_us, trade_id=KEPT + trade_id, **known
+    )
 
 
 def history(commands: int, *, seed: int, per_second: int = 50) -> Iterator[tuple[int, bytes]]:

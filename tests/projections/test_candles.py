@@ -80,7 +80,7 @@ def traded(days: float, *, count: int, seed: int) -> tuple[list[TradeRow], list[
                 place + 2,
                 time_us,
                 packed.BTCUSDT,
-                place + 1,
+                packed.KEPT + place + 1,
                 price,
                 lots,
                 price * lots * 10,

@@ -126,7 +126,7 @@ def test_a_missing_trade_stops_the_projector(tables: Renew) -> None:
     writer = Writer()
     writer.apply_events(packed.definitions() + packed.trade(2, 1), 2)
     before = dump()
-    with pytest.raises(EventsMissing, match="trade 2 of instrument 7 is missing"):
+    with pytest.raises(EventsMissing, match="trade 1000000002 of instrument 7 is missing"):
         writer.apply_events(packed.trade(4, 3), 4)
     assert dump() == before
     assert writer.seq == 2

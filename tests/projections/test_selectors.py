@@ -85,7 +85,7 @@ def test_my_trades_are_each_side_of_the_trades(tables: Renew) -> None:
     run += packed.trade(4, 3, buyer_account=16, seller_account=16)
     writer.apply_events(run, 4)
     mine = selectors.my_trades(16, packed.BTCUSDT)
-    assert [(row.trade_id, row.side, row.is_maker) for row in mine] == [
+    assert [(row.trade_id - packed.KEPT, row.side, row.is_maker) for row in mine] == [
         (1, 2, True),
         (2, 1, False),
         (3, 1, False),
@@ -93,23 +93,20 @@ def test_my_trades_are_each_side_of_the_trades(tables: Renew) -> None:
     ]
     assert (mine[0].order_id, mine[0].fee, mine[0].fee_asset) == (1, 4, packed.USDT)
     theirs = selectors.my_trades(17, packed.BTCUSDT, limit=1)
-    assert [(row.trade_id, row.side) for row in theirs] == [(2, 2)]
-    assert [
-        row.trade_id for row in selectors.my_trades(16, packed.BTCUSDT, from_id=2, limit=2)
-    ] == [
-        2,
-        3,
-    ]
-    assert [row.trade_id for row in selectors.my_trades(16, packed.BTCUSDT, order_id=3)] == [2]
+    assert [(row.trade_id - packed.KEPT, row.side) for row in theirs] == [(2, 2)]
+    from_two = selectors.my_trades(16, packed.BTCUSDT, from_id=packed.KEPT + 2, limit=2)
+    assert [row.trade_id - packed.KEPT for row in from_two] == [2, 3]
+    (of_three,) = selectors.my_trades(16, packed.BTCUSDT, order_id=3)
+    assert of_three.trade_id == packed.KEPT + 2
 
 
 def test_trades_by_id_and_time(tables: Renew) -> None:
     """The newest, those from an id on, and those of a range, oldest first."""
     fill_tables()
     every = selectors.trades(packed.BTCUSDT, limit=1000)
-    assert [row.trade_id for row in every] == list(range(1, len(every) + 1))
+    assert [row.trade_id - packed.KEPT for row in every] == list(range(1, len(every) + 1))
     assert selectors.trades(packed.BTCUSDT, limit=4) == every[-4:]
-    assert selectors.trades(packed.BTCUSDT, from_id=30, limit=4) == every[29:33]
+    assert selectors.trades(packed.BTCUSDT, from_id=packed.KEPT + 30, limit=4) == every[29:33]
     assert selectors.trades(packed.BTCUSDT, from_id=-(1 << 60), limit=1) == every[:1]
     start, end = every[10].time_us, every[40].time_us
     assert selectors.trades_between(packed.BTCUSDT, start_us=start, end_us=end) == every[10:40]

@@ -196,7 +196,11 @@ class Observer:
     def _trade(self, trade: dict[str, int]) -> None:
         number = trade["instrument"]
         body = self.instruments[number]
-        require(trade["trade_id"] == self.trade_id.get(number, 0) + 1, "trade ids count up", trade)
+        require(
+            trade["trade_id"] == self.trade_id.get(number, 1_000_000_000) + 1,
+            "trade ids count up",
+            trade,
+        )
         self.trade_id[number] = trade["trade_id"]
         self.trades += 1
         if body.market != 1:

@@ -19,7 +19,7 @@ from fondaco.core.records import (
     unpack,
 )
 from tests.twin.exchange import Twin
-from tests.twin.market import Order, order_words
+from tests.twin.market import TRADES_KEPT, Order, order_words
 
 __all__ = ["answer"]
 
@@ -51,7 +51,7 @@ def _depth(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> list[byt
         instrument=number,
         book_seq=book_seq,
         last_price_ticks=market.last_price.get(number, 0),
-        last_trade_id=market.trade_id.get(number, 0),
+        last_trade_id=market.trade_id.get(number, TRADES_KEPT),
     )
     found = [head]
     for side in (Side.BUY, Side.SELL):

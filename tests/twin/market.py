@@ -39,6 +39,7 @@ __all__ = [
 
 PPM: Final = 1_000_000
 BOOK_MARKET: Final = 1
+TRADES_KEPT: Final = 1_000_000_000  # ids below belong to imported trades
 ClientId = tuple[int, int, int, int]
 NO_ID: Final[ClientId] = (0, 0, 0, 0)
 
@@ -265,7 +266,9 @@ class Market:
             buyer.account, seller.account, instrument, {instrument.base: base},
             quote=quote, buyer_fee=(buyer_fee_asset, buyer_fee), seller_fee=seller_fee,
         )  # fmt: skip
-        trade_id = self.trade_id[maker.instrument] = self.trade_id.get(maker.instrument, 0) + 1
+        trade_id = self.trade_id[maker.instrument] = (
+            self.trade_id.get(maker.instrument, TRADES_KEPT) + 1
+        )
         self.last_price[maker.instrument] = maker.price
         self.emit(
             Event.TRADE,

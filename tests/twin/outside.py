@@ -31,7 +31,7 @@ from fondaco.core.records import (
     Wait,
 )
 from tests.twin import doors
-from tests.twin.market import Order, Refusal, fee
+from tests.twin.market import TRADES_KEPT, Order, Refusal, fee
 
 if TYPE_CHECKING:
     from tests.twin.exchange import Twin
@@ -202,7 +202,9 @@ class Outside:
             moves.append((ACCOUNT_FEES, fee_asset, taken))
         for account, asset, amount in moves:
             self.ledger.move(account, asset, free=amount, cause=Cause.TRADE)
-        trade_id = self.market.trade_id[body.number] = self.market.trade_id.get(body.number, 0) + 1
+        trade_id = self.market.trade_id[body.number] = (
+            self.market.trade_id.get(body.number, TRADES_KEPT) + 1
+        )
         self.market.last_price[body.number] = price
         self.tell_fill(order, body, trade_id, (price, lots, quote), (fee_asset, taken), other)
         if filled:

@@ -9,7 +9,13 @@ import re
 
 import cython
 
-from fondaco.core.records import ASSET_TOTAL_MAX, InstrumentBody, InstrumentStatus, Reason
+from fondaco.core.records import (
+    ASSET_TOTAL_MAX,
+    IMPORTED_TRADES_MAX,
+    InstrumentBody,
+    InstrumentStatus,
+    Reason,
+)
 
 if not cython.compiled:
     from fondaco.core.book import Book
@@ -35,7 +41,7 @@ class Instrument:
         """Make an instrument without a definition; define() must follow."""
         self.number = number
         self.book = Book(orders, 0)
-        self.last_trade_id = 0
+        self.last_trade_id = IMPORTED_TRADES_MAX
         self.last_price_ticks = 0
 
     def define(self, body: InstrumentBody) -> None:

@@ -64,6 +64,7 @@ ACCOUNT_INVENTORY: Final = 4
 ACCOUNT_FIRST: Final = 16
 
 ASSET_TOTAL_MAX: Final = 1 << 62  # largest total of one asset in a house, in units
+IMPORTED_TRADES_MAX: Final = 10**9  # trade ids of an instrument up to it are kept for imports
 DECIMALS_MAX: Final = 8
 
 
@@ -390,7 +391,7 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Event.REFUSED: ("command", "reason", "detail_0", "detail_1", "detail_2"),
     Event.TRADE: (
         "instrument",
-        "trade_id",  # 1, 2, 3 ... of the instrument
+        "trade_id",  # of the instrument: IMPORTED_TRADES_MAX + 1, + 2, + 3 ...
         "price_ticks",
         "quantity_lots",
         "quote_amount",  # price x quantity in quote units, exact

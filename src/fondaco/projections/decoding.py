@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from fondaco.core import records
-from fondaco.projections.models import MINUTE_BITS, POSTING_BITS, TRADE_BITS, TRADE_HALF
+from fondaco.projections.models import MINUTE_BITS, POSTING_BITS, TRADE_BITS
 
 __all__ = ["Decoded", "InstrumentTerms", "decode", "fold_minutes", "fold_rows", "trade_key"]
 
@@ -61,7 +61,7 @@ class Decoded(msgspec.Struct):
 
 def trade_key(instrument: int, trade_id: int) -> int:
     """Return the id of a trade's row."""
-    return (instrument << TRADE_BITS) + trade_id + TRADE_HALF
+    return (instrument << TRADE_BITS) + trade_id
 
 
 def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> Decoded:

@@ -2,9 +2,9 @@
 
 Promises: keep_trades() checks a whole file before anything is kept, and names the line that it
 can't take; what is kept is exact ints, so that applying it can't fail. Files of one symbol are
-imported oldest first: their trade ids, all below zero, then follow time. No balance moves. This
-module needs no Django: the house must not be running, and its tables take the file in when the
-projector starts.
+imported oldest first: their trade ids, in the room that the core keeps for them, follow time. No
+balance moves. This module needs no Django: the house must not be running, and its tables take the
+file in when the projector starts.
 
 A kept file is `NNNNNN-SYMBOL-ROWS-FIRST_US-LAST_US.csv.gz`: a head that repeats how the symbol's
 ticks and lots were read, then rows `time_us,price_ticks,quantity_lots,quote_amount,taker_side`.
@@ -31,7 +31,6 @@ from fondaco.core import records
 __all__ = ["ImportFault", "KeptFile", "keep_trades", "kept_files", "rows_of"]
 
 FOLDER: Final = "imports"
-ROWS_MAX: Final = 1 << 40  # ids of imported trades lie in [-2**43 + 1, 0)
 LINE_CHARS_MAX: Final = 400
 AHEAD_US_MAX: Final = 60_000_000  # clocks differ
 HEAD: Final = ["ts_ms", "price", "qty", "buyer_is_maker"]
@@ -85,11 +84,12 @@ def keep_trades(source: Path, *, data_dir: Path, instrument: records.InstrumentB
     """
     earlier = kept_files(data_dir, instrument.symbol)
     after_us = earlier[-1].last_us if earlier else 0
+    room = records.IMPORTED_TRADES_MAX - sum(file.rows for file in earlier)
     folder = data_dir / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     making = folder / f"making-{os.getpid()}.part"
     try:
-        rows, first_us, last_us = _write(source, making, instrument, after_us)
+        rows, first_us, last_us = _write(source, making, instrument, after_us, room)
         place = max((file.place for file in kept_files(data_dir)), default=0) + 1
         name = f"{place:06d}-{instrument.symbol}-{rows}-{first_us}-{last_us}.csv.gz"
         kept = KeptFile(folder / name, place, instrument.symbol, rows, first_us, last_us)
@@ -102,7 +102,7 @@ def keep_trades(source: Path, *, data_dir: Path, instrument: records.InstrumentB
 
 
 def _write(
-    source: Path, target: Path, instrument: records.InstrumentBody, after_us: int
+    source: Path, target: Path, instrument: records.InstrumentBody, after_us: int, room: int
 ) -> tuple[int, int, int]:
     """Write the exact rows to `target`, synced; return their number, first and last time."""
     rows = first_us = 0
@@ -120,6 +120,11 @@ def _write(
             last_us = row[0]
             first_us = first_us or last_us
             rows += 1
+            if rows > room:
+                raise ImportFault(
+                    f"line {number}: {instrument.symbol} would have more than "
+                    f"{records.IMPORTED_TRADES_MAX} imported trades; import fewer"
+                )
             packed.write(f"{','.join(map(str, row))}\n".encode())
         if rows == 0:
             raise ImportFault(f"{source} holds no trades")

@@ -28,8 +28,7 @@ __all__ = [
     "Trade",
 ]
 
-TRADE_BITS: Final = 44  # trade ids lie in (-2**43, 2**43): imported ones are below zero
-TRADE_HALF: Final = 1 << (TRADE_BITS - 1)
+TRADE_BITS: Final = 44  # trade ids lie in [1, 2**44), imported ones first
 POSTING_BITS: Final = 20  # postings of one command; the core's limits are far below
 MINUTE_BITS: Final = 32
 
@@ -112,9 +111,9 @@ class Order(models.Model):
 
 
 class Trade(models.Model):
-    """A match with its two sides. Imported ones have orders and accounts 0 and ids below 0."""
+    """A match with its two sides. Imported ones have orders and accounts 0."""
 
-    id = models.BigIntegerField(primary_key=True)  # instrument << TRADE_BITS | trade_id + half
+    id = models.BigIntegerField(primary_key=True)  # instrument << TRADE_BITS | trade_id
     seq = models.BigIntegerField()
     time_us = models.BigIntegerField()
     instrument = models.IntegerField()

@@ -17,7 +17,6 @@ from fondaco.core.records import Side
 from fondaco.projections.decoding import trade_key
 from fondaco.projections.models import (
     POSTING_BITS,
-    TRADE_HALF,
     Asset,
     Cursor,
     Instrument,
@@ -260,7 +259,7 @@ def trades(instrument: int, *, from_id: int | None = None, limit: int = 500) -> 
     """Return trades of an instrument, oldest first: the newest ones, or those from an id on."""
     low, high = _keys(instrument)
     if from_id is not None:
-        low = trade_key(instrument, max(from_id, -TRADE_HALF))
+        low = trade_key(instrument, max(from_id, 0))
     return _trades_in(low, high, newest=from_id is None, limit=_bounded(limit))
 
 
@@ -288,7 +287,7 @@ def my_trades(
     """
     low, high = _keys(instrument)
     if from_id is not None:
-        low = max(low, trade_key(instrument, max(from_id, -TRADE_HALF)))
+        low = max(low, trade_key(instrument, max(from_id, 0)))
     if start_us is not None:
         low = max(low, _first_trade_at(instrument, start_us))
     if end_us is not None:
@@ -328,7 +327,7 @@ def agg_trades(
     """
     low, high = _keys(instrument)
     if from_id is not None:
-        low = trade_key(instrument, max(from_id, -TRADE_HALF))
+        low = trade_key(instrument, max(from_id, 0))
     elif start_us is not None:
         low = _first_trade_at(instrument, start_us)
     if end_us is not None:
@@ -446,7 +445,7 @@ def balances(account: int) -> dict[int, int]:
 
 def _keys(instrument: int) -> tuple[int, int]:
     """Return the first key of an instrument's trades and the one after its last."""
-    return trade_key(instrument, -TRADE_HALF), trade_key(instrument + 1, -TRADE_HALF)
+    return trade_key(instrument, 0), trade_key(instrument + 1, 0)
 
 
 def _bounded(limit: int) -> int:

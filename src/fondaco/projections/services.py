@@ -22,7 +22,7 @@ from fondaco.core import records
 from fondaco.projections import decoding, imports, tables
 from fondaco.projections.decoding import Decoded, InstrumentTerms
 from fondaco.projections.imports import ImportFault, KeptFile
-from fondaco.projections.models import TRADE_HALF, Cursor, ImportedFile, Instrument, Trade
+from fondaco.projections.models import Cursor, ImportedFile, Instrument, Trade
 from fondaco.projections.router import ALIAS
 from fondaco.projections.tables import table_of
 
@@ -39,7 +39,6 @@ IMPORT_ROWS: Final = 20_000  # written at a time; one transaction covers the who
 _CURSOR: Final = table_of(Cursor)
 _MOVE: Final = f"UPDATE {_CURSOR} SET seq = %s, time_us = %s WHERE id = 1 AND seq = %s"  # noqa: S608 - constants
 _BEGIN: Final = f"INSERT INTO {_CURSOR} (id, seq, time_us) VALUES (1, 0, 0) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
-_IMPORTED_FIRST: Final = 1 - (1 << 43)
 _Body = TypeVar("_Body", records.AssetBody, records.InstrumentBody)
 
 
@@ -126,7 +125,7 @@ class Writer:
         newest = dict(self._last_trade_ids)
         for row in trades:
             instrument, trade_id = row[3], row[4]
-            expected = newest.get(instrument, 0) + 1
+            expected = newest.get(instrument, records.IMPORTED_TRADES_MAX) + 1
             if trade_id != expected:
                 raise EventsMissing(
                     f"trade {expected} of instrument {instrument} is missing (seq {row[1]} has "
@@ -152,7 +151,7 @@ class Writer:
             last = ImportedFile.objects.filter(instrument=instrument).aggregate(
                 last=Max("last_trade_id")
             )["last"]
-            first_id = trade_id = _IMPORTED_FIRST if last is None else last + 1
+            first_id = trade_id = (last or 0) + 1
             rows = imports.rows_of(file)
             while part := list(islice(rows, IMPORT_ROWS)):
                 _write_trades(
@@ -178,10 +177,11 @@ def _newest(bodies: Sequence[_Body]) -> list[_Body]:
 
 
 def _last_trade_id(instrument: int) -> int:
-    """Return the instrument's last trade id in the tables, imported ones aside; 0 = none."""
-    first, end = decoding.trade_key(instrument, 1), decoding.trade_key(instrument + 1, -TRADE_HALF)
+    """Return the instrument's last trade id in the tables, imported ones aside."""
+    first = decoding.trade_key(instrument, records.IMPORTED_TRADES_MAX + 1)
+    end = decoding.trade_key(instrument + 1, 0)
     newest = Trade.objects.filter(id__gte=first, id__lt=end).order_by("-id")
-    return newest.values_list("trade_id", flat=True).first() or 0
+    return newest.values_list("trade_id", flat=True).first() or records.IMPORTED_TRADES_MAX
 
 
 def _write_trades(cursor: CursorWrapper, rows: Sequence[tuple[int, ...]]) -> None:
