@@ -49,7 +49,12 @@ def house() -> Iterator[RunningHouse]:
         imported(running, FIRST_MS + 60_000, 2)
         running.start()
         for price in ("200", "201"):
-            order = {"symbol": "ETHUSDT", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1"}
+            order: dict[str, Any] = {
+                "symbol": "ETHUSDT",
+                "type": "LIMIT",
+                "timeInForce": "GTC",
+                "quantity": "1",
+            }
             for who, side in ((running.ann, "SELL"), (running.bob, "BUY")):
                 reply = running.signed(
                     who, "POST", "/api/v3/order", side=side, price=price, **order

@@ -54,7 +54,11 @@ async def test_trades_and_best_prices_of_a_turn() -> None:
         assert [each["q"] for each in found] == ["0.50000000", "0.50000000", "0.20000000"]
         assert found[0]["m"] is False
         joined = await socket.until(lambda text: text.get("e") == "aggTrade")
-        assert (joined["q"], joined["f"], joined["l"]) == ("1.20000000", 1_000_000_001, 1_000_000_003)
+        assert (joined["q"], joined["f"], joined["l"]) == (
+            "1.20000000",
+            1_000_000_001,
+            1_000_000_003,
+        )
 
 
 async def test_the_difference_stream_fits_the_snapshot() -> None:

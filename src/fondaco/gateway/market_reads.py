@@ -34,7 +34,6 @@ TRADES_MAX: Final = 1000
 KLINES_DEFAULT: Final = 500
 KLINES_MAX: Final = 1000
 AVERAGE_MINUTES: Final = 5
-IMPORTED_FROM: Final = -(1 << 43)  # trades from before the house have ids below zero
 ORDERS_UNLIMITED: Final = 1_000_000  # clients want a number where the house has no limit
 SERVED_TYPES: Final = ["LIMIT", "LIMIT_MAKER", "MARKET"]
 
@@ -98,7 +97,7 @@ class MarketReads:
         return _list(trade_json(row, market.instrument) for row in rows)
 
     async def historical_trades(self, call: Call) -> bytes:
-        from_id = call.integer("fromId", least=IMPORTED_FROM)
+        from_id = call.integer("fromId")
         if from_id is None:
             return await self.trades(call)
         market = self._edge.market_of(call.need("symbol"))
@@ -117,7 +116,7 @@ class MarketReads:
         market = self._edge.market_of(call.need("symbol"))
         instrument = market.instrument
         limit = call.limit(default=TRADES_DEFAULT, most=TRADES_MAX)
-        from_id = call.integer("fromId", least=IMPORTED_FROM)
+        from_id = call.integer("fromId")
         start_us, end_us = time_range(call)
         await self._edge.catch_up()
         if from_id is None and start_us is None and end_us is None:
