@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from fondaco.core.records import Command, Query, pack
-from fondaco.link.answers import Halted, Invalid, Overloaded, Unanswered
+from fondaco.link.answers import Halted, Invalid, LinkError, Overloaded, Unanswered
 from fondaco.link.blocking import BlockingClient, Commit, ConnectionLost
 from fondaco.link.client import WriterClient
 from fondaco.link.frames import VERSION, Frame, FrameReader, Hello, Subscribe, encode
@@ -384,6 +384,61 @@ async def test_the_blocking_client_comes_back(house: House) -> None:
         await asyncio.to_thread(subscription.next, DEADLINE_S)
     assert event(await asyncio.to_thread(client.submit, deposit(2))) == (2, 2)
     client.close()
+
+
+async def test_many_commands_go_in_one_piece_and_each_has_its_own_answer(house: House) -> None:
+    """Answers come in the order of the commands, in one commit; what is none is told alone."""
+    await house.open()
+
+    def work() -> list[bytes | LinkError]:
+        with BlockingClient(house.address, role="worker") as client:
+            return client.submit_many([deposit(1), deposit(2), b"", deposit(3)])
+
+    found = await asyncio.to_thread(work)
+    assert [event(each) for each in found if isinstance(each, bytes)] == [(1, 1), (2, 2), (3, 3)]
+    assert isinstance(found[2], Invalid)
+    assert house.sequencer.sizes == [3]
+
+
+async def test_of_many_commands_the_overloaded_are_the_last(house: House) -> None:
+    """A full queue takes the first ones, in order, and names those that were not executed."""
+    await house.open(queue=4)
+
+    def work() -> list[bytes | LinkError]:
+        with BlockingClient(house.address, role="worker") as client:
+            return client.submit_many([deposit(n) for n in range(7)])
+
+    found = await asyncio.to_thread(work)
+    assert [event(each) for each in found if isinstance(each, bytes)] == [
+        (n + 1, n) for n in range(4)
+    ]
+    assert all(isinstance(each, Overloaded) for each in found[4:])
+    assert house.sequencer.seq == 4
+
+
+async def test_many_commands_without_an_answer_are_unanswered(house: House) -> None:
+    """A writer that goes while it commits leaves each of them unknown; later calls work again."""
+    server = await house.open()
+
+    def go() -> None:
+        for peer in list(server.peers):
+            assert peer._transport is not None
+            peer._transport.abort()
+        house.sequencer.on_commit = lambda: None
+
+    house.sequencer.on_commit = go
+
+    def work() -> tuple[list[bytes | LinkError], list[bytes | LinkError]]:
+        with BlockingClient(house.address, role="worker") as client:
+            return (
+                client.submit_many([deposit(1), deposit(2)]),
+                client.submit_many([deposit(3)]),
+            )
+
+    lost, found = await asyncio.to_thread(work)
+    assert [type(each) for each in lost] == [Unanswered, Unanswered]
+    assert isinstance(found[0], bytes)
+    assert event(found[0]) == (3, 3)
 
 
 async def test_threads_share_a_blocking_client(house: House) -> None:

@@ -88,3 +88,22 @@ def test_only_the_last_holder_renews_and_releases() -> None:
 def test_each_process_has_a_name_of_its_own() -> None:
     """Two owners made by one process differ: a restart is another owner."""
     assert lease.new_owner() != lease.new_owner()
+
+
+@pytest.mark.django_db
+def test_a_killed_process_is_not_waited_for() -> None:
+    """The lease of a process of this system that is no more is free; a living one's is not."""
+    living = lease.new_owner()
+    assert lease.take("x", living, ttl_us=TTL, now_us=100) == 1
+    assert not lease.free_if_gone("x")
+    code = "from fondaco.robots.lease import new_owner; print(new_owner())"
+    program = f"import django; django.setup(); {code}"
+    gone = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert lease.take("y", gone, ttl_us=TTL, now_us=100) == 1
+    assert lease.free_if_gone("y")
+    assert lease.take("y", living, ttl_us=TTL, now_us=101) == 2
+    elsewhere = gone.replace(gone.split()[0], "another-system")
+    assert lease.take("z", elsewhere, ttl_us=TTL, now_us=100) == 1
+    assert not lease.free_if_gone("z")

@@ -30,6 +30,7 @@ __all__ = ["run"]
 WRITER_WAIT_S: Final = 3600.0  # a long recovery is no fault of the worker's
 POLL_S: Final = 0.05
 DEMO_SEED: Final = 1
+LEASE_WAIT_S: Final = 10.0
 
 
 def run(role: str, asked: Start) -> None:
@@ -86,7 +87,10 @@ def run_edge_role(asked: Start) -> None:
 
 
 def run_worker_role(asked: Start) -> None:
-    """Bring both databases up to date, apply the house file, then project until told to stop."""
+    """Bring both databases up to date, apply the house file, then work until told to stop.
+
+    Of several workers one projects, and one follows each feed; the others stand by.
+    """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -101,6 +105,7 @@ def run_worker_role(asked: Start) -> None:
     from fondaco.link.blocking import BlockingClient, Halted, Overloaded, Unanswered
     from fondaco.office.services import prepare_databases
     from fondaco.projections import projector
+    from fondaco.projections.services import SecondProjector
 
     prepare_databases()
     if asked.is_demo:
@@ -122,9 +127,22 @@ def run_worker_role(asked: Start) -> None:
         if stop.is_set():
             return
         from fondaco.office import chores
+        from fondaco.robots.feeds import running
+        from fondaco.robots.holding import Held, while_held
 
         threading.Thread(target=chores.run, args=(stop,), name="chores", daemon=True).start()
-        projector.run(client, stop, on_imported=Path(prepared).touch if prepared else lambda: None)
+        running.start(asked.house, client.address, stop)
+
+        def project(held: Held) -> None:
+            try:
+                projector.run(
+                    client, held, on_imported=Path(prepared).touch if prepared else lambda: None
+                )
+            except SecondProjector:  # it took our lease while we stood still
+                if not held.lost.wait(LEASE_WAIT_S):
+                    raise
+
+        while_held("projector", stop, project)
 
 
 def run_traders_role(asked: Start) -> None:

@@ -28,6 +28,7 @@ from fondaco.cli.secret import VARIABLE, demo_secret, require_secret
 from fondaco.core.money import parse_units
 from fondaco.house.checks import loosened
 from fondaco.house.declared import House
+from fondaco.house.feeds import MQTT_URL, address_of
 from fondaco.house.file import load
 from fondaco.journal.faults import DataInUse
 from fondaco.journal.lock import DataLock, lock_data
@@ -136,6 +137,7 @@ def serve(
             secret="" if role is Role.WRITER else require_secret(data.absolute()),
             is_demo=is_demo,
         )
+        check_brokers(asked.house)
         if role is Role.ALL:
             raise typer.Exit(serve_all(asked))
         from fondaco.cli import roles
@@ -191,6 +193,18 @@ def serve_all(asked: Start) -> int:
             asked.base_url, asked.host, asked.port, asked.house, is_demo=asked.is_demo
         )
         return parent.run()
+
+
+def check_brokers(house: House) -> None:
+    """See that each feed has a broker's address, of the house file or of the environment."""
+    named = os.environ.get(MQTT_URL, "")
+    if named:
+        address_of(named, (MQTT_URL,))
+    for place, feed in enumerate(house.feeds):
+        if not (named or feed.url):
+            raise Misconfigured(
+                f"feeds[{place}] has no url and {MQTT_URL} is not set; give one of them"
+            )
 
 
 def prepared_mark(data_dir: Path) -> Path:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fondaco.core.records import ASSET_TOTAL_MAX, DECIMALS_MAX
-from fondaco.house import markets
+from fondaco.house import feeds, markets
 from fondaco.house.declared import (
     ApiKeyEntry,
     House,
@@ -48,6 +48,7 @@ def check(house: House, *, host: str) -> None:
     venues = {venue.name: venue for venue in house.venues}
     for number, instrument in enumerate(house.instruments):
         markets.check_instrument(instrument, ("instruments", number), decimals, venues)
+    feeds.check_feeds(house.feeds, house.house.cash, decimals)
     _check_members(house, decimals)
     _check_totals(house, decimals)
 

@@ -86,8 +86,13 @@ class VenueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class FeedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Literal["mqtt", "signals"]
-    url: str
     topic: str
+    url: str = ""  # mqtt(s)://user:password@host:port; empty: FONDACO_MQTT_URL, which goes first
+    client_id: str = ""  # of our session at the broker; empty: made of the house and the topic
+    # Of a stock that the feed lists; its quote is the house's cash.
+    tick_size: str = "0.01"
+    lot_size: str = "1"
+    inventory_limit: str = ""
 
 
 class ApiKeyEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,9 +1,9 @@
 """The writer as seen from ordinary threads: the projector, Django, the command line.
 
-Promises: submit() and query() may be called from any thread, one at a time on one connection; a
-lost connection is made again at the next call. A Subscription has a connection of its own and
-yields whole commits in order; it ends with ConnectionLost and whoever holds it subscribes again
-from its own cursor. Errors are those of link.answers.
+Promises: submit(), submit_many() and query() may be called from any thread, one at a time on one
+connection; a lost connection is made again at the next call. A Subscription has a connection of
+its own and yields whole commits in order; it ends with ConnectionLost and whoever holds it
+subscribes again from its own cursor. Errors are those of link.answers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -106,6 +106,35 @@ class BlockingClient:
         """Send one command and return its events, after the sync that covers it."""
         return self._ask(Frame.COMMAND, record)
 
+    def submit_many(self, records: Sequence[bytes]) -> list[bytes | LinkError]:
+        """Send commands in one piece and return, in their order, the events of each or its error.
+
+        Some may be done and others not: what has Overloaded was not executed, of what has
+        Unanswered nobody knows. Raises Overloaded if there is no writer; then none was sent.
+        """
+        with self._lock:
+            framed = self._ready()
+            first = self._correlation + 1
+            self._correlation += len(records)
+            frames = [
+                encode(Frame.COMMAND, first + place, record) for place, record in enumerate(records)
+            ]
+            found: dict[int, bytes | LinkError] = {}
+            try:
+                framed.send(b"".join(frames))
+                deadline = time.monotonic() + ANSWER_TIMEOUT_S
+                while len(found) < len(records):  # a refusal overtakes what is being carried out
+                    kind, place, payload = self._received(framed, deadline)
+                    if place >= first and kind in {Frame.REPLY, Frame.FAULT}:
+                        found[place] = error_of(payload) if kind == Frame.FAULT else payload
+            except (OSError, FrameFault) as error:
+                self._drop()
+                lost = Unanswered(
+                    f"the connection to the writer was lost ({error}); the outcome is unknown"
+                )
+                return [found.get(first + place, lost) for place in range(len(records))]
+        return [found[first + place] for place in range(len(records))]
+
     def query(self, record: bytes) -> Answer:
         """Ask about now."""
         return _answer(self._ask(Frame.QUERY, record))
@@ -135,16 +164,21 @@ class BlockingClient:
             self._socket.close()
             self._socket = None
 
+    def _ready(self) -> _Framed:
+        """Return a connection that was not closed, made now if need be. Raises Overloaded."""
+        if self._socket is not None and self._socket.is_dead():
+            self._drop()
+        if self._socket is None:
+            self._socket = _connected(self.address, self.role, CONNECT_TIMEOUT_S)
+        return self._socket
+
     def _ask(self, frame: Frame, payload: bytes) -> bytes:
         with self._lock:
-            if self._socket is not None and self._socket.is_dead():
-                self._drop()
-            if self._socket is None:
-                self._socket = _connected(self.address, self.role, CONNECT_TIMEOUT_S)
+            framed = self._ready()
             self._correlation += 1
             try:
-                self._socket.send(encode(frame, self._correlation, payload))
-                answer = self._await(self._socket, self._correlation)
+                framed.send(encode(frame, self._correlation, payload))
+                answer = self._await(framed, self._correlation)
             except (OSError, FrameFault) as error:
                 self._drop()
                 raise Unanswered(
@@ -158,12 +192,15 @@ class BlockingClient:
     def _await(self, framed: _Framed, correlation: int) -> tuple[int, bytes]:
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         while True:
-            received = framed.receive(deadline - time.monotonic())
-            if received is None:
-                raise TimeoutError(f"no answer within {ANSWER_TIMEOUT_S:.0f} s")
-            kind, found, payload = received
+            kind, found, payload = self._received(framed, deadline)
             if found == correlation and kind in {Frame.REPLY, Frame.ANSWER, Frame.FAULT}:
                 return kind, payload
+
+    def _received(self, framed: _Framed, deadline: float) -> tuple[int, int, bytes]:
+        received = framed.receive(deadline - time.monotonic())
+        if received is None:
+            raise TimeoutError(f"no answer within {ANSWER_TIMEOUT_S:.0f} s")
+        return received
 
 
 class Subscription:

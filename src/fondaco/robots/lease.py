@@ -6,25 +6,57 @@ and only who took it last renews or releases it. Times are given by the caller, 
 
 A lease is a hint, for clocks differ and processes stand still: what must not happen twice is
 refused by the core (VENUE_SENT, DUPLICATE_QUOTE) or by the other side (a broker's client id).
+Owners' names read /proc, as Linux has it.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import socket
+from pathlib import Path
 
 from django.db import transaction
 from django.db.models import F, Q
 
 from fondaco.robots.models import Lease
 
-__all__ = ["new_owner", "release", "renew", "take"]
+__all__ = ["free_if_gone", "new_owner", "release", "renew", "take"]
 
 
 def new_owner() -> str:
-    """Return a name for this process that no other has, now or before."""
-    return f"{socket.gethostname()[:64]} {os.getpid()} {secrets.token_hex(8)}"
+    """Return a name for this process that no other has, now or before, and that names it."""
+    return f"{_system()} {os.getpid()} {_started(os.getpid())} {secrets.token_hex(4)}"
+
+
+def free_if_gone(name: str) -> bool:
+    """Give back a lease whose owner was a process of this system that is no more.
+
+    So a killed worker's successor need not wait; who is on another system is waited for.
+    """
+    held = Lease.objects.filter(pk=name).first()
+    parts = held.owner.split() if held is not None else []
+    if held is None or len(parts) != 4 or parts[0] != _system():
+        return False
+    if _started(int(parts[1])) == parts[2]:
+        return False
+    release(name, held.owner, fence=held.fence)
+    return True
+
+
+def _system() -> str:
+    """Return a name for the running system, or for the container: whose process numbers count."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot}:{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, in the system's ticks, or "-" if there is none."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return "-"
+    fields = status.rpartition(")")[2].split()  # the name before may hold anything
+    return "-" if fields[0] == "Z" else fields[19]
 
 
 def take(name: str, owner: str, *, ttl_us: int, now_us: int) -> int | None:
