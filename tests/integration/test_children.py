@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import typer
 
-from fondaco.cli import children
+from fondaco.cli import children, faults, serve
 from fondaco.cli.children import BACKOFF_S, FAILURES_MAX, STEADY_S, Child
 from tests.integration.running import environment
 
@@ -78,3 +82,32 @@ def test_ctrl_c_while_the_program_is_read_is_one_sentence(tmp_path: Path, comman
     assert done.returncode == 1
     assert done.stderr == "fondaco: interrupted before anything had begun\n"
     assert not (tmp_path / "data").exists()
+
+
+def test_a_full_disk_is_one_sentence_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Too little room for a start: status 1, how much there is and how much it takes."""
+    short = shutil.disk_usage(tmp_path)._replace(free=3 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: short)
+    with pytest.raises(typer.Exit) as ended, faults.one_sentence():
+        serve.check_space(tmp_path)
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert said == (
+        f"fondaco: the disk of {tmp_path} has 3072 kB left and a house needs 16384 kB to start; "
+        "free some space or give another --data\n"
+    )
+
+
+def test_a_database_that_can_grow_no_more_says_what_to_do() -> None:
+    """SQLite's own words name no way out; the house's do."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE TABLE filled (bytes BLOB)")
+        pages = database.execute("PRAGMA page_count").fetchone()[0]
+        database.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(sqlite3.OperationalError) as full:
+            database.execute("INSERT INTO filled VALUES (zeroblob(100000))")
+    assert faults.first_line(full.value) == (
+        "the disk of the data directory is full; free some space and start again"
+    )

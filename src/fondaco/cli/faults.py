@@ -17,10 +17,17 @@ import typer
 
 from fondaco.cli.ending import stop
 
-__all__ = ["Misconfigured", "one_sentence"]
+__all__ = ["Misconfigured", "OutOfSpace", "one_sentence"]
 
 FAILED: Final = 1
 USAGE: Final = 2
+SQLITE_FULL: Final = "database or disk is full"
+
+
+class OutOfSpace(Exception):
+    """The disk has no room to begin with: one sentence that says how much is needed."""
+
+    status = FAILED
 
 
 class Misconfigured(Exception):
@@ -76,4 +83,6 @@ def first_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         named = f"{error.filename}: " if error.filename else ""
         return f"{named}{error.strerror}"
+    if str(error) == SQLITE_FULL:
+        return "the disk of the data directory is full; free some space and start again"
     return " ".join(str(error).split()) or type(error).__name__

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -22,7 +23,7 @@ import typer
 
 from fondaco.cli import welcome
 from fondaco.cli.children import Child
-from fondaco.cli.faults import Misconfigured, one_sentence
+from fondaco.cli.faults import Misconfigured, OutOfSpace, one_sentence
 from fondaco.cli.parent import Parent
 from fondaco.cli.secret import VARIABLE, demo_secret, require_secret
 from fondaco.core.money import parse_units
@@ -42,6 +43,7 @@ LEFT_OVER_S: Final = 3.0
 LAST_MOMENT_S: Final = 0.3
 RETRY_S: Final = 0.02
 BACKLOG: Final = 2048
+SPACE_LEAST: Final = 16 << 20  # bytes: databases, segments and a snapshot of a new house
 DEFAULT_BASE_URL: Final = "http://127.0.0.1:8000"
 
 DataOption = Annotated[Path, typer.Option("--data", help="The data directory of the house.")]
@@ -168,6 +170,7 @@ def demo(
 def serve_all(asked: Start) -> int:
     """Lock, bind, start all roles and keep them; return the exit status."""
     with lock_soon(asked.data_dir) as lock, bind_soon(asked.host, asked.port) as listener:
+        check_space(asked.data_dir)
         if asked.is_demo:
             asked = msgspec.structs.replace(asked, secret=demo_secret(asked.data_dir))
         prepared = prepared_mark(asked.data_dir)
@@ -205,6 +208,16 @@ def check_brokers(house: House) -> None:
             raise Misconfigured(
                 f"feeds[{place}] has no url and {MQTT_URL} is not set; give one of them"
             )
+
+
+def check_space(data_dir: Path) -> None:
+    """See that the disk has room for a start. Raises OutOfSpace."""
+    free = shutil.disk_usage(data_dir).free
+    if free < SPACE_LEAST:
+        raise OutOfSpace(
+            f"the disk of {data_dir} has {free // 1024} kB left and a house needs "
+            f"{SPACE_LEAST // 1024} kB to start; free some space or give another --data"
+        )
 
 
 def prepared_mark(data_dir: Path) -> Path:
