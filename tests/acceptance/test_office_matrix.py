@@ -253,6 +253,7 @@ ADMIN: Final[dict[str, tuple[str, str]]] = {
     "projections/order": ("403 in", "403 403"),
     "projections/posting": ("403 in", "403 403"),
     "projections/trade": ("403 in", "403 403"),
+    "projections/venueorder": ("403 in", "403 403"),
 }
 LISTED: Final = {endpoint: row for row, found in ROWS.items() for endpoint in found}
 

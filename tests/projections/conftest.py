@@ -29,6 +29,8 @@ TABLES = (
     "candle1d",
     "cursor",
     "importedfile",
+    "venueorder",
+    "venuepart",
 )
 Dump = dict[str, list[tuple[Any, ...]]]
 

@@ -40,6 +40,22 @@ def test_every_word_of_a_trade_lands_in_the_column_of_its_name() -> None:
     assert by_name == {**words, "id": key, "seq": 900, "time_us": 901}
 
 
+@pytest.mark.parametrize("kind", [records.Event.VENUE_ORDER, records.Event.VENUE_PART])
+def test_every_word_of_a_venue_order_lands_in_the_column_of_its_name(kind: records.Event) -> None:
+    """Of an outside order and of its parts, a word comes out in the column of the same name."""
+    words = {name: 1000 + place for place, name in enumerate(records.LAYOUTS[kind])}
+    event = records.pack(kind, seq=900, time_us=901, account=902, **words)
+    found = decoding.decode(event, 0, {})
+    is_part = kind == records.Event.VENUE_PART
+    table = tables.VENUE_PARTS if is_part else tables.VENUE_ORDERS
+    (row,) = found.venue_parts if is_part else found.venue_orders
+    known = {**words, "updated_seq": 900, "updated_us": 901, "account": 902}
+    known["id"] = words["order_id"] if is_part else words["venue_order"]
+    assert dict(zip(table.columns, row, strict=True)) == {
+        name: known[name] for name in table.columns
+    }
+
+
 def test_only_the_last_state_of_an_order_in_a_run_becomes_a_row() -> None:
     """An order that was made and cancelled in one run gives one row, cancelled."""
     cancelled = packed.order(6, order_id=5, status=records.OrderStatus.CANCELED)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from fondaco.core import records
 from fondaco.core.exchange import Exchange
 from fondaco.projections import selectors
-from fondaco.projections.models import Order, Trade
+from fondaco.projections.models import Order, Trade, VenueOrder, VenuePart
 from fondaco.projections.services import Writer
 from tests.projections.conftest import dump
 from tests.projections.test_exchange import Runs, core_balances
@@ -81,6 +82,36 @@ def test_the_tables_of_the_outside_markets_are_the_core_s(tables: Renew) -> None
                 assert (row.order_id, row.quote_amount) == (words["order_id"], words["last_quote"])
                 assert (row.fee, row.fee_asset) == (words["fee"], words["fee_asset"])
     assert fills > 100
+
+
+def test_the_tables_of_outside_orders_are_the_core_s(tables: Renew) -> None:
+    """Each venue order as last told, what isn't done as the core answers, each part once."""
+    exchange = Exchange()
+    writer = Writer()
+    told: dict[int, dict[str, int]] = {}
+    parts = {}
+    for last_seq, events in lived(exchange, seed=3):
+        writer.apply_events(events, last_seq)
+        for record in records.split(events):
+            kind = int.from_bytes(record[:2], "little")
+            if kind == records.Event.VENUE_ORDER:
+                told[records.unpack(record)["venue_order"]] = records.unpack(record)
+            elif kind == records.Event.VENUE_PART:
+                words = records.unpack(record)
+                assert words["order_id"] not in parts
+                parts[words["order_id"]] = (words["venue_order"], words["quantity_lots"])
+    names = ("status", "filled_base", "filled_quote", "attempts", "quantity_lots", "notional")
+    found_rows: list[Any] = list(VenueOrder.objects.values())
+    rows = {row["id"]: row for row in found_rows}
+    assert len(rows) > 30
+    for number, words in told.items():
+        assert [rows[number][name] for name in names] == [words[name] for name in names]
+    done = records.VenueStatus.CONFIRMED.value
+    assert {number for number, row in rows.items() if row["status"] != done} == {
+        words["venue_order"] for words in venue_orders_of(exchange)
+    }
+    found = VenuePart.objects.values_list("id", "venue_order", "quantity_lots")
+    assert {each[0]: each[1:] for each in found} == parts
 
 
 def test_a_rebuild_of_the_outside_markets_equals_itself(tables: Renew) -> None:

@@ -89,7 +89,8 @@ def run_edge_role(asked: Start) -> None:
 def run_worker_role(asked: Start) -> None:
     """Bring both databases up to date, apply the house file, then work until told to stop.
 
-    Of several workers one projects, and one follows each feed; the others stand by.
+    Of several workers one projects, one follows each feed and one carries each venue's orders; the
+    others stand by.
     """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -129,9 +130,11 @@ def run_worker_role(asked: Start) -> None:
         from fondaco.office import chores
         from fondaco.robots.feeds import running
         from fondaco.robots.holding import Held, while_held
+        from fondaco.robots.venues import worker as venues
 
         threading.Thread(target=chores.run, args=(stop,), name="chores", daemon=True).start()
         running.start(asked.house, client.address, stop)
+        venues.start_all(asked.house, asked.data_dir, stop)
 
         def project(held: Held) -> None:
             try:

@@ -36,6 +36,7 @@ _CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
 _USERNAME: Final = re.compile(r"[\w.+-]{1,150}\Z")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\Z")
 POOL_TIMEOUT_S_MAX: Final = 366 * 86_400
+_FATE: Final = re.compile(r"(fill|reject|timeout|lost|duplicate|partial (0(\.[0-9]{1,9})?|1))\Z")
 _ROBOT_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
@@ -152,6 +153,13 @@ def _check_venues(venues: Sequence[VenueEntry]) -> None:
             raise HouseFault(
                 (*path, "pool_timeout_s"), "pool_timeout_s is at most a year; 0 waits for ever"
             )
+        for place, fate in enumerate(venue.script):
+            if not _FATE.match(fate):
+                raise HouseFault(
+                    (*path, "script", place),
+                    f'script of venue "{venue.name}" says "{fate}"; write fill, reject, timeout, '
+                    "lost, duplicate, or partial and a number from 0 to 1",
+                )
         markets.decimal(venue.min_notional, (*path, "min_notional"))
         markets.rate(venue.slippage, (*path, "slippage"))
     _unique(("venues",), "name", [venue.name for venue in venues])

@@ -26,7 +26,7 @@ from fondaco.office.callers import address_of
 
 __all__ = ["NOT_TOLD", "SECRET", "AuditActor", "hide", "start"]
 
-APPS: Final = ("identity", "office", "billing", "treasury", "proofs", "notices")
+APPS: Final = ("identity", "office", "billing", "treasury", "proofs", "notices", "robots")
 SECRET: Final = frozenset({"password", "secret", "digest", "key", "code", "token", "url"})
 UNTOLD_FIELDS: Final = {"identity.member": ["last_login"]}  # the security log tells of sign-ins
 NOT_TOLD: Final = {
@@ -39,6 +39,10 @@ NOT_TOLD: Final = {
     "notices.delivery": "changes at every attempt, by the house alone",
     "notices.position": "is how far the house has read",
     "notices.device": "is told by the security log",
+    "robots.lease": "is who works now",
+    "robots.feedstate": "is what a consumer counts",
+    "robots.setasidemessage": "is a message as it came",
+    "robots.housemark": "is made once, by the house",
 }
 HIDDEN: Final = "(hidden)"
 

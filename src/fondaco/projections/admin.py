@@ -6,7 +6,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from fondaco.projections.models import ImportedFile, Instrument, Order, Posting, Trade
+from fondaco.projections.models import (
+    ImportedFile,
+    Instrument,
+    Order,
+    Posting,
+    Trade,
+    VenueOrder,
+)
 
 __all__: list[str] = []
 
@@ -53,3 +60,8 @@ class PostingAdmin(ReadOnly):
 @admin.register(ImportedFile)
 class ImportedFileAdmin(ReadOnly):
     list_display = ("name", "instrument", "rows")
+
+
+@admin.register(VenueOrder)
+class VenueOrderAdmin(ReadOnly):
+    list_display = ("id", "instrument", "side", "limit_ticks", "quantity_lots", "status")

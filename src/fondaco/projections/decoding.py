@@ -1,8 +1,8 @@
 """Runs of events to rows: one pass over the words, no object for what is skipped.
 
-Promises: decode() is pure. Of each order only its last state in the run becomes a row; trades,
-postings and definitions all do. Postings are numbered within their command in event order.
-Levels, balances and refusals belong to now, not to history, and are passed over.
+Promises: decode() is pure. Of each order, ours or outside, only its last state in the run becomes a
+row; trades, postings, parts and definitions all do. Postings are numbered within their command in
+event order. Levels, balances and refusals belong to now, not to history, and are passed over.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ TRADE: Final = int(records.Event.TRADE)
 POSTING: Final = int(records.Event.POSTING)
 ASSET: Final = int(records.Event.ASSET)
 INSTRUMENT: Final = int(records.Event.INSTRUMENT)
+VENUE_ORDER: Final = int(records.Event.VENUE_ORDER)
+VENUE_PART: Final = int(records.Event.VENUE_PART)
 FEES: Final = records.ACCOUNT_FEES
 CAUSE_TRADE: Final = int(records.Cause.TRADE)
 BUY: Final = int(records.Side.BUY)
@@ -33,9 +35,13 @@ VOLUME_MAX: Final = (1 << 63) - 1
 POSTINGS_MAX: Final = 1 << POSTING_BITS
 
 # Word places in a record; the layouts are records.LAYOUTS, checked by a test.
-ORDER_ID: Final = 6
+ORDER_ID: Final = 6  # of a venue order's number, too
 # seq time account | instrument id | status ... created | client order id
 _ORDER_ROW: Final = struct.Struct("<8x3q8x2q8x16q")
+# seq time | instrument number ... created
+_VENUE_ORDER_ROW: Final = struct.Struct("<8x2q16x12q")
+# account | venue order, order, lots
+_VENUE_PART_ROW: Final = struct.Struct("<24xq8x8x3q")
 _TRADE_ROW: Final = struct.Struct("<8x2q16x14q")
 _POSTING_ROW: Final = struct.Struct("<8x2q16x6q")
 
@@ -56,6 +62,8 @@ class Decoded(msgspec.Struct):
     postings: list[tuple[int, ...]] = []
     assets: list[records.AssetBody] = []
     instruments: list[records.InstrumentBody] = []
+    venue_orders: list[tuple[int, ...]] = []
+    venue_parts: list[tuple[int, ...]] = []
     time_us: int = 0
 
 
@@ -75,6 +83,7 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
     while place < end and words[place + 1] <= after_seq:
         place += words[place] >> 35
     newest: dict[int, int] = {}
+    venue_orders: dict[int, int] = {}
     trades, postings = found.trades, found.postings
     posting_seq = index = 0
     last = -1
@@ -98,11 +107,18 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
                 posting_seq, index = seq, 0
             postings.append(((seq << POSTING_BITS) + index, time_us, *posted))
             index += 1
+        elif kind == VENUE_ORDER:
+            venue_orders[words[place + ORDER_ID]] = place
+        elif kind == VENUE_PART:
+            found.venue_parts.append(_VENUE_PART_ROW.unpack_from(events, place << 3))
         elif kind in {ASSET, INSTRUMENT}:
             _define(found, terms, kind, events[place << 3 : (place << 3) + (head >> 32)])
         assert index < POSTINGS_MAX, f"seq {posting_seq} has {index} postings"
         place += head >> 35
     found.orders = [_order_row(events, each << 3) for each in newest.values()]
+    found.venue_orders = [
+        _VENUE_ORDER_ROW.unpack_from(events, each << 3) for each in venue_orders.values()
+    ]
     if last >= 0:
         found.time_us = words[last + 2]
     return found

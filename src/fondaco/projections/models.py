@@ -26,6 +26,8 @@ __all__ = [
     "Order",
     "Posting",
     "Trade",
+    "VenueOrder",
+    "VenuePart",
 ]
 
 TRADE_BITS: Final = 44  # trade ids lie in [1, 2**44), imported ones first
@@ -64,6 +66,7 @@ class Instrument(models.Model):
     base_per_lot = models.BigIntegerField()
     quote_per_lot_tick = models.BigIntegerField()
     status = models.SmallIntegerField()
+    venue = models.TextField(default="")  # agency markets only
 
     def __str__(self) -> str:
         return self.symbol
@@ -181,6 +184,46 @@ class Posting(models.Model):
     def index(self) -> int:
         """Its place among the postings of that command, from 0."""
         return self.id & ((1 << POSTING_BITS) - 1)
+
+
+class VenueOrder(models.Model):
+    """The newest state of each outside order. The id is its number."""
+
+    id = models.BigIntegerField(primary_key=True)
+    updated_seq = models.BigIntegerField()
+    updated_us = models.BigIntegerField()
+    instrument = models.IntegerField()
+    status = models.SmallIntegerField()
+    side = models.SmallIntegerField()
+    limit_ticks = models.BigIntegerField()
+    quantity_lots = models.BigIntegerField()
+    notional = models.BigIntegerField()
+    filled_base = models.BigIntegerField()
+    filled_quote = models.BigIntegerField()
+    attempts = models.SmallIntegerField()  # times that it was sent: the core lets it be once
+    parts = models.IntegerField()
+    created_us = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index("instrument", "id", name="venue_order_of_instrument")]
+
+    def __str__(self) -> str:
+        return f"venue order {self.id}"
+
+
+class VenuePart(models.Model):
+    """An order that is part of an outside order. The id is the order's."""
+
+    id = models.BigIntegerField(primary_key=True)
+    venue_order = models.BigIntegerField()
+    account = models.BigIntegerField()
+    quantity_lots = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index("venue_order", "id", name="part_of_venue_order")]
+
+    def __str__(self) -> str:
+        return f"order {self.id} in venue order {self.venue_order}"
 
 
 class Candle(models.Model):

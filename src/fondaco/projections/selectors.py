@@ -71,6 +71,7 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     base_per_lot: int
     quote_per_lot_tick: int
     status: int
+    venue: str = ""
 
 
 class OrderRow(msgspec.Struct, frozen=True):

@@ -140,6 +140,8 @@ class Writer:
         instruments = [_instrument_row(body) for body in _newest(found.instruments)]
         tables.INSTRUMENTS.write(cursor, instruments)
         tables.ORDERS.write(cursor, found.orders)
+        tables.VENUE_ORDERS.write(cursor, found.venue_orders)
+        tables.VENUE_PARTS.write(cursor, found.venue_parts)
         tables.POSTINGS.write(cursor, found.postings)
         _write_trades(cursor, found.trades)
 
@@ -218,4 +220,5 @@ def _instrument_row(body: records.InstrumentBody) -> tuple[int | str, ...]:
         body.base_per_lot,
         body.quote_per_lot_tick,
         body.status,
+        body.venue,
     )

@@ -21,6 +21,8 @@ from fondaco.projections.models import (
     Order,
     Posting,
     Trade,
+    VenueOrder,
+    VenuePart,
 )
 
 __all__ = [
@@ -32,6 +34,8 @@ __all__ = [
     "ORDERS",
     "POSTINGS",
     "TRADES",
+    "VENUE_ORDERS",
+    "VENUE_PARTS",
     "Table",
     "columns_of",
     "table_of",
@@ -157,6 +161,18 @@ _ORDER_CHANGES: Final = (
 )
 ORDERS: Final = Table(Order, _ORDER_COLUMNS, _replaced(_ORDER_CHANGES))
 TRADES: Final = Table(Trade, columns_of(Trade), None)
+# The order in which decoding.decode unpacks a VENUE_ORDER event.
+_VENUE_ORDER_COLUMNS: Final = (
+    *("updated_seq", "updated_us", "instrument", "id", "status", "side", "limit_ticks"),
+    *("quantity_lots", "notional", "filled_base", "filled_quote", "attempts", "parts"),
+    "created_us",
+)
+_VENUE_ORDER_CHANGES: Final = (
+    *("updated_seq", "updated_us", "status"),
+    *("filled_base", "filled_quote", "attempts"),
+)
+VENUE_ORDERS: Final = Table(VenueOrder, _VENUE_ORDER_COLUMNS, _replaced(_VENUE_ORDER_CHANGES))
+VENUE_PARTS: Final = Table(VenuePart, ("account", "venue_order", "id", "quantity_lots"), None)
 POSTINGS: Final = Table(Posting, columns_of(Posting), None)
 CANDLES_1M: Final = _candles(Candle1m)
 CANDLES_1H: Final = _candles(Candle1h)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.db import models
 
-__all__ = ["FeedState", "Lease", "SetAsideMessage"]
+__all__ = ["FeedState", "HouseMark", "Lease", "SetAsideMessage"]
 
 
 class Lease(models.Model):
@@ -58,3 +58,13 @@ class SetAsideMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feed}: {self.fault}"
+
+
+class HouseMark(models.Model):
+    """One row: what outside orders are named after; robots.venues.mark reads and writes it."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    text = models.CharField(max_length=16)
+
+    def __str__(self) -> str:
+        return self.text
