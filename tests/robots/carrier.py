@@ -77,7 +77,7 @@ class Case:
             latency_s=LATENCY_S,
             script=script,
             now_s=lambda: self.now_s,
-            sleep=self.sleep,
+            sleep=self.wait,
         )
         for body in (
             AssetBody(number=USD, code="USD", decimals=2),
@@ -128,7 +128,7 @@ class Case:
 
     # ---- time
 
-    def sleep(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         self.now_s += seconds
         for due_s, order in [each for each in self.late if each[0] <= self.now_s]:
             self.late.remove((due_s, order))
@@ -151,10 +151,10 @@ class Case:
         """Carry the order to its end, through one crash of the worker; return the steps."""
         steps = self._process(carry, crash)
         if crash is not None and self.orders():
-            self.sleep(1.0)  # another process starts
+            self.wait(1.0)  # another process starts
             steps += self._process(carry, None)
         while self.late:
-            self.sleep(1.0)
+            self.wait(1.0)
         return steps
 
     def _process(self, carry: Carry, crash: Crash | None) -> int:
@@ -194,7 +194,7 @@ class Case:
         if isinstance(effect, Tell):
             return self.tell(effect.record)
         if isinstance(effect, Wait):
-            self.sleep(effect.seconds)
+            self.wait(effect.seconds)
             return None
         try:
             return perform(self.venue, effect, lambda: self.now_s)

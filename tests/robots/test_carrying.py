@@ -180,7 +180,7 @@ def test_an_order_too_late_to_send_is_not_sent(tmp_path: Path) -> None:
     assert isinstance(effect, Tell)
     effect = steps.send(case.tell(effect.record))
     assert isinstance(effect, Place)
-    case.sleep(carrying.SEND_WITHIN_S + 0.1)
+    case.wait(carrying.SEND_WITHIN_S + 0.1)
     with pytest.raises(Unanswered, match="too late"):
         carrying.perform(case.venue, effect, lambda: case.now_s)
     assert case.arrivals() == []

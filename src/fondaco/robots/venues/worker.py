@@ -246,14 +246,14 @@ class VenueWorker:
 
     def _ask(self, number: int, request: Request) -> None:
         assert self._venue is not None
-        answer: object
+        # If the adapter fails in another way, the thread says so; what it did is unknown.
+        answer: object = Unanswered("the venue's adapter failed")
         try:
             answer = perform(self._venue, request, time.monotonic)
         except (Refused, Unanswered) as error:
             answer = error
-        except Exception as error:  # noqa: BLE001 - whatever an adapter raises, what it did is unknown
-            answer = Unanswered(f"{type(error).__name__}: {error}")
-        self._answers.put((number, request, answer))
+        finally:
+            self._answers.put((number, request, answer))
 
 
 def _kind(record: bytes) -> int:
