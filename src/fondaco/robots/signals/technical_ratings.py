@@ -28,8 +28,8 @@ from fondaco.robots.signals.labels import Signal
 __all__ = ["KEPT_BARS", "WARM_UP_BARS", "Rating", "Ratings", "RuleSet", "Stream", "rate", "votes"]
 
 # What a Stream keeps. An EMA of 200 has forgotten its seed to 3 parts in a million by then, and a
-# rating costs a third of a millisecond; a longer past would make live and replay differ less than
-# a price's last digit.
+# rating costs one or two milliseconds; a longer past would make live and replay differ less than a
+# price's last digit.
 KEPT_BARS: Final = 1500
 WARM_UP_BARS: Final = 10  # before, no vote is there at all
 

@@ -1,0 +1,148 @@
+"""What a rule remembers between two looks, and what a look gives.
+
+Promises: a state written with encode() and read with decode() is equal to the last bit, so a rule
+goes on after a restart as if there had been none. It holds no price and no float: only where the
+rule stands, on which side of its crossings it was, and which of its orders are open.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, Literal
+
+import msgspec
+
+__all__ = [
+    "CLOSED",
+    "Code",
+    "Decision",
+    "Look",
+    "OrderStatus",
+    "OrderUpdate",
+    "OrderWish",
+    "Outcome",
+    "Placed",
+    "State",
+    "decode",
+    "encode",
+]
+
+
+class OrderStatus(StrEnum):
+    """How far an order of a rule has come; SENT until the house has answered."""
+
+    SENT = "SENT"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+
+
+CLOSED: Final = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
+)
+
+
+class Code(StrEnum):
+    """Why a look at a rule did, or did not, do something."""
+
+    CONDITION_FALSE = "CONDITION_FALSE"
+    CONDITION_UNKNOWN = "CONDITION_UNKNOWN"  # a number isn't there yet
+    PAUSED = "PAUSED"  # between two rounds of a $repeat
+    AMOUNT_UNKNOWN = "AMOUNT_UNKNOWN"  # true, but a price that the order takes isn't there
+    AMOUNT_ZERO = "AMOUNT_ZERO"  # true, but less than one lot to trade or nothing to spend
+    TOO_MANY_ORDERS = "TOO_MANY_ORDERS"  # true, but the rule has too many open ones
+    TRIGGERED = "TRIGGERED"
+    OTHERWISE = "OTHERWISE"  # false, so $else was done
+    AWAITING_ORDERS = "AWAITING_ORDERS"
+    ORDER_FAILED = "ORDER_FAILED"  # refused, canceled or expired before it was filled: it ends
+    ROUND_OVER = "ROUND_OVER"
+    FINISHED = "FINISHED"
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """An order of the rule that is open or waited for."""
+
+    client_order_id: str
+    name: str
+    status: OrderStatus
+    then_after: Literal["FILLED", "ACCEPTED"]
+    waited: bool
+
+
+class State(msgspec.Struct, frozen=True):
+    """Where a rule stands; the empty one is its beginning."""
+
+    step: int = 0
+    phase: Literal["WAITING", "ORDERED", "DONE"] = "WAITING"
+    otherwise: bool = False  # ORDERED by $else
+    rounds: tuple[int, ...] = ()  # begun again, by step
+    sides: tuple[int, ...] = ()  # of the step's crossings: -1 below, 1 above, 0 not yet known
+    resume_us: int = 0  # no look before, between two rounds
+    placed: int = 0  # orders ever wished: the next one's number follows
+    orders: tuple[Placed, ...] = ()
+    ended: Code | None = None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One comparison as it was found: the numbers used and what came of it (None: unknown)."""
+
+    path: str
+    a: Decimal | float | None
+    b: Decimal | float | None
+    truth: bool | None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a look came to, at which step, and the numbers that it used."""
+
+    time_us: int
+    step: int
+    code: Code
+    looks: tuple[Look, ...] = ()
+    detail: str = ""
+
+
+class OrderWish(msgspec.Struct, frozen=True):
+    """An order to send; its client order id is the same whenever this look is made again."""
+
+    client_order_id: str
+    ticker: str
+    kind: str
+    intent: str
+    quantity: Decimal | None
+    spend: Decimal | None
+    price: Decimal | None
+    stop: Decimal | None
+    time_in_force: str | None
+
+
+class OrderUpdate(msgspec.Struct, frozen=True):
+    """What the house says of an order of the rule."""
+
+    client_order_id: str
+    status: OrderStatus
+    reason: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a look gives: the state to keep, wishes, texts for the owner, and the decisions."""
+
+    state: State
+    decisions: tuple[Decision, ...]
+    orders: tuple[OrderWish, ...] = ()
+    cancels: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def encode(state: State) -> bytes:
+    """Return a state as JSON."""
+    return msgspec.json.encode(state)
+
+
+def decode(text: bytes) -> State:
+    """Return the state that encode() wrote."""
+    return msgspec.json.decode(text, type=State)
