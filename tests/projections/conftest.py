@@ -31,6 +31,10 @@ TABLES = (
     "importedfile",
     "venueorder",
     "venuepart",
+    "quote",
+    "quotebar1m",
+    "quotebar1h",
+    "quotebar1d",
 )
 Dump = dict[str, list[tuple[Any, ...]]]
 
@@ -63,6 +67,7 @@ def dump() -> Dump:
     found = {}
     with connections[ALIAS].cursor() as cursor:
         for table in TABLES:
-            cursor.execute(f"SELECT * FROM projections_{table} ORDER BY 1")
+            key = "1, 2, 3, 4" if table == "quote" else "1"
+            cursor.execute(f"SELECT * FROM projections_{table} ORDER BY {key}")
             found[table] = cursor.fetchall()
     return found

@@ -23,6 +23,7 @@ ORDER: Final = int(records.Event.ORDER)
 CANCEL: Final = int(records.Event.CANCEL)
 TRADE: Final = int(records.Event.TRADE)
 POSTING: Final = int(records.Event.POSTING)
+QUOTE: Final = int(records.Event.QUOTE)
 ASSET: Final = int(records.Event.ASSET)
 INSTRUMENT: Final = int(records.Event.INSTRUMENT)
 VENUE_ORDER: Final = int(records.Event.VENUE_ORDER)
@@ -44,6 +45,7 @@ _VENUE_ORDER_ROW: Final = struct.Struct("<8x2q16x12q")
 _VENUE_PART_ROW: Final = struct.Struct("<24xq8x8x3q")
 _TRADE_ROW: Final = struct.Struct("<8x2q16x14q")
 _POSTING_ROW: Final = struct.Struct("<8x2q16x6q")
+_QUOTE_ROW: Final = struct.Struct("<8xq24x5q")
 
 
 class InstrumentTerms(msgspec.Struct, frozen=True):
@@ -60,6 +62,7 @@ class Decoded(msgspec.Struct):
     orders: list[tuple[int | None, ...]] = []
     trades: list[tuple[int, ...]] = []
     postings: list[tuple[int, ...]] = []
+    quotes: list[tuple[int, ...]] = []
     assets: list[records.AssetBody] = []
     instruments: list[records.InstrumentBody] = []
     venue_orders: list[tuple[int, ...]] = []
@@ -111,6 +114,8 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
             venue_orders[words[place + ORDER_ID]] = place
         elif kind == VENUE_PART:
             found.venue_parts.append(_VENUE_PART_ROW.unpack_from(events, place << 3))
+        elif kind == QUOTE:
+            found.quotes.append(_quote_row(events, place << 3, trades))
         elif kind in {ASSET, INSTRUMENT}:
             _define(found, terms, kind, events[place << 3 : (place << 3) + (head >> 32)])
         assert index < POSTINGS_MAX, f"seq {posting_seq} has {index} postings"
@@ -129,6 +134,16 @@ def _order_row(events: bytes, offset: int) -> tuple[int | None, ...]:
     # The last word holds the length of a client order id: 0 only if there is none.
     fold = row[17] ^ row[18] ^ row[19] ^ row[20] if row[20] else None
     return (*row, fold)
+
+
+def _quote_row(events: bytes, offset: int, trades: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the row of a QUOTE; the trades of its command have come before it."""
+    seq, instrument, price, lots, message_us, verdict = _QUOTE_ROW.unpack_from(events, offset)
+    count = 0
+    while count < len(trades) and trades[-1 - count][1] == seq:
+        count += 1
+    first = trades[-count][4] if count else 0
+    return (instrument, message_us, price, lots, seq, verdict, first, count)
 
 
 def _postings_of(

@@ -25,6 +25,10 @@ __all__ = [
     "Instrument",
     "Order",
     "Posting",
+    "Quote",
+    "QuoteBar1d",
+    "QuoteBar1h",
+    "QuoteBar1m",
     "Trade",
     "VenueOrder",
     "VenuePart",
@@ -67,6 +71,8 @@ class Instrument(models.Model):
     quote_per_lot_tick = models.BigIntegerField()
     status = models.SmallIntegerField()
     venue = models.TextField(default="")  # agency markets only
+    name = models.TextField(default="")  # of a stock, as its feed or the house file spells it
+    stock_id = models.TextField(default="")  # by which feeds know it
 
     def __str__(self) -> str:
         return self.symbol
@@ -259,6 +265,72 @@ class Candle1h(Candle):
 
 class Candle1d(Candle):
     """A day of UTC, of which days, weeks and months are folded."""
+
+
+class Quote(models.Model):
+    """A message of a feed, once however often it came: newer and older ones, by their own time."""
+
+    pk = models.CompositePrimaryKey("instrument", "message_us", "price_ticks", "availability_lots")
+    instrument = models.IntegerField()
+    message_us = models.BigIntegerField()
+    price_ticks = models.BigIntegerField()
+    availability_lots = models.BigIntegerField()
+    seq = models.BigIntegerField()  # of messages of one time the later one is the newer
+    verdict = models.SmallIntegerField()  # records.Verdict
+    first_trade_id = models.BigIntegerField()  # what it filled; trades 0: nothing
+    trades = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                "instrument",
+                "message_us",
+                "seq",
+                name="quote_that_filled",
+                condition=models.Q(trades__gt=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.price_ticks} of instrument {self.instrument} at {self.message_us}"
+
+
+class QuoteBar(models.Model):
+    """The messages of one stretch of their own time, older ones too: statistics from any to any.
+
+    The sum of the prices is high x 2**31 + low, so that no number of messages is too many.
+    """
+
+    id = models.BigIntegerField(primary_key=True)  # instrument << MINUTE_BITS | its first minute
+    first_us = models.BigIntegerField()
+    first_seq = models.BigIntegerField()
+    first_ticks = models.BigIntegerField()
+    last_us = models.BigIntegerField()
+    last_seq = models.BigIntegerField()
+    last_ticks = models.BigIntegerField()
+    high_ticks = models.BigIntegerField()
+    low_ticks = models.BigIntegerField()
+    sum_high = models.BigIntegerField()
+    sum_low = models.BigIntegerField()
+    quotes = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"quotes {self.id}"
+
+
+class QuoteBar1m(QuoteBar):
+    """A minute."""
+
+
+class QuoteBar1h(QuoteBar):
+    """An hour."""
+
+
+class QuoteBar1d(QuoteBar):
+    """A day of UTC."""
 
 
 class ImportedFile(models.Model):

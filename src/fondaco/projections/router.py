@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db.models import Model
 
-__all__ = ["ALIAS", "ProjectionsRouter"]
+__all__ = ["ALIAS", "LABEL", "ProjectionsRouter"]
 
 ALIAS: Final = "projections"
 LABEL: Final = "projections"

@@ -72,6 +72,8 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     quote_per_lot_tick: int
     status: int
     venue: str = ""
+    name: str = ""
+    stock_id: str = ""
 
 
 class OrderRow(msgspec.Struct, frozen=True):

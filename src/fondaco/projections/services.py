@@ -19,10 +19,16 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 
 from fondaco.core import records
-from fondaco.projections import decoding, imports, tables
+from fondaco.projections import decoding, imports, quotes, tables
 from fondaco.projections.decoding import Decoded, InstrumentTerms
 from fondaco.projections.imports import ImportFault, KeptFile
-from fondaco.projections.models import Cursor, ImportedFile, Instrument, Trade
+from fondaco.projections.models import (
+    Cursor,
+    ImportedFile,
+    Instrument,
+    Quote,
+    Trade,
+)
 from fondaco.projections.router import ALIAS
 from fondaco.projections.tables import table_of
 
@@ -36,6 +42,8 @@ __all__ = [
 ]
 
 IMPORT_ROWS: Final = 20_000  # written at a time; one transaction covers the whole file
+QUOTE_KEYS: Final = 200  # looked for at a time
+_QUOTE_KEY: Final = "instrument, message_us, price_ticks, availability_lots"
 _CURSOR: Final = table_of(Cursor)
 _MOVE: Final = f"UPDATE {_CURSOR} SET seq = %s, time_us = %s WHERE id = 1 AND seq = %s"  # noqa: S608 - constants
 _BEGIN: Final = f"INSERT INTO {_CURSOR} (id, seq, time_us) VALUES (1, 0, 0) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
@@ -144,6 +152,7 @@ class Writer:
         tables.VENUE_PARTS.write(cursor, found.venue_parts)
         tables.POSTINGS.write(cursor, found.postings)
         _write_trades(cursor, found.trades)
+        _write_quotes(cursor, found.quotes)
 
     def _take_in(self, cursor: CursorWrapper, files: Sequence[KeptFile]) -> None:
         for file in files:
@@ -196,6 +205,37 @@ def _write_trades(cursor: CursorWrapper, rows: Sequence[tuple[int, ...]]) -> Non
     tables.CANDLES_1D.write(cursor, decoding.fold_rows(hours, 1440))
 
 
+def _write_quotes(cursor: CursorWrapper, rows: Sequence[tuple[int, ...]]) -> None:
+    """Write messages that are not in the table yet, with their bars of all stored lengths."""
+    new = _unseen_quotes(cursor, rows)
+    tables.QUOTES.write(cursor, new)
+    minutes = quotes.fold_quotes(new)
+    hours = quotes.fold_bars(minutes, 60)
+    tables.QUOTE_BARS_1M.write(cursor, minutes)
+    tables.QUOTE_BARS_1H.write(cursor, hours)
+    tables.QUOTE_BARS_1D.write(cursor, quotes.fold_bars(hours, 1440))
+
+
+def _unseen_quotes(cursor: CursorWrapper, rows: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Leave out repeats: the core refuses those of the newest, only an older one may be one."""
+    older = list({row[:4] for row in rows if row[5] != records.Verdict.CURRENT})
+    seen: set[tuple[int, ...]] = set()
+    for start in range(0, len(older), QUOTE_KEYS):
+        part = older[start : start + QUOTE_KEYS]
+        marks = ", ".join(["(%s, %s, %s, %s)"] * len(part))
+        cursor.execute(
+            f"SELECT {_QUOTE_KEY} FROM {table_of(Quote)} WHERE ({_QUOTE_KEY}) IN (VALUES {marks})",  # noqa: S608
+            [word for key in part for word in key],
+        )
+        seen.update(cursor.fetchall())
+    new = []
+    for row in rows:
+        if row[:4] not in seen:
+            seen.add(row[:4])
+            new.append(row)
+    return new
+
+
 def _trade_row(
     instrument: int, trade_id: int, row: tuple[int, int, int, int, int]
 ) -> tuple[int, ...]:
@@ -221,4 +261,6 @@ def _instrument_row(body: records.InstrumentBody) -> tuple[int | str, ...]:
         body.quote_per_lot_tick,
         body.status,
         body.venue,
+        body.name,
+        body.stock_id,
     )

@@ -20,6 +20,10 @@ from fondaco.projections.models import (
     Instrument,
     Order,
     Posting,
+    Quote,
+    QuoteBar1d,
+    QuoteBar1h,
+    QuoteBar1m,
     Trade,
     VenueOrder,
     VenuePart,
@@ -33,6 +37,10 @@ __all__ = [
     "INSTRUMENTS",
     "ORDERS",
     "POSTINGS",
+    "QUOTES",
+    "QUOTE_BARS_1D",
+    "QUOTE_BARS_1H",
+    "QUOTE_BARS_1M",
     "TRADES",
     "VENUE_ORDERS",
     "VENUE_PARTS",
@@ -66,9 +74,9 @@ class Table:
         self.columns = tuple(columns)
         names = ", ".join(columns)
         meta = model._meta  # noqa: SLF001
-        key = meta.pk.column
         action = ""
         if changes is not None:
+            key = meta.pk.column
             sets = ", ".join(f"{column} = {value}" for column, value in changes.items())
             action = f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
         marks = ", ".join(["%s"] * len(columns))
@@ -117,6 +125,31 @@ def _merged(model: type[models.Model]) -> dict[str, str]:
             f"THEN {VOLUME_MAX} ELSE {table}.{column} + excluded.{column} END"
         )
     return changes
+
+
+def _joined(model: type[models.Model]) -> dict[str, str]:
+    """Return how a stored bar of quotes takes in another part of itself; see quotes.fold_quotes."""
+    table = table_of(model)
+    changes = {}
+    for name, sign in (("first", "<"), ("last", ">")):
+        pair = "({0}.{1}_us, {0}.{1}_seq)"
+        is_ours = f"{pair.format('excluded', name)} {sign} {pair.format(table, name)}"
+        for column in (f"{name}_us", f"{name}_seq", f"{name}_ticks"):
+            changes[column] = (
+                f"CASE WHEN {is_ours} THEN excluded.{column} ELSE {table}.{column} END"
+            )
+    for column, sign in (("high_ticks", ">"), ("low_ticks", "<")):
+        changes[column] = (
+            f"CASE WHEN excluded.{column} {sign} {table}.{column} "
+            f"THEN excluded.{column} ELSE {table}.{column} END"
+        )
+    for column in ("sum_high", "sum_low", "quotes"):
+        changes[column] = f"{table}.{column} + excluded.{column}"
+    return changes
+
+
+def _quote_bars(model: type[models.Model]) -> Table:
+    return Table(model, columns_of(model), _joined(model))
 
 
 def _candles(model: type[models.Model]) -> Table:
@@ -177,6 +210,10 @@ POSTINGS: Final = Table(Posting, columns_of(Posting), None)
 CANDLES_1M: Final = _candles(Candle1m)
 CANDLES_1H: Final = _candles(Candle1h)
 CANDLES_1D: Final = _candles(Candle1d)
+QUOTES: Final = Table(Quote, columns_of(Quote), None)
+QUOTE_BARS_1M: Final = _quote_bars(QuoteBar1m)
+QUOTE_BARS_1H: Final = _quote_bars(QuoteBar1h)
+QUOTE_BARS_1D: Final = _quote_bars(QuoteBar1d)
 ASSETS: Final = Table(Asset, columns_of(Asset), _replaced(("code", "decimals")))
 INSTRUMENTS: Final = Table(
     Instrument, columns_of(Instrument), _replaced(columns_of(Instrument)[1:])
