@@ -1,0 +1,190 @@
+"""The index of waiting rules against its naive twin, which looks at every bot every time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from fondaco.robots.rules import index as index_module
+from fondaco.robots.rules.evaluator import hear, look
+from fondaco.robots.rules.index import Bound, RuleIndex
+from fondaco.robots.rules.plan import Plan, TickerOf, plan_rule
+from fondaco.robots.rules.state import OrderStatus, OrderUpdate, Outcome, State
+from fondaco.robots.rules.validation import read_rule
+from fondaco.robots.rules.view import Quote, View
+from tests.robots.rule_documents import (
+    anything_happens,
+    crossings,
+    documents,
+    happen,
+    opened,
+    prices,
+    view_of,
+)
+from tests.robots.rule_twin import Market
+
+SETTINGS = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+stories = st.tuples(
+    st.lists(st.one_of(documents(), crossings()), min_size=1, max_size=5),
+    st.one_of(anything_happens, prices),
+)
+
+
+class Bots:
+    """A few bots, their last outcomes, and the index over them."""
+
+    def __init__(self, texts: list[str], market: Market) -> None:
+        self.plans: dict[str, Plan] = {}
+        self.last: dict[str, Outcome] = {}
+        self.market = market
+        self.index = RuleIndex()
+        self.counts: Counter[str] = Counter()
+        for number, text in enumerate(texts):
+            bot = f"bot{number}"
+            self.plans[bot] = plan_rule(read_rule(text))
+            self.take(bot, self.seen(bot, State()))
+
+    def seen(self, bot: str, state: State) -> Outcome:
+        return look(self.plans[bot], state, view_of(self.market, self.plans[bot]), bot)
+
+    def take(self, bot: str, outcome: Outcome) -> None:
+        """Keep an outcome and place the bot; without decisions nothing had been waited for."""
+        if outcome.decisions:
+            self.last[bot] = outcome
+        self.index.place(bot, self.plans[bot], outcome, self.market.time_us)
+
+    def tell(self, happening: Any) -> set[str]:
+        """Tell the index what happened; return whom it wakes."""
+        woken = set(self.index.advanced(self.market.time_us))
+        if happening[0] == "quote":
+            woken.update(self.index.changed(TickerOf(*happening[1:3]), happening[3]))
+        elif happening[0] == "figure":
+            figures = {f for plan in self.plans.values() for f in plan.figures}
+            for figure in figures:
+                if figure.name == happening[1]:
+                    woken.update(self.index.changed(figure, happening[2]))
+        elif happening[0] == "own":
+            woken.update(self.plans)
+        return woken
+
+    def step(self, happening: Any) -> None:
+        """Let something happen; everyone not woken must decide just as before."""
+        happen(self.market, happening)
+        if happening[0] == "hear":
+            self.hear(happening)
+        woken = self.tell(happening)
+        for bot in self.plans:
+            before = self.last[bot]
+            now = self.seen(bot, before.state)
+            if bot in woken:
+                self.counts["woken"] += 1
+                self.take(bot, now)
+                continue
+            self.counts["left"] += 1
+            assert now.state == before.state
+            assert (now.orders, now.cancels, now.notices) == ((), (), ())
+            if before.state.phase == "WAITING" and before.state.resume_us <= self.market.time_us:
+                assert now.decisions[-1].code == before.decisions[-1].code
+                assert truths(now) == truths(before)
+
+    def hear(self, happening: Any) -> None:
+        """Give the news to each bot that has such an order."""
+        for bot, before in list(self.last.items()):
+            orders = before.state.orders
+            if not orders:
+                continue
+            one = orders[-1 - happening[1] % len(orders)]
+            update = OrderUpdate(one.client_order_id, OrderStatus(happening[2]))
+            plan = self.plans[bot]
+            now = hear(plan, before.state, update, view_of(self.market, plan), bot)
+            if not now.decisions:
+                # Nothing was decided: only the order's status is new.
+                self.last[bot] = Outcome(now.state, before.decisions)
+                continue
+            self.take(bot, now)
+
+
+def truths(outcome: Outcome) -> list[bool | None]:
+    return [one.truth for one in outcome.decisions[-1].looks]
+
+
+def run(story: tuple[list[str], list[Any]], counts: Counter[str]) -> None:
+    """Run a story to its end."""
+    texts, day = story
+    bots = Bots(texts, opened())
+    for happening in day:
+        bots.step(happening)
+    counts.update(bots.counts)
+
+
+COUNTS: Counter[str] = Counter()
+
+
+@SETTINGS
+@given(stories)
+def test_for_whom_it_leaves_alone_nothing_changed(
+    story: tuple[list[str], list[Any]],
+) -> None:
+    """Any bots, any day: a bot that isn't woken decides the same as before, and wishes nothing."""
+    run(story, COUNTS)
+
+
+def test_both_happened_often() -> None:
+    """In the stories before, bots were woken and left alone, both thousands of times."""
+    assert COUNTS["woken"] > 1_000, COUNTS
+    assert COUNTS["left"] > 1_000, COUNTS
+
+
+def _lenient(kind: str, value: Any, line: Any) -> list[Bound]:
+    """A planted bug: a price that is reached exactly wakes nobody."""
+    return [bound._replace(strict=True) for bound in _bounds_of_order(kind, value, line)]
+
+
+_bounds_of_order = index_module._bounds_of_order
+
+
+@pytest.mark.parametrize(
+    ("name", "planted"),
+    [
+        ("_bounds_of_order", _lenient),
+        ("_bounds_of_side", lambda line, side: [Bound(line, rising=side < 0, strict=True)]),
+        ("_BLOCKED", frozenset()),
+    ],
+)
+def test_a_planted_bug_is_noticed(monkeypatch: pytest.MonkeyPatch, name: str, planted: Any) -> None:
+    """A bound off by its edge, a side not yet known, a blocked step forgotten: each is found."""
+    monkeypatch.setattr(index_module, name, planted)
+
+    @settings(SETTINGS, phases=[Phase.generate], derandomize=True, max_examples=1_000)
+    @given(stories)
+    def hunt(story: tuple[list[str], list[Any]]) -> None:
+        run(story, Counter())
+
+    with pytest.raises(AssertionError):
+        hunt()
+
+
+WAITS = """{{"$when": {{"$comparison": {{"itemA": {{"$ticker": "AAA"}}, "itemB": {line},
+"type": "gte"}}}}, "$do": {{"$notify": "there"}}}}"""
+
+
+def test_only_the_bots_that_a_price_concerns_are_woken() -> None:
+    """Of ten thousand bots that wait, each for a price of its own, a tick wakes exactly its own."""
+    index = RuleIndex()
+    plan_of = {}
+    for number in range(10_000):
+        bot = f"bot{number:05}"
+        plan_of[bot] = plan_rule(read_rule(WAITS.format(line=1_000 + number)))
+        view = View(time_us=1, quotes={"AAA": Quote(last=Decimal(500))})
+        index.place(bot, plan_of[bot], look(plan_of[bot], State(), view, bot), 1)
+    last = TickerOf("AAA", "last")
+    assert index.changed(last, Decimal("999.99")) == []
+    assert index.advanced(10**15) == []
+    assert index.changed(last, Decimal(1_002)) == ["bot00000", "bot00001", "bot00002"]
+    assert index.changed(last, Decimal(1_002)) == []  # woken ones are placed again by their look
+    assert len(index.changed(last, None)) == 9_997  # nobody knows the price: all are concerned
