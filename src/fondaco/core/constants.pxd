@@ -87,6 +87,8 @@ cdef enum:
     RETRIES_MAX = 8388608
     MEMBER_MAX = 2147483647
     SLOTS_MAX = 1073741824
+    PAGE_BITS = 7
+    PAGE_MASK = 127
     LOOK_WORDS = 96
     NEAR_WORDS = 40
     KINDS_MAX = 128
@@ -104,6 +106,7 @@ cdef enum:
     ROW_CELL = 11
     ROW_ENTRY = 12
     ROW_GROUP = 13
+    ROW_PAGE = 14
     BARE_ADD = 1
     BARE_CANCEL = 2
     BARE_REDUCE = 3

@@ -61,6 +61,8 @@ RETRIES_MAX: Final = 1 << 23  # client order ids remembered in a day: 97 orders 
 ACCOUNT_MAX: Final = 1 << 40  # account numbers are below it: with the asset's bits they fit a word
 MEMBER_MAX: Final = (1 << 31) - 1
 SLOTS_MAX: Final = 1 << 30  # rows of one slab: slots are 32-bit in the rows
+PAGE_BITS: Final = 7  # order numbers of a page of the order index: 128
+PAGE_MASK: Final = (1 << PAGE_BITS) - 1
 
 LOOK_WORDS: Final = 96  # how far ahead of the command at hand a batch is looked at
 NEAR_WORDS: Final = 40
@@ -94,6 +96,7 @@ ROW_STEP: Final = 9
 ROW_CELL: Final = 11
 ROW_ENTRY: Final = 12
 ROW_GROUP: Final = 13
+ROW_PAGE: Final = 14
 
 # Commands of the bare book.
 BARE_ADD: Final = 1

@@ -3,8 +3,8 @@ cdef int64_t GROUPS_FIRST
 @cython.final
 cdef class OrderIndex:
     cdef Slab groups
+    cdef Slab pages
     cdef readonly int64_t count
-    cdef int64_t taken
     cdef int64_t mask
     cdef int64_t limit
     cdef int64_t shift

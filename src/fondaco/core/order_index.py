@@ -1,16 +1,17 @@
-"""Order number -> slot: a table that keeps eight neighbouring numbers in one cache line.
+"""Order number -> slot: pages of 128 neighbouring numbers, and a small table that finds a page.
 
-Promises: find, put and remove in a step or two at any size, and a removal moves nothing while
-another of its eight is there. Orders are numbered in sequence, so the eight of a group are mostly
-alive together; old orders alone among gone ones cost a line each, no more. At most half of the
-groups are taken; a group that is taken out leaves no mark, those behind it move up.
+Promises: find, put and remove in a step or two at any size. Orders are numbered in sequence, so
+the numbers of a page are mostly alive together, and the table of pages is so small that it stays
+in the cache: a look-up costs one line of memory. A page that no open order needs is given back; an
+old order alone among gone ones costs its page, 512 bytes. At most half of the table's places
+are taken; a page that is taken out leaves no mark, those behind it move up.
 """
 
 import cython
 
 if not cython.compiled:
-    from fondaco.core.constants import GOLDEN, MASK_64, ROW_GROUP
-    from fondaco.core.rows import Group, fetch_group, group_at, row_bytes
+    from fondaco.core.constants import GOLDEN, MASK_64, PAGE_BITS, PAGE_MASK, ROW_GROUP, ROW_PAGE
+    from fondaco.core.rows import Group, fetch_page, group_at, page_at, row_bytes
     from fondaco.core.slab import Slab
 
 GROUPS_FIRST = 64
@@ -22,14 +23,13 @@ class OrderIndex:
     def __init__(self) -> None:
         """Make an empty table."""
         self.groups = Slab(ROW_GROUP, row_bytes(ROW_GROUP))
+        self.pages = Slab(ROW_PAGE, row_bytes(ROW_PAGE))  # page 0 has no slots
         self.count = 0
-        self.taken = 0  # groups
         self.setup(GROUPS_FIRST)
 
     def setup(self, capacity: int) -> int:
         """Make `capacity` empty groups; a power of two."""
         self.groups.reset(capacity)
-        self.taken = 0
         self.mask = capacity - 1
         self.limit = capacity // 2
         self.shift = 64
@@ -55,47 +55,50 @@ class OrderIndex:
 
     def find(self, number: int) -> int:
         """Return the slot of a number, or 0."""
-        group = group_at(self.groups, self.place_of((number >> 3) + 1))
-        return group.slots[number & 7]
+        group = group_at(self.groups, self.place_of((number >> PAGE_BITS) + 1))
+        return page_at(self.pages, group.page).slots[number & PAGE_MASK]
 
     @cython.overflowcheck(False)
     def foresee(self, number: int) -> int:
-        """Have the group of a number fetched into the cache; no more. Any number may be asked."""
-        fetch_group(self.groups, self.home((number >> 3) + 1))
+        """Have the line of a number fetched into the cache; no more. Any number may be asked."""
+        group = group_at(self.groups, self.home((number >> PAGE_BITS) + 1))
+        fetch_page(self.pages, group.page, number & PAGE_MASK)
         return 0
 
     @cython.overflowcheck(False)
     def guess(self, number: int) -> int:
         """Return the slot of a number if its group is at home, or any slot: a look, no branch."""
-        return group_at(self.groups, self.home((number >> 3) + 1)).slots[number & 7]
+        group = group_at(self.groups, self.home((number >> PAGE_BITS) + 1))
+        return page_at(self.pages, group.page).slots[number & PAGE_MASK]
 
     def put(self, number: int, slot: int) -> int:
-        """Set the slot of a number."""
-        name = (number >> 3) + 1
+        """Set the slot of a number that is not there."""
+        name = (number >> PAGE_BITS) + 1
         group = group_at(self.groups, self.place_of(name))
         if group.name == 0:
-            if self.taken >= self.limit:
+            if self.pages.live >= self.limit:
                 with cython.gil:
                     self.widen()
                 return self.put(number, slot)
-            self.taken += 1
             group.name = name
-        if group.slots[number & 7] == 0:
-            group.count += 1
-            self.count += 1
-        group.slots[number & 7] = slot
+            group.page = self.pages.take()
+        group.count += 1
+        self.count += 1
+        page_at(self.pages, group.page).slots[number & PAGE_MASK] = slot
         return 0
 
     def remove(self, number: int) -> int:
         """Take a number out; return its slot, or 0."""
-        at = self.place_of((number >> 3) + 1)
+        at = self.place_of((number >> PAGE_BITS) + 1)
         group = group_at(self.groups, at)
-        slot = group.slots[number & 7]
+        page = page_at(self.pages, group.page)
+        slot = page.slots[number & PAGE_MASK]
         if slot:
-            group.slots[number & 7] = 0
+            page.slots[number & PAGE_MASK] = 0
             group.count -= 1
             self.count -= 1
             if group.count == 0:
+                self.pages.give(group.page)
                 self.close_up(at)
         return slot
 
@@ -111,22 +114,20 @@ class OrderIndex:
             if (at - self.home(behind.name)) & self.mask >= (at - hole) & self.mask:
                 self.move(behind, group_at(self.groups, hole))
                 hole = at
-        group_at(self.groups, hole).name = 0
-        self.taken -= 1
+        group = group_at(self.groups, hole)
+        group.name = 0
+        group.page = 0
         return 0
 
     def move(self, source: Group, target: Group) -> int:
-        """Write one group over another; the source is left with no number."""
+        """Write one group over another."""
         target.name = source.name
+        target.page = source.page
         target.count = source.count
-        source.count = 0
-        for place in range(8):
-            target.slots[place] = source.slots[place]
-            source.slots[place] = 0
         return 0
 
     def widen(self) -> int:
-        """Double the table."""
+        """Double the table; the pages stay where they are."""
         old = self.groups
         capacity = self.mask + 1
         self.groups = Slab(ROW_GROUP, row_bytes(ROW_GROUP))
@@ -135,10 +136,10 @@ class OrderIndex:
             group = group_at(old, at)
             if group.name:
                 self.move(group, group_at(self.groups, self.place_of(group.name)))
-                self.taken += 1
         return 0
 
     def clear(self) -> int:
         """Forget all numbers."""
         self.count = 0
+        self.pages.clear()
         return self.setup(self.mask + 1)

@@ -90,12 +90,14 @@ cdef struct Cell:
     int64_t key
     int64_t value
 
-# A cache line: the numbers (name - 1) * 8 to + 7.
+# The numbers (name - 1) * 128 to + 127.
 cdef struct Group:
     int64_t name
-    int64_t count
-    int32_t slots[8]
-    int64_t spare[2]  # fills the cache line
+    int32_t page
+    int32_t count
+
+cdef struct Page:
+    int32_t slots[128]
 
 cdef struct Entry:
     int64_t entry
@@ -138,6 +140,9 @@ cdef inline Entry* entry_at(Slab slab, int64_t slot) noexcept nogil:
 cdef inline Group* group_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Group*> slab.memory) + slot
 
+cdef inline Page* page_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Page*> slab.memory) + slot
+
 cdef extern from *:
     """
     #define FONDACO_FETCH(place) __builtin_prefetch(place)
@@ -148,8 +153,8 @@ cdef inline int64_t fetch_cell(Slab slab, int64_t slot) noexcept nogil:
     FONDACO_FETCH((<Cell*> slab.memory) + slot)
     return 0
 
-cdef inline int64_t fetch_group(Slab slab, int64_t slot) noexcept nogil:
-    FONDACO_FETCH((<Group*> slab.memory) + slot)
+cdef inline int64_t fetch_page(Slab slab, int64_t slot, int64_t place) noexcept nogil:
+    FONDACO_FETCH(&((<Page*> slab.memory) + slot).slots[place])
     return 0
 
 # The line of an order that matching touches, and the rest.
@@ -186,4 +191,6 @@ cdef inline int64_t row_bytes(int64_t kind) noexcept nogil:
         return sizeof(Entry)
     if kind == ROW_GROUP:
         return sizeof(Group)
+    if kind == ROW_PAGE:
+        return sizeof(Page)
     return 0

@@ -252,21 +252,29 @@ class Cell:
 
 
 class Group:
-    """The slots of eight neighbouring numbers in an order index; name 0 is none."""
+    """Neighbouring numbers in an order index: their page, and how many it has; name 0 is none."""
 
     __slots__ = (
         "count",
         "name",
-        "slots",
-        "spare",
+        "page",
     )
 
     def __init__(self) -> None:
         """Make a row of zeros."""
         self.name = 0
+        self.page = 0
         self.count = 0
-        self.slots = [0] * 8
-        self.spare = [0] * 2  # fills the cache line
+
+
+class Page:
+    """The slots of the neighbouring numbers of a group; slot 0 is none."""
+
+    __slots__ = ("slots",)
+
+    def __init__(self) -> None:
+        """Make a row of zeros."""
+        self.slots = [0] * (constants.PAGE_MASK + 1)
 
 
 class Entry:
@@ -298,6 +306,7 @@ ROW_CLASSES: Final[dict[int, type[Any]]] = {
     constants.ROW_CELL: Cell,
     constants.ROW_ENTRY: Entry,
     constants.ROW_GROUP: Group,
+    constants.ROW_PAGE: Page,
 }
 
 
@@ -373,6 +382,12 @@ def group_at(slab: Slab, slot: int) -> Group:
     return row
 
 
+def page_at(slab: Slab, slot: int) -> Page:
+    """Return the row in this slot."""
+    row: Page = slab.rows[slot]
+    return row
+
+
 def row_bytes(_kind: int) -> int:
     """Return the bytes of a row; only the compiled core has an answer."""
     return 0
@@ -382,8 +397,8 @@ def fetch_cell(_slab: Slab, _slot: int) -> None:
     """Fetch a row into the cache, in the compiled core."""
 
 
-def fetch_group(_slab: Slab, _slot: int) -> None:
-    """Fetch a row into the cache, in the compiled core."""
+def fetch_page(_slab: Slab, _slot: int, _place: int) -> None:
+    """Fetch the line of a place of a row into the cache, in the compiled core."""
 
 
 def fetch_order(_slab: Slab, _slot: int) -> None:

@@ -12,7 +12,7 @@ import cython
 if cython.compiled:
     from cython.cimports.libc.string import memset
 else:
-    from fondaco.core.constants import ROW_GROUP, ROW_ORDER, SLOTS_MAX
+    from fondaco.core.constants import ROW_ORDER, ROW_PAGE, SLOTS_MAX
 
     fondaco_grow: Any = None  # slab.pxd has both
     fondaco_release: Any = None
@@ -30,7 +30,7 @@ class Slab:
         """Make an empty slab for rows of this kind and size."""
         self.kind = kind
         self.row_bytes = row_bytes
-        self.huge = 1 if kind == ROW_ORDER or kind == ROW_GROUP else 0
+        self.huge = 1 if kind == ROW_ORDER or kind == ROW_PAGE else 0
         self.capacity = 0
         self.used = 1
         self.free_slot = 0
