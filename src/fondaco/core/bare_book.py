@@ -19,6 +19,9 @@ if not cython.compiled:
     from fondaco.core.book import Book
     from fondaco.core.buffer import Words
     from fondaco.core.constants import (
+        AHEAD_1,
+        AHEAD_2,
+        AHEAD_3,
         BARE_ADD,
         BARE_CANCEL,
         BARE_FILL_WORDS,
@@ -65,7 +68,7 @@ class BareBook:
         self.fills.used = 0
         at = 0
         while at < total:
-            if at < total - 8 * BARE_WORDS:
+            if at < total - AHEAD_3 * BARE_WORDS:
                 self.look_ahead(at)
             number = self.input[at + 1]
             if 0 <= number < len(self.books):
@@ -81,11 +84,16 @@ class BareBook:
     def look_ahead(self, at: int) -> int:
         """Have fetched into the cache what later commands will ask for; changes nothing.
 
-        It doesn't ask what they are: nobody can foretell that, and a guess that fails costs more
-        than a row fetched for nothing.
+        First where an order's number is found, then its row, then its neighbours in the queue. It
+        doesn't ask what the commands are: nobody can foretell that, and a guess that fails costs
+        more than a row fetched for nothing.
         """
-        self.index.foresee(self.input[at + 8 * BARE_WORDS + 2])
-        fetch_order(self.orders, self.index.guess(self.input[at + 3 * BARE_WORDS + 2]))
+        self.index.foresee(self.input[at + AHEAD_3 * BARE_WORDS + 2])
+        fetch_order(self.orders, self.index.guess(self.input[at + AHEAD_2 * BARE_WORDS + 2]))
+        slot = self.index.guess(self.input[at + AHEAD_1 * BARE_WORDS + 2])
+        order = order_at(self.orders, slot)
+        fetch_order(self.orders, order.next)
+        fetch_order(self.orders, order.previous)
         return 0
 
     def carry_out(self, book: Book, at: int) -> int:

@@ -89,6 +89,9 @@ cdef enum:
     SLOTS_MAX = 1073741824
     PAGE_BITS = 7
     PAGE_MASK = 127
+    AHEAD_1 = 4
+    AHEAD_2 = 9
+    AHEAD_3 = 14
     LOOK_WORDS = 96
     NEAR_WORDS = 40
     KINDS_MAX = 128

@@ -64,6 +64,10 @@ SLOTS_MAX: Final = 1 << 30  # rows of one slab: slots are 32-bit in the rows
 PAGE_BITS: Final = 7  # order numbers of a page of the order index: 128
 PAGE_MASK: Final = (1 << PAGE_BITS) - 1
 
+# How many commands ahead a batch is looked at: so long does memory take, measured.
+AHEAD_1: Final = 4  # the neighbours of an order
+AHEAD_2: Final = 9  # its row
+AHEAD_3: Final = 14  # where its number is found
 LOOK_WORDS: Final = 96  # how far ahead of the command at hand a batch is looked at
 NEAR_WORDS: Final = 40
 

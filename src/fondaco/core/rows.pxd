@@ -143,27 +143,31 @@ cdef inline Group* group_at(Slab slab, int64_t slot) noexcept nogil:
 cdef inline Page* page_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Page*> slab.memory) + slot
 
+# The empty statement is an effect: a call that does nothing else would be left out (seen).
 cdef extern from *:
     """
-    #define FONDACO_FETCH(place) __builtin_prefetch(place)
+    static inline void fondaco_fetch(const void *place) {
+        __builtin_prefetch(place);
+        __asm__ volatile ("");
+    }
     """
-    void FONDACO_FETCH(void* place) noexcept nogil
+    void fondaco_fetch(const void* place) noexcept nogil
 
 cdef inline int64_t fetch_cell(Slab slab, int64_t slot) noexcept nogil:
-    FONDACO_FETCH((<Cell*> slab.memory) + slot)
+    fondaco_fetch((<Cell*> slab.memory) + slot)
     return 0
 
 cdef inline int64_t fetch_page(Slab slab, int64_t slot, int64_t place) noexcept nogil:
-    FONDACO_FETCH(&((<Page*> slab.memory) + slot).slots[place])
+    fondaco_fetch(&((<Page*> slab.memory) + slot).slots[place])
     return 0
 
 # The line of an order that matching touches, and the rest.
 cdef inline int64_t fetch_order(Slab slab, int64_t slot) noexcept nogil:
-    FONDACO_FETCH((<Order*> slab.memory) + slot)
+    fondaco_fetch((<Order*> slab.memory) + slot)
     return 0
 
 cdef inline int64_t fetch_rest(Slab slab, int64_t slot) noexcept nogil:
-    FONDACO_FETCH(<char*> ((<Order*> slab.memory) + slot) + 64)
+    fondaco_fetch(<char*> ((<Order*> slab.memory) + slot) + 64)
     return 0
 
 cdef inline int64_t row_bytes(int64_t kind) noexcept nogil:
