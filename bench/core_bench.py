@@ -30,6 +30,7 @@ from bench.core_flow import CANCEL, LIMIT, WEIGHTS, Row, make_flow
 from fondaco.core import COMPILED, client_ids, records
 from fondaco.core.bare_book import BareBook
 from fondaco.core.exchange import Exchange
+from fondaco.link.writer import ORDERS_AT_HAND
 
 BATCH: Final = 1024
 ACCOUNTS: Final = 64
@@ -113,8 +114,9 @@ def run_bourse(rows: list[Row], instruments: int, found: list[Any] | None) -> fl
 
 
 def house(instruments: int) -> Exchange:
-    """Return an exchange with funded accounts and instruments with fees."""
+    """Return an exchange with funded accounts and instruments with fees, made as a writer's is."""
     exchange = Exchange()
+    exchange.reserve(ORDERS_AT_HAND)
     kinds = records.Command
     made = [
         records.pack_body(kinds.DEFINE_ASSET, records.AssetBody(number=n, code=f"A{n}", decimals=8))

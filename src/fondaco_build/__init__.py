@@ -51,6 +51,7 @@ MODULES: Final = (
     "events",
     "ledger",
     "accounts",
+    "prints",
     "retries",
     "instrument",
     "checks",

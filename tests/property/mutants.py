@@ -32,7 +32,8 @@ CORE: Final = ROOT / "src" / "fondaco" / "core"
 # What matching, money and memory are made of; layouts and constants are data, not decisions.
 FILES: Final = (
     "accounts", "answers", "book", "buffer", "checks", "events", "exchange", "index", "instrument",
-    "ladder", "ledger", "order_index", "orders", "register", "retries", "slab", "snapshot",
+    "ladder", "ledger", "order_index", "orders", "prints", "register", "retries", "slab",
+    "snapshot",
 )  # fmt: skip
 FLOWS: Final = 12
 TIME_MAX_S: Final = 60

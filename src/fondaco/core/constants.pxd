@@ -87,6 +87,7 @@ cdef enum:
     RETRIES_MAX = 8388608
     MEMBER_MAX = 2147483647
     SLOTS_MAX = 1073741824
+    MASK_31 = 2147483647
     PAGE_BITS = 7
     PAGE_MASK = 127
     AHEAD_1 = 4
@@ -110,6 +111,7 @@ cdef enum:
     ROW_ENTRY = 12
     ROW_GROUP = 13
     ROW_PAGE = 14
+    ROW_PRINT = 15
     BARE_ADD = 1
     BARE_CANCEL = 2
     BARE_REDUCE = 3

@@ -74,6 +74,7 @@ NEAR_WORDS: Final = 40
 # Hashing. All products wrap at 64 bits.
 MASK_64: Final = 0xFFFFFFFFFFFFFFFF
 MASK_63: Final = 0x7FFFFFFFFFFFFFFF
+MASK_31: Final = 0x7FFFFFFF
 MASK_62: Final = 0x3FFFFFFFFFFFFFFF
 GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio: Fibonacci hashing
 MIX_0: Final = 0xBF58476D1CE4E5B9  # the multipliers of SplitMix64
@@ -101,6 +102,7 @@ ROW_CELL: Final = 11
 ROW_ENTRY: Final = 12
 ROW_GROUP: Final = 13
 ROW_PAGE: Final = 14
+ROW_PRINT: Final = 15
 
 # Commands of the bare book.
 BARE_ADD: Final = 1

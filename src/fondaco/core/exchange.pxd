@@ -18,6 +18,7 @@ cdef class Exchange:
     cdef public int64_t seq
     cdef public int64_t time_us
     cdef public int64_t halted_seq
+    cpdef reserve(self, int64_t orders)
     cpdef bytes apply(self, bytes batch)
     cpdef list boundaries(self)
     cdef int64_t check_batch(self, int64_t total) except -1

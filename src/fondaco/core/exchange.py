@@ -91,6 +91,13 @@ class Exchange:
         self.time_us = 0
         self.halted_seq = 0
 
+    def reserve(self, orders: int) -> None:
+        """Have memory at hand for this many orders a day, so that none is found while they trade.
+
+        Changes nothing but that. About 110 bytes an order; tables still grow past it.
+        """
+        self.orders.reserve(orders)
+
     # -- commands --------------------------------------------------------------------------------
 
     def apply(self, batch: bytes) -> bytes:

@@ -10,7 +10,6 @@ cdef class Index:
     cdef int64_t setup(self, int64_t capacity) except -1 nogil
     cdef int64_t home(self, int64_t key) noexcept nogil
     cdef int64_t find(self, int64_t key) except -1 nogil
-    cdef int64_t foresee(self, int64_t key) except -1 nogil
     cdef int64_t put(self, int64_t key, int64_t value) except -1 nogil
     cdef int64_t remove(self, int64_t key) except -1 nogil
     cdef int64_t widen(self) except -1

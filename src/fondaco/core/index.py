@@ -11,7 +11,7 @@ import cython
 
 if not cython.compiled:
     from fondaco.core.constants import GOLDEN, MASK_64, ROW_CELL
-    from fondaco.core.rows import cell_at, fetch_cell, row_bytes
+    from fondaco.core.rows import cell_at, row_bytes
     from fondaco.core.slab import Slab
 
 CELLS_FIRST = 64
@@ -54,11 +54,6 @@ class Index:
             if cell.key == 0:
                 return 0
             at = (at + 1) & self.mask
-
-    def foresee(self, key: int) -> int:
-        """Have the cell of a key fetched into the cache; no more."""
-        fetch_cell(self.cells, self.home(key))
-        return 0
 
     @cython.overflowcheck(False)
     def put(self, key: int, value: int) -> int:

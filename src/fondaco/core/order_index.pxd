@@ -19,4 +19,5 @@ cdef class OrderIndex:
     cdef int64_t close_up(self, int64_t hole) except -1 nogil
     cdef int64_t move(self, Group* source, Group* target) except -1 nogil
     cdef int64_t widen(self) except -1
+    cdef int64_t reserve(self, int64_t numbers) except -1 nogil
     cdef int64_t clear(self) except -1 nogil

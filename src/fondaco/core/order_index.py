@@ -138,6 +138,10 @@ class OrderIndex:
                 self.move(group, group_at(self.groups, self.place_of(group.name)))
         return 0
 
+    def reserve(self, numbers: int) -> int:
+        """Have memory at hand for this many numbers in a row."""
+        return self.pages.reserve(numbers >> PAGE_BITS)
+
     def clear(self) -> int:
         """Forget all numbers."""
         self.count = 0

@@ -9,6 +9,7 @@ cdef class Orders:
     cdef readonly Checks checks
     cdef int64_t taker_fee
     cdef int64_t maker_fee
+    cpdef int64_t reserve(self, int64_t orders) except -1
     cdef int64_t foresee_order(self, NewOrder* command) except -1 nogil
     cdef int64_t foresee_cell(self, int64_t order_id) except -1 nogil
     cdef int64_t foresee_row(self, int64_t order_id) except -1 nogil

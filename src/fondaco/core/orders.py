@@ -74,6 +74,12 @@ class Orders:
         self.taker_fee = 0  # of the fill that is being settled
         self.maker_fee = 0
 
+    def reserve(self, orders: int) -> int:
+        """Have memory at hand for this many orders a day, a quarter of them open at once."""
+        self.retries.reserve(orders)
+        self.orders.reserve(orders // 4)
+        return self.index.reserve(2 * orders)  # other commands take numbers too
+
     # -- a look ahead, into the cache ----------------------------------------------------------
 
     def foresee_order(self, command: NewOrder) -> int:
@@ -83,7 +89,7 @@ class Orders:
             word_1 = command.client_order_id_1
             word_2 = command.client_order_id_2
             word_3 = command.client_order_id_3
-            return self.retries.index.foresee(self.retries.print_of(word_0, word_1, word_2, word_3))
+            return self.retries.prints.foresee(self.retries.print_of(word_0, word_1, word_2, word_3))
         return 0
 
     def foresee_cell(self, order_id: int) -> int:

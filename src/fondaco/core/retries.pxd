@@ -6,7 +6,7 @@ cdef int64_t SWEEP
 cdef class Retries:
     cdef OrderIndex open_orders
     cdef Slab ring
-    cdef Index index
+    cdef Prints prints
     cdef Slab entries
     cdef Index entry_index
     cdef int64_t head
@@ -19,6 +19,7 @@ cdef class Retries:
     cdef uint64_t weigh(self, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) noexcept nogil
     cdef int64_t print_of(self, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) noexcept nogil
     cdef int64_t find(self, int64_t account, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) except -1 nogil
+    cdef int64_t same(self, Retry* row, int64_t print_0, int64_t print_1) except -1 nogil
     cdef int64_t digest_order(self, int64_t kinds, int64_t price, int64_t lots, int64_t quote) except -1 nogil
     cdef int64_t seq(self, int64_t position) except -1 nogil
     cdef int64_t digest(self, int64_t position) except -1 nogil
@@ -31,6 +32,7 @@ cdef class Retries:
     cdef int64_t unchain(self, int64_t position) except -1 nogil
     cdef int64_t sweep(self, int64_t time_us) except -1 nogil
     cdef int64_t widen(self) except -1
+    cpdef int64_t reserve(self, int64_t count) except -1
     cpdef int64_t fold(self, list words) except -1
     cpdef int64_t entry_seq(self, int64_t entry) except -1
     cpdef int64_t entry_digest(self, int64_t entry) except -1

@@ -28,7 +28,8 @@ if not cython.compiled:
     )
     from fondaco.core.index import Index
     from fondaco.core.order_index import OrderIndex
-    from fondaco.core.rows import entry_at, retry_at, row_bytes
+    from fondaco.core.prints import Prints
+    from fondaco.core.rows import Retry, entry_at, retry_at, row_bytes
     from fondaco.core.slab import Slab
 
 RING_FIRST = 64
@@ -43,7 +44,7 @@ class Retries:
         """Make an empty ring; open_orders finds an open order by its number."""
         self.open_orders = open_orders
         self.ring = Slab(ROW_RETRY, row_bytes(ROW_RETRY))
-        self.index = Index()  # print_0 -> position of the newest entry with it
+        self.prints = Prints()  # print_0 -> position of the newest entry that looks like it
         self.entries = Slab(ROW_ENTRY, row_bytes(ROW_ENTRY))
         self.entry_index = Index()
         self.head = 1  # position of the oldest
@@ -79,13 +80,17 @@ class Retries:
         """Return the position of a client order id's entry, or 0; remember its fingerprint."""
         self.print_0 = self.print_of(word_0, word_1, word_2, word_3)
         self.print_1 = self.mix(self.weigh(word_1, word_2, word_3, word_0)) & MASK_62
-        position = self.index.find(self.print_0)
+        position = self.prints.find(self.print_0, self.tail)
         while position:
             row = retry_at(self.ring, position & self.mask)
-            if row.account == account and row.print_1 == self.print_1:
+            if row.account == account and self.same(row, self.print_0, self.print_1):
                 return position
             position = row.chain
         return 0
+
+    def same(self, row: Retry, print_0: int, print_1: int) -> int:
+        """Return 1 if an entry has this fingerprint."""
+        return row.print_0 == print_0 and row.print_1 == print_1
 
     def digest_order(self, kinds: int, price: int, lots: int, quote: int) -> int:
         """Return a digest of an order's parameters."""
@@ -113,11 +118,12 @@ class Retries:
         """Return the entry of the same id, from this one on, of an equal order of today, or 0."""
         row = retry_at(self.ring, position & self.mask)
         account = row.account
+        print_0 = row.print_0
         print_1 = row.print_1
         while position:
             row = retry_at(self.ring, position & self.mask)
-            if row.account == account and row.print_1 == print_1 and row.digest == digest:
-                if time_us - row.accepted_us < DAY_US:
+            if row.account == account and self.same(row, print_0, print_1):
+                if row.digest == digest and time_us - row.accepted_us < DAY_US:
                     return position
             position = row.chain
         return 0
@@ -133,12 +139,13 @@ class Retries:
         """Drop the oldest entry of an id that has REUSES_MAX of them."""
         row = retry_at(self.ring, position & self.mask)
         account = row.account
+        print_0 = row.print_0
         print_1 = row.print_1
         count = 0
         oldest = 0
         while position:
             row = retry_at(self.ring, position & self.mask)
-            if row.account == account and row.print_1 == print_1:
+            if row.account == account and self.same(row, print_0, print_1):
                 count += 1
                 oldest = position
             position = row.chain
@@ -160,8 +167,7 @@ class Retries:
         row.seq = seq
         row.digest = digest
         row.accepted_us = time_us
-        row.chain = self.index.find(print_0)
-        self.index.put(print_0, self.tail)
+        row.chain = self.prints.put(print_0, self.tail)
         self.tail += 1
         self.live += 1
         return 0
@@ -169,12 +175,12 @@ class Retries:
     def unchain(self, position: int) -> int:
         """Drop an entry; its place in the ring stays until the sweep comes by."""
         row = retry_at(self.ring, position & self.mask)
-        at = self.index.find(row.print_0)
+        at = self.prints.find(row.print_0, self.tail)
         if at == position:
             if row.chain:
-                self.index.put(row.print_0, row.chain)
+                self.prints.turn_back(row.print_0, row.chain)
             else:
-                self.index.remove(row.print_0)
+                self.prints.remove(row.print_0)
         else:
             while retry_at(self.ring, at & self.mask).chain != position:
                 at = retry_at(self.ring, at & self.mask).chain
@@ -214,7 +220,8 @@ class Retries:
     def widen(self) -> int:
         """Double the ring; half of the entries move to the new half."""
         old_mask = self.mask
-        self.ring.grow(2 * (old_mask + 1))
+        if self.ring.capacity < 2 * (old_mask + 1):
+            self.ring.grow(2 * (old_mask + 1))
         self.mask = 2 * old_mask + 1
         for position in range(self.head, self.tail):
             if position & self.mask != position & old_mask:
@@ -228,6 +235,13 @@ class Retries:
                 target.accepted_us = source.accepted_us
                 target.chain = source.chain
         return 0
+
+    def reserve(self, count: int) -> int:
+        """Have memory at hand for this many client order ids."""
+        self.ring.reserve(count)
+        while self.mask + 1 < count:
+            self.widen()
+        return self.prints.reserve(count)
 
     # -- ids of money commands -----------------------------------------------------------------
 
@@ -282,7 +296,7 @@ class Retries:
 
     def load(self, words: Words, at: int) -> int:
         """Read what dump() wrote; return the place after it."""
-        self.index.clear()
+        self.prints.clear()
         self.head = 1
         self.tail = 1
         self.live = 0

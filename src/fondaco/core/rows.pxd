@@ -99,6 +99,10 @@ cdef struct Group:
 cdef struct Page:
     int32_t slots[128]
 
+cdef struct Print:
+    int32_t tag
+    int32_t position
+
 cdef struct Entry:
     int64_t entry
     int64_t seq
@@ -140,6 +144,9 @@ cdef inline Entry* entry_at(Slab slab, int64_t slot) noexcept nogil:
 cdef inline Group* group_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Group*> slab.memory) + slot
 
+cdef inline Print* print_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<Print*> slab.memory) + slot
+
 cdef inline Page* page_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Page*> slab.memory) + slot
 
@@ -153,8 +160,8 @@ cdef extern from *:
     """
     void fondaco_fetch(const void* place) noexcept nogil
 
-cdef inline int64_t fetch_cell(Slab slab, int64_t slot) noexcept nogil:
-    fondaco_fetch((<Cell*> slab.memory) + slot)
+cdef inline int64_t fetch_print(Slab slab, int64_t slot) noexcept nogil:
+    fondaco_fetch((<Print*> slab.memory) + slot)
     return 0
 
 cdef inline int64_t fetch_page(Slab slab, int64_t slot, int64_t place) noexcept nogil:
@@ -197,4 +204,6 @@ cdef inline int64_t row_bytes(int64_t kind) noexcept nogil:
         return sizeof(Group)
     if kind == ROW_PAGE:
         return sizeof(Page)
+    if kind == ROW_PRINT:
+        return sizeof(Print)
     return 0

@@ -277,6 +277,20 @@ class Page:
         self.slots = [0] * (constants.PAGE_MASK + 1)
 
 
+class Print:
+    """A part of a fingerprint and of its newest position in the ring of retries; tag 0 is empty."""
+
+    __slots__ = (
+        "position",
+        "tag",
+    )
+
+    def __init__(self) -> None:
+        """Make a row of zeros."""
+        self.tag = 0
+        self.position = 0
+
+
 class Entry:
     """The id of a money command that was carried out."""
 
@@ -307,6 +321,7 @@ ROW_CLASSES: Final[dict[int, type[Any]]] = {
     constants.ROW_ENTRY: Entry,
     constants.ROW_GROUP: Group,
     constants.ROW_PAGE: Page,
+    constants.ROW_PRINT: Print,
 }
 
 
@@ -382,6 +397,12 @@ def group_at(slab: Slab, slot: int) -> Group:
     return row
 
 
+def print_at(slab: Slab, slot: int) -> Print:
+    """Return the row in this slot."""
+    row: Print = slab.rows[slot]
+    return row
+
+
 def page_at(slab: Slab, slot: int) -> Page:
     """Return the row in this slot."""
     row: Page = slab.rows[slot]
@@ -393,7 +414,7 @@ def row_bytes(_kind: int) -> int:
     return 0
 
 
-def fetch_cell(_slab: Slab, _slot: int) -> None:
+def fetch_print(_slab: Slab, _slot: int) -> None:
     """Fetch a row into the cache, in the compiled core."""
 
 

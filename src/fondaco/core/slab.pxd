@@ -68,6 +68,7 @@ cdef class Slab:
     cdef readonly int64_t live
     cdef public object rows
     cdef int64_t grow(self, int64_t capacity) except -1 nogil
+    cdef int64_t reserve(self, int64_t rows) except -1 nogil
     cdef int64_t refuse(self) except -1 nogil
     cdef int64_t take(self) except -1 nogil
     cdef int64_t take_raw(self) except -1 nogil

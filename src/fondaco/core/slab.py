@@ -65,6 +65,15 @@ class Slab:
         self.capacity = capacity
         return 0
 
+    def reserve(self, rows: int) -> int:
+        """Have room for this many rows, and their memory at hand: a first touch is dear."""
+        before = self.capacity
+        if rows > before:
+            self.grow(rows)
+            if cython.compiled:
+                memset(self.memory + before * self.row_bytes, 0, (rows - before) * self.row_bytes)
+        return 0
+
     def refuse(self) -> int:
         """Halt: there is no memory, or a table passed its stated bound."""
         with cython.gil:

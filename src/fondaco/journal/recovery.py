@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from fondaco.core import snapshot as core_snapshot
@@ -50,9 +51,11 @@ class Rooms:
         self.snapshots = os.path.join(self.data_dir, "snapshots")
 
 
-def new_exchange() -> Core:
-    """Return an empty core."""
-    return Exchange()
+def new_exchange(orders_at_hand: int = 0) -> Core:
+    """Return an empty core that has memory at hand for this many orders a day."""
+    exchange = Exchange()
+    exchange.reserve(orders_at_hand)
+    return exchange
 
 
 def open_sequencer(
@@ -67,18 +70,20 @@ def open_sequencer(
     preallocate_bytes: int | None = None,
     snapshot_every: int = SNAPSHOT_EVERY,
     background: bool = True,
+    orders_at_hand: int = 0,
     on_progress: Progress | None = None,
 ) -> Sequencer:
     """Recover the house in data_dir, or begin one, and return its sequencer, ready.
 
     calendar = by whose days the sequencer commits ROLLs, None for no ROLLs.
+    orders_at_hand = for how many orders a day the core has its memory before it begins.
     The caller holds the lock on data_dir (lock.lock_data). Raises JournalDamaged, Poisoned or
     Halted. on_progress hears the seq that has been replayed, now and then.
     """
     rooms = Rooms(data_dir, disk)
     opening = _Opening(
         rooms,
-        exchange_factory or new_exchange,
+        exchange_factory or partial(new_exchange, orders_at_hand),
         hash_of or (core_snapshot.hash_of if exchange_factory is None else None),
         _sizes(segment_bytes, preallocate_bytes),
         on_progress,
