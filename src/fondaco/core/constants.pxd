@@ -93,8 +93,7 @@ cdef enum:
     AHEAD_1 = 4
     AHEAD_2 = 9
     AHEAD_3 = 14
-    LOOK_WORDS = 96
-    NEAR_WORDS = 40
+    NEW_ORDER_WORDS = 18
     KINDS_MAX = 128
     RECORD_WORDS_MAX = 8192
     RECORD_VERSION = 1

@@ -68,8 +68,6 @@ PAGE_MASK: Final = (1 << PAGE_BITS) - 1
 AHEAD_1: Final = 4  # the neighbours of an order
 AHEAD_2: Final = 9  # its row
 AHEAD_3: Final = 14  # where its number is found
-LOOK_WORDS: Final = 96  # how far ahead of the command at hand a batch is looked at
-NEAR_WORDS: Final = 40
 
 # Hashing. All products wrap at 64 bits.
 MASK_64: Final = 0xFFFFFFFFFFFFFFFF
@@ -127,6 +125,7 @@ ADVANCE: Final = int(Command.ADVANCE)
 DEFINE_INSTRUMENT: Final = int(Command.DEFINE_INSTRUMENT)
 
 NEW_ORDER_HEAD: Final = _head(Command.NEW_ORDER)
+NEW_ORDER_WORDS: Final = NEW_ORDER_HEAD >> 35
 CANCEL_ORDER_HEAD: Final = _head(Command.CANCEL_ORDER)
 REDUCE_ORDER_HEAD: Final = _head(Command.REDUCE_ORDER)
 CANCEL_ALL_HEAD: Final = _head(Command.CANCEL_ALL)

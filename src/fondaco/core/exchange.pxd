@@ -10,11 +10,11 @@ cdef class Exchange:
     cdef readonly object outside
     cdef readonly object register
     cdef public list instruments
+    cdef Words starts
     cdef Words ends
     cdef Words known
     cdef int64_t* input
-    cdef int64_t far
-    cdef int64_t near
+    cdef int64_t whole
     cdef public int64_t seq
     cdef public int64_t time_us
     cdef public int64_t halted_seq
@@ -22,9 +22,10 @@ cdef class Exchange:
     cpdef bytes apply(self, bytes batch)
     cpdef list boundaries(self)
     cdef int64_t check_batch(self, int64_t total) except -1
-    cdef int64_t look_ahead(self, int64_t at, int64_t total) except -1 nogil
+    cdef int64_t carry_out_all(self, bytes batch) except -1
+    cdef int64_t look_ahead(self, int64_t place) except -1 nogil
     @cython.locals(instrument=Instrument)
-    cdef int64_t carry_out(self, bytes batch, int64_t at, int64_t length) except -1
+    cdef int64_t carry_out(self, bytes batch, int64_t at) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t trade(self, int64_t kind, int64_t word, bytes batch, int64_t at) except -1
     @cython.locals(instrument=Instrument)

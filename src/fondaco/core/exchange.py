@@ -23,6 +23,9 @@ else:
     from fondaco.core.constants import (
         ADVANCE,
         ADVANCE_HEAD,
+        AHEAD_1,
+        AHEAD_2,
+        AHEAD_3,
         BOOK_MARKET,
         CANCEL_ALL,
         CANCEL_ALL_HEAD,
@@ -31,13 +34,12 @@ else:
         DEFINE_INSTRUMENT,
         HEAD_WORDS,
         KINDS_MAX,
-        LOOK_WORDS,
         MASK_63,
         MASK_64,
         MIX_0,
-        NEAR_WORDS,
         NEW_ORDER,
         NEW_ORDER_HEAD,
+        NEW_ORDER_WORDS,
         PRIME_4,
         RECORD_VERSION,
         RECORD_WORDS_MAX,
@@ -82,6 +84,7 @@ class Exchange:
         self.register = Register(
             self.ledger, self.accounts, self.open_orders, self.outside, self.instruments
         )
+        self.starts = Words()  # of the records of the batch at hand, in words
         self.ends = Words()
         self.known = Words()
         self.known.extend(KINDS_MAX)
@@ -119,17 +122,8 @@ class Exchange:
         self.check_batch(total)
         self.events.words.used = 0
         self.ends.used = 0
-        at = 0
-        self.far = 0
-        self.near = 0
         try:
-            while at < total:
-                length = self.input[at] >> 35
-                if at and at < total - NEAR_WORDS:
-                    self.look_ahead(at, total)
-                self.carry_out(batch, at, length)
-                self.ends.add(self.events.words.used * 8)
-                at += length
+            self.carry_out_all(batch)
         except BaseException:
             self.halted_seq = self.events.seq
             raise
@@ -142,6 +136,8 @@ class Exchange:
     @cython.overflowcheck(False)  # places in the batch, bounded by its length
     def check_batch(self, total: int) -> int:
         """See that a batch is whole records, whose seqs and times go on from the last."""
+        self.starts.used = 0
+        self.whole = 0
         at = 0
         seq = self.seq
         time_us = self.time_us
@@ -158,37 +154,47 @@ class Exchange:
                 )
             seq = self.input[at + 1]
             time_us = self.input[at + 2]
+            self.starts.add(at)
+            if total - at >= NEW_ORDER_WORDS:
+                self.whole += 1
             at += length
         return 0
 
     @cython.overflowcheck(False)  # places in the batch, bounded by its length
-    def look_ahead(self, at: int, total: int) -> int:
-        """Have fetched into the cache what the next commands of the batch will ask for.
-
-        It changes nothing: first the cells of the indexes, then, nearer, the orders themselves.
-        """
-        if self.near < at:
-            self.near = at
-        if self.far < self.near:
-            self.far = self.near
-        while self.far < at + LOOK_WORDS and self.far < total - HEAD_WORDS:
-            word = self.input[self.far]
-            if word == NEW_ORDER_HEAD and total - self.far >= word >> 35:
-                command = new_order_at(self.input, self.far)
-                self.orders.foresee_order(command)
-            elif word == CANCEL_ORDER_HEAD and total - self.far >= word >> 35:
-                cancel = cancel_order_at(self.input, self.far)
-                self.orders.foresee_cell(cancel.order_id)
-            self.far = total if word >> 35 < HEAD_WORDS else self.far + (word >> 35)
-        while self.near < at + NEAR_WORDS and self.near < self.far:
-            word = self.input[self.near]
-            if word == CANCEL_ORDER_HEAD and total - self.near >= word >> 35:
-                cancel = cancel_order_at(self.input, self.near)
-                self.orders.foresee_row(cancel.order_id)
-            self.near = total if word >> 35 < HEAD_WORDS else self.near + (word >> 35)
+    def carry_out_all(self, batch: bytes) -> int:
+        """Carry out the commands of a batch, and look ahead of each if it isn't the only one."""
+        count = self.starts.used
+        place = -AHEAD_3 if count > 1 else 0
+        while place < count:
+            if self.whole > 1:
+                self.look_ahead(place)
+            if place >= 0:
+                self.carry_out(batch, self.starts.items[place])
+                self.ends.add(self.events.words.used * 8)
+            place += 1
         return 0
 
-    def carry_out(self, batch: bytes, at: int, length: int) -> int:
+    @cython.overflowcheck(False)  # places in the batch, bounded by its length
+    def look_ahead(self, place: int) -> int:
+        """Have fetched into the cache what later commands of the batch will ask for; no more.
+
+        First where an order's number or client order id is found, then its row, then its
+        neighbours. A cancel names its order in the word that holds a new order's side.
+        """
+        if 0 <= place + AHEAD_3 < self.whole:
+            at = self.starts.items[place + AHEAD_3]
+            self.orders.foresee(cancel_order_at(self.input, at).order_id)
+            if self.input[at] == NEW_ORDER_HEAD:
+                self.orders.foresee_client_id(new_order_at(self.input, at))
+        if 0 <= place + AHEAD_2 < self.whole:
+            at = self.starts.items[place + AHEAD_2]
+            self.orders.foresee_row(cancel_order_at(self.input, at).order_id)
+        if 0 <= place + AHEAD_1 < self.whole:
+            at = self.starts.items[place + AHEAD_1]
+            self.orders.foresee_neighbours(cancel_order_at(self.input, at).order_id)
+        return 0
+
+    def carry_out(self, batch: bytes, at: int) -> int:
         """Carry out one command, then tell the levels and balances that it changed."""
         command = new_order_at(self.input, at)
         self.seq = command.seq
@@ -205,7 +211,7 @@ class Exchange:
                 return self.events.refuse(kind, UNKNOWN_COMMAND)
             self.outside.advance()
             return self.ledger.settle_touches()
-        self.register.carry_out(batch[at * 8 : (at + length) * 8])
+        self.register.carry_out(batch[at * 8 : (at + (command.word >> 35)) * 8])
         if kind == DEFINE_INSTRUMENT:
             for instrument in self.instruments:
                 if instrument is not None:

@@ -10,9 +10,10 @@ cdef class Orders:
     cdef int64_t taker_fee
     cdef int64_t maker_fee
     cpdef int64_t reserve(self, int64_t orders) except -1
-    cdef int64_t foresee_order(self, NewOrder* command) except -1 nogil
-    cdef int64_t foresee_cell(self, int64_t order_id) except -1 nogil
+    cdef int64_t foresee(self, int64_t order_id) except -1 nogil
+    cdef int64_t foresee_client_id(self, NewOrder* command) except -1 nogil
     cdef int64_t foresee_row(self, int64_t order_id) except -1 nogil
+    cdef int64_t foresee_neighbours(self, int64_t order_id) except -1 nogil
     cdef int64_t new_order(self, Instrument instrument, NewOrder* command) except -1 nogil
     cdef int64_t accept(self, Instrument instrument, NewOrder* command) except -1 nogil
     cdef int64_t fillable(self, Instrument instrument, Order* order) except -1 nogil

@@ -82,26 +82,34 @@ class Orders:
 
     # -- a look ahead, into the cache ----------------------------------------------------------
 
-    def foresee_order(self, command: NewOrder) -> int:
-        """Have fetched where a new order's client order id would be found."""
-        word_0 = command.client_order_id_0
-        if word_0:
-            word_1 = command.client_order_id_1
-            word_2 = command.client_order_id_2
-            word_3 = command.client_order_id_3
-            return self.retries.prints.foresee(self.retries.print_of(word_0, word_1, word_2, word_3))
-        return 0
-
-    def foresee_cell(self, order_id: int) -> int:
-        """Have fetched where an order's number will be found."""
+    def foresee(self, order_id: int) -> int:
+        """Have fetched where an order's number will be found. Any number may be asked, here on."""
         return self.index.foresee(order_id)
+
+    def foresee_client_id(self, command: NewOrder) -> int:
+        """Have fetched where a new order's client order id would be found."""
+        print_0 = self.retries.print_of(
+            command.client_order_id_0,
+            command.client_order_id_1,
+            command.client_order_id_2,
+            command.client_order_id_3,
+        )
+        return self.retries.prints.foresee(print_0)
 
     def foresee_row(self, order_id: int) -> int:
         """Have the row of an open order fetched."""
-        slot = self.index.find(order_id) if order_id > 0 else 0
-        if slot:
-            fetch_order(self.orders, slot)
-            fetch_rest(self.orders, slot)
+        slot = self.index.guess(order_id)
+        fetch_order(self.orders, slot)
+        fetch_rest(self.orders, slot)
+        return 0
+
+    def foresee_neighbours(self, order_id: int) -> int:
+        """Have fetched what leaving its queues changes beside an open order."""
+        order = order_at(self.orders, self.index.guess(order_id))
+        fetch_order(self.orders, order.next)
+        fetch_order(self.orders, order.previous)
+        fetch_rest(self.orders, order.seat_next)
+        fetch_rest(self.orders, order.seat_previous)
         return 0
 
     # -- new -----------------------------------------------------------------------------------
