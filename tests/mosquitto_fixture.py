@@ -70,8 +70,9 @@ class Mosquitto:
         file = self.folder / "mosquitto.conf"
         file.write_text(
             f"listener {self.port} 127.0.0.1\n{listener}\n"
-            f"persistence true\npersistence_location {self.folder}/\nautosave_interval 1\n"
-            f"autosave_on_changes true\nmax_queued_messages 0\n{self._settings}\n"
+            f"log_type all\npersistence true\npersistence_location {self.folder}/\n"
+            "autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\n"
+            f"{self._settings}\n"
         )
         program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         if os.getuid() == 0:  # it would become a user who can't write here
@@ -92,6 +93,11 @@ class Mosquitto:
             self._process.send_signal(number)
             self._process.wait(START_S)
             self._process = None
+
+    def sessions(self) -> int:
+        """Return how many durable sessions are subscribed, by the broker's log."""
+        text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        return text.count("Sending SUBACK to fondaco")
 
     def publish(self, payloads: Iterable[bytes], *, topic: str = TOPIC) -> None:
         """Publish with QoS 1; return when the broker has them all."""

@@ -32,10 +32,11 @@ ROOMS: Final = {
     "security-log": "care",
     "replay": "replay",
     "import": "imports",
+    "feed": "feed",
     "bench": "bench",
 }
 # What these write is a result for whoever asked; all else is a house's, and nobody else's to read.
-PUBLIC: Final = frozenset({"replay", "bench"})
+PUBLIC: Final = frozenset({"replay", "bench", "feed"})
 
 
 def _show_version(asked: bool) -> None:

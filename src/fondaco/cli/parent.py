@@ -26,7 +26,7 @@ __all__ = ["Parent"]
 
 FINAL: Final = frozenset({2, 3, 4})  # statuses that starting again can't mend
 # Those who end together, and the seconds they have before they are killed: together under ten.
-STOP_ORDER: Final = ((("traders", "edge"), 4.0), (("worker",), 2.0), (("writer",), 2.5))
+STOP_ORDER: Final = ((("traders", "stocks", "edge"), 4.0), (("worker",), 2.0), (("writer",), 2.5))
 STOP_S_MAX: Final = 10.0
 POLL_S: Final = 0.5
 GONE_S: Final = 0.05

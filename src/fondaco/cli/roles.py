@@ -1,4 +1,4 @@
-"""The roles of a house as processes: writer, edge, office, worker, and the demo's traders.
+"""The roles of a house as processes: writer, edge, office, worker; the demo's traders and stocks.
 
 Promises: each imports its own room only, ends with 0 at SIGTERM, and raises its faults for the
 command line to say. Standing alone, a writer locks the data directory and an edge binds its own
@@ -42,6 +42,7 @@ def run(role: str, asked: Start) -> None:
         "office": run_edge_role,
         "worker": run_worker_role,
         "traders": run_traders_role,
+        "stocks": run_stocks_role,
     }
     table[role](asked)
 
@@ -171,3 +172,17 @@ def run_traders_role(asked: Start) -> None:
         await simulated.run(f"http://{asked.host}:{asked.port}", keys, int(time.time()), stop)
 
     asyncio.run(trade())
+
+
+def run_stocks_role(_asked: Start) -> None:
+    """Keep the demo's stocks moving, by a broker on loopback, until told to stop."""
+    from fondaco.house.feeds import MQTT_URL, address_of
+    from fondaco.robots import simulated_stocks
+
+    async def move() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        port = address_of(os.environ[MQTT_URL]).port
+        await simulated_stocks.run(port, int(time.time()), stop)
+
+    asyncio.run(move())

@@ -7,6 +7,7 @@ traders, on loopback only.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import os
@@ -44,6 +45,7 @@ LAST_MOMENT_S: Final = 0.3
 RETRY_S: Final = 0.02
 BACKLOG: Final = 2048
 SPACE_LEAST: Final = 16 << 20  # bytes: databases, segments and a snapshot of a new house
+MQTT_PORT: Final = 1883
 DEFAULT_BASE_URL: Final = "http://127.0.0.1:8000"
 
 DataOption = Annotated[Path, typer.Option("--data", help="The data directory of the house.")]
@@ -57,6 +59,7 @@ class Role(enum.StrEnum):
     OFFICE = "office"
     WORKER = "worker"
     TRADERS = "traders"
+    STOCKS = "stocks"
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +96,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_HOUSE_NAME": self.house.house.name,
             "FONDACO_STAFF_MFA": "1" if self.house.house.staff_mfa else "0",
             "FONDACO_RATE_LIMITS": "1" if self.house.house.rate_limits else "0",
+            "FONDACO_CASH": self.house.house.cash,
             "FONDACO_OPEN_API": "1" if self.house.house.open_api else "0",
             "FONDACO_PAYMENTS": self.house.house.payments,
             "FONDACO_TREASURY": treasury_rules(self.house),
@@ -184,16 +188,27 @@ def serve_all(asked: Start) -> int:
 
         children = [child(Role.WRITER), child(Role.WORKER)]
         children += [child(Role.EDGE) for _ in range(asked.house.house.edges)]
+        broker = ""
         if asked.is_demo:
             children.append(child(Role.TRADERS, is_vital=False))
+            broker = os.environ.get(MQTT_URL, "")
+            if not broker:
+                broker = f"mqtt://127.0.0.1:{broker_port()}"
+                children.append(child(Role.STOCKS, is_vital=False))
         environment = {
             **asked.environment(),
+            **({MQTT_URL: broker} if broker else {}),
             "FONDACO_LISTENER": str(listener.fileno()),
             "FONDACO_PREPARED": str(prepared),
         }
         parent = Parent(children, environment, lock=lock.fileno(), listener=listener)
         welcome.announce_when_ready(
-            asked.base_url, asked.host, asked.port, asked.house, is_demo=asked.is_demo
+            asked.base_url,
+            asked.host,
+            asked.port,
+            asked.house,
+            is_demo=asked.is_demo,
+            broker=broker and address_of(broker).text,
         )
         return parent.run()
 
@@ -218,6 +233,23 @@ def check_space(data_dir: Path) -> None:
             f"the disk of {data_dir} has {free // 1024} kB left and a house needs "
             f"{SPACE_LEAST // 1024} kB to start; free some space or give another --data"
         )
+
+
+def broker_port() -> int:
+    """Return where the demo's broker will listen: the port that MQTT has, or one that is free."""
+    for port in (MQTT_PORT, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            found: int = probe.getsockname()[1]
+            if found != MQTT_PORT:
+                print(
+                    f"fondaco: port {MQTT_PORT} is taken; the demo's broker is at "
+                    f"mqtt://127.0.0.1:{found}",
+                    file=sys.stderr,
+                )
+            return found
+    raise Misconfigured("no port of loopback is free for the demo's broker; end something")
 
 
 def prepared_mark(data_dir: Path) -> Path:

@@ -25,14 +25,14 @@ ANSWER_S: Final = 2.0
 
 
 def announce_when_ready(
-    base_url: str, host: str, port: int, house: House, *, is_demo: bool
+    base_url: str, host: str, port: int, house: House, *, is_demo: bool, broker: str = ""
 ) -> None:
     """Begin to wait for readiness, then print the welcome."""
 
     def wait() -> None:
         while not is_ready(host, port):
             time.sleep(POLL_S)
-        show(base_url, house, is_demo=is_demo)
+        show(base_url, house, is_demo=is_demo, broker=broker)
 
     threading.Thread(target=wait, name="welcome", daemon=True).start()
 
@@ -50,7 +50,7 @@ def is_ready(host: str, port: int) -> bool:
         connection.close()
 
 
-def show(base_url: str, house: House, *, is_demo: bool) -> None:
+def show(base_url: str, house: House, *, is_demo: bool, broker: str = "") -> None:
     """Print the welcome."""
     console = Console(highlight=False)
     if not is_demo:
@@ -63,6 +63,8 @@ def show(base_url: str, house: House, *, is_demo: bool) -> None:
     rows.add_row("Office", f"{base_url}/")
     rows.add_row("REST", f"{base_url}/api/v3/")
     rows.add_row("Streams", f"{base_url.replace('http', 'ws', 1)}/ws")
+    if broker:
+        rows.add_row("Prices", f"{broker}   topic  {house.feeds[0].topic}")
     rows.add_row("", "")
     for member in house.members:
         if not member.password:

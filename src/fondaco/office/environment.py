@@ -16,6 +16,7 @@ what the office needs of it.
                           when absent
     FONDACO_TREASURY      {"delay_s": n, "limits": {asset: units}}: how long a withdrawal waits, and
                           above which amounts a second person must approve
+    FONDACO_CASH          the code of the house's cash; USD by default
     FONDACO_OPEN_API      1 = the routes of api.open_door need no sign-in on loopback; the parent
                           takes it from the house file
     FONDACO_WEBHOOKS_TO_LOOPBACK  1 = members' webhooks may go to this machine, also by http: the
@@ -41,6 +42,7 @@ __all__ = [
     "PaymentSettings",
     "TreasurySettings",
     "base_url",
+    "cash",
     "data_dir",
     "databases",
     "host_of",
@@ -174,6 +176,11 @@ def treasury() -> TreasurySettings:
 def webhooks_to_loopback() -> bool:
     """Return whether members' webhooks may go to this machine."""
     return os.environ.get("FONDACO_WEBHOOKS_TO_LOOPBACK", "") == "1" and is_loopback(base_url())
+
+
+def cash() -> str:
+    """Return the code of the asset in which the house counts money."""
+    return os.environ.get("FONDACO_CASH") or "USD"
 
 
 def open_api() -> bool:

@@ -28,7 +28,7 @@ import msgspec
 
 from fondaco.core import records
 
-__all__ = ["ImportFault", "KeptFile", "keep_trades", "kept_files", "rows_of"]
+__all__ = ["ImportFault", "KeptFile", "keep_trades", "kept_files", "lines_of", "rows_of"]
 
 FOLDER: Final = "imports"
 LINE_CHARS_MAX: Final = 400
@@ -113,7 +113,7 @@ def _write(
     ):
         head = f"{instrument.symbol} {instrument.tick_size} {instrument.lot_size}\n"
         packed.write(head.encode())
-        for number, line in _lines(source):
+        for number, line in lines_of(source):
             row = _exact(line, number, instrument, last_us, first=rows == 0)
             if row is None:
                 continue
@@ -134,7 +134,8 @@ def _write(
     return rows, first_us, last_us
 
 
-def _lines(source: Path) -> Iterator[tuple[int, str]]:
+def lines_of(source: Path) -> Iterator[tuple[int, str]]:
+    """Yield number and text of each line that isn't empty; plain, .gz or .xz. ImportFault."""
     try:
         with _opened(source) as lines:
             for number, line in enumerate(lines, 1):
