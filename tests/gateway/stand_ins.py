@@ -31,7 +31,7 @@ from fondaco.house.declared import House, HouseSettings
 from fondaco.identity.selectors import KeyGrant
 from fondaco.link.answers import Answer, LinkError
 from fondaco.link.client import Sink
-from fondaco.projections import candles, selectors
+from fondaco.projections import candles, quotes, selectors
 from fondaco.projections.bars import Bar
 
 ANN: Final = 16
@@ -187,6 +187,7 @@ class History:
         self.orders: dict[int, selectors.OrderRow] = {}
         self.fills: list[selectors.FillRow] = []
         self.trades: list[selectors.TradeRow] = []
+        self.quote_bars: list[quotes.PriceBar] = []
         self.asked: list[str] = []
 
     async def read(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -205,6 +206,8 @@ class History:
             return [row for row in self.trades if row.trade_id >= options["from_id"]]
         if call is selectors.agg_trades:
             return selectors.aggregate(self.trades)
+        if call is quotes.bars:
+            return self.quote_bars[-options["limit"] :]
         if call is candles.klines:
             return self._klines(**options)
         assert call.__name__ == "_past", call

@@ -16,6 +16,7 @@ from fondaco.core.records import (
     pack,
     pack_body,
 )
+from fondaco.projections.quotes import PriceBar
 from tests.gateway.stand_ins import (
     ANN,
     BOB,
@@ -192,6 +193,32 @@ async def test_what_is_not_there_is_said_in_the_houses_words() -> None:
     wrong = await house.http("POST", "/api/v1/markets/")
     assert (wrong.status, wrong.json) == (405, {"error": "only GET is served here"})
     assert house.writer.seq == seq
+
+
+async def test_the_candles_of_quotes() -> None:
+    """Their own time and prices; before the first message none; a wrong word is said by name."""
+    house = await small_house(prepare=define_outside)
+    path = "/api/v1/markets/CIBUSDT/candles"
+    house.history.quote_bars = [
+        PriceBar(START_US - MINUTE_US, 2800, 2850, 2750, 2801, 7),
+        PriceBar(START_US, 2801, 2801, 2801, 2801, 1),
+    ]
+    assert (await house.get(path)).json == []
+    quote(house.writer, 2801, 5)
+    assert (await house.get(path, interval="1m", limit="2")).json[0] == {
+        "time": "2026-09-21T14:12:20.000000Z",
+        "open": "28.00000000",
+        "high": "28.50000000",
+        "low": "27.50000000",
+        "close": "28.01000000",
+        "messages": 7,
+    }
+    assert len((await house.get(f"{path}/", limit="1")).json) == 1
+    for more in ({"interval": "7m"}, {"limit": "0"}, {"limit": "1001"}, {"limit": "ten"}):
+        reply = await house.get(path, **more)
+        assert (reply.status, list(reply.json)) == (400, list(more)), reply
+    assert (await house.get("/api/v1/markets/ABANUSDT/candles")).status == 404
+    assert (await house.get("/api/v1/markets/NOPE/candles")).status == 404
 
 
 async def test_quotes_and_pools_are_told_once_a_tick() -> None:

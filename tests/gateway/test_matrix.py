@@ -60,6 +60,7 @@ SECURITIES: dict[str, Security] = {
             "GET /sapi/v1/spot/delist-schedule",
             "GET /api/v1/markets/",
             "GET /api/v1/markets/{symbol}/",
+            "GET /api/v1/markets/{symbol}/candles/",
         ),
         Security.NONE,
     ),

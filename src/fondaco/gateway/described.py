@@ -79,6 +79,7 @@ PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
     "PUT userDataStream": ("listenKey!",),
     "DELETE userDataStream": ("listenKey!",),
     "/sapi/v1/asset/tradeFee": ("symbol",),
+    "/api/v1/markets/{symbol}/candles/": ("interval", "limit"),
 }
 NATIVE_TEXTS: Final = {
     "/api/v1/markets/": (
@@ -86,6 +87,9 @@ NATIVE_TEXTS: Final = {
         "(reference price and both pools)."
     ),
     "/api/v1/markets/{symbol}/": "One market, as in the list.",
+    "/api/v1/markets/{symbol}/candles/": (
+        "Candles of a dealer market's messages by their own time, oldest first; 500 by default."
+    ),
 }
 WHOLE: Final = {"limit", "fromId", "orderId", "startTime", "endTime", "cancelOrderId"}
 

@@ -19,10 +19,14 @@ from fondaco.gateway.edge import Edge, Market
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.instruments import AGENCY, DEALER, Instrument
 from fondaco.gateway.outside import Pool
+from fondaco.projections import quotes
+from fondaco.projections.bars import INTERVALS
 
 __all__ = ["Markets", "outside_text"]
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+CANDLES_DEFAULT: Final = 500
+CANDLES_MAX: Final = 1000
 NOBODY: Final = Pool(0, 0, 0, 0, 0, 0)
 
 
@@ -40,11 +44,46 @@ class Markets:
 
     async def one(self, call: Call) -> bytes:
         """Return one market. Raises Fault, 404."""
-        instrument = self._edge.catalogue.by_symbol.get(call.need("symbol"))
-        if instrument is None:
-            raise Fault(-1121, f"There is no market {call.need('symbol')[:40]!r}.", status=404)
+        market = self._named(call)
         await self._edge.catch_up()
-        return msgspec.json.encode(self._words(self._edge.markets[instrument.number]))
+        return msgspec.json.encode(self._words(market))
+
+    async def candles(self, call: Call) -> bytes:
+        """Return the candles of a dealer market's quotes, by their own time, oldest first.
+
+        They come from SQL, which may be a moment behind. Raises Fault, 404 or of a field.
+        """
+        market = self._named(call)
+        instrument = market.instrument
+        if instrument.market != DEALER:
+            text = f"{instrument.symbol} is no dealer market: only those have candles of quotes."
+            raise Fault(-1121, text, status=404)
+        interval = call.get("interval") or "1m"
+        if interval not in INTERVALS:
+            text = f"interval was {interval[:20]!r}; it is one of {', '.join(INTERVALS)}"
+            raise Fault(-1120, text, field="interval")
+        limit = limit_of(call)
+        await self._edge.catch_up()
+        newest = market.outside.quote
+        if newest is None:
+            return b"[]"
+        rows = await self._edge.read(
+            quotes.bars,
+            instrument.number,
+            interval,
+            start_us=0,
+            end_us=newest.message_us + 1,
+            limit=limit,
+        )
+        return msgspec.json.encode([candle_of(row, instrument) for row in rows])
+
+    def _named(self, call: Call) -> Market:
+        """Return the market that the path names. Raises Fault, 404."""
+        symbol = call.need("symbol")
+        instrument = self._edge.catalogue.by_symbol.get(symbol)
+        if instrument is None:
+            raise Fault(-1121, f"There is no market {symbol[:40]!r}.", status=404)
+        return self._edge.markets[instrument.number]
 
     def _words(self, market: Market) -> dict[str, Any]:
         status = self._edge.catalogue.status_of(market.instrument)
@@ -78,6 +117,26 @@ def terms_of(instrument: Instrument) -> dict[str, Any]:
         found["venue"] = body.venue
         found["slippage"] = rate_text(body.slippage_ppm)
     return found
+
+
+def limit_of(call: Call) -> int:
+    """Return `limit`. Raises Fault of the field where it is no whole number within the bounds."""
+    text = call.get("limit") or str(CANDLES_DEFAULT)
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= CANDLES_MAX):
+        raise Fault(-1130, f"limit was {text[:20]!r}; give 1 to {CANDLES_MAX}", field="limit")
+    return int(text)
+
+
+def candle_of(row: quotes.PriceBar, instrument: Instrument) -> dict[str, Any]:
+    tick = instrument.tick.text
+    return {
+        "time": time_text(row.start_us),
+        "open": tick(row.open_ticks),
+        "high": tick(row.high_ticks),
+        "low": tick(row.low_ticks),
+        "close": tick(row.close_ticks),
+        "messages": row.quotes,
+    }
 
 
 def state_of(market: Market) -> dict[str, Any]:

@@ -146,7 +146,11 @@ def shim_routes(account: AccountReads) -> list[Route]:
 
 def native_routes(markets: Markets) -> list[Route]:
     """Return what is not Binance's: the markets of every kind."""
-    rows = [("", 20, markets.list_all), ("{symbol}/", 2, markets.one)]
+    rows: list[tuple[str, int, Handler]] = [
+        ("", 20, markets.list_all),
+        ("{symbol}/", 2, markets.one),
+        ("{symbol}/candles/", 2, markets.candles),
+    ]
     return [
         Route("GET", f"{MARKETS}{name}", "", Security.NONE, weight, handler, native=True)
         for name, weight, handler in rows
