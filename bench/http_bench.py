@@ -276,7 +276,8 @@ def bench_file() -> str:
     ).replace('USDT = "1000000", BTC = "100"', 'USDT = "9000000000", BTC = "1000000"')
 
 
-def summary(rounds: dict[str, list[Round]]) -> dict[str, Any]:
+def summary(rounds: dict[str, list[Round]], *, of: str = "orders") -> dict[str, Any]:
+    """Return medians and spreads, and the ratio of what is measured to its echo."""
     found: dict[str, Any] = {}
     for name, each in rounds.items():
         rates = [one.requests_per_s for one in each]
@@ -290,7 +291,7 @@ def summary(rounds: dict[str, list[Round]]) -> dict[str, Any]:
                 for role in each[0].cpu_us
             },
         }
-    found["ratio"] = round(found["orders"]["per_s"] / found["echo"]["per_s"], 3)
+    found["ratio"] = round(found[of]["per_s"] / found["echo"]["per_s"], 3)
     return found
 
 

@@ -25,6 +25,7 @@ import uvicorn
 
 from fondaco.gateway.app import Gateway
 from fondaco.gateway.faults import Fault, not_executed
+from fondaco.gateway.ingest import PATHS as INGEST
 from fondaco.gateway.lane import OrderLane
 from fondaco.gateway.protocol import HouseProtocol
 from fondaco.house.checks import is_loopback, loosened
@@ -45,6 +46,7 @@ OFFICE_BODY_BYTES_MAX: Final = 2 << 20  # forms and JSON; files have their own d
 LIVE: Final = "/health/live"
 RETRY: Final = (b"retry-after", b"1")
 BINANCE: Final = ("/api/v3/", "/sapi/")
+STARTING: Final = b'{"status":false,"error":"the house is starting; send it again"}'
 WEBSOCKET_BYTES_MAX: Final = 1 << 16  # of one message that comes in
 OUTSIDE: Final = (
     b'{"code":-1002,"msg":"This house has loosened rules and serves its own machine only."}'
@@ -235,6 +237,9 @@ async def not_ready(scope: Scope, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1013})
     elif scope["path"].rstrip("/") == LIVE:
         await answer(send, 200, b"ok\n")
+    elif scope["path"] in INGEST:
+        kind = (b"content-type", b"application/json")
+        await answer(send, 503, STARTING, RETRY, kind)
     elif scope["path"].startswith(BINANCE):
         kind = (b"content-type", b"application/json;charset=UTF-8")
         await answer(send, 503, not_executed().body(), RETRY, kind)

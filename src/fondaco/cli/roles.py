@@ -108,6 +108,7 @@ def run_worker_role(asked: Start) -> None:
     from fondaco.office.services import prepare_databases
     from fondaco.projections import projector
     from fondaco.projections.services import SecondProjector
+    from fondaco.strategies import services as strategies
 
     prepare_databases()
     if asked.is_demo:
@@ -120,6 +121,7 @@ def run_worker_role(asked: Start) -> None:
             try:
                 client.wait_until_connected(POLL_S)
                 identity.apply_house(asked.house, client)
+                strategies.apply_house(asked.house)
             except HouseFault as fault:
                 raise located(asked.house_path, fault) from fault
             except (Overloaded, Unanswered, Halted):

@@ -21,6 +21,7 @@ from django.conf import settings
 
 from fondaco.gateway.account_reads import AccountReads
 from fondaco.gateway.auth import Caller, Keys, Sessions
+from fondaco.gateway.bodies import Disconnected, read_body
 from fondaco.gateway.bringing_up import BringingUp
 from fondaco.gateway.broadcast import TICK_S, Broadcast
 from fondaco.gateway.call import Call
@@ -28,11 +29,14 @@ from fondaco.gateway.door import FrontDoor
 from fondaco.gateway.edge import Edge, Writer
 from fondaco.gateway.faults import Fault, not_executed
 from fondaco.gateway.feed import Feed
+from fondaco.gateway.ingest import PATHS as INGEST
+from fondaco.gateway.ingest import Ingest
 from fondaco.gateway.lane import PATH, OrderLane
 from fondaco.gateway.limits import WEIGHT_PER_MINUTE, Limits
 from fondaco.gateway.market_reads import MarketReads
 from fondaco.gateway.markets import Markets
 from fondaco.gateway.native import Counters, Native
+from fondaco.gateway.report_writer import ReportWriter
 from fondaco.gateway.routes import MARKETS, Route, by_method, by_path, native_in, table
 from fondaco.gateway.sockets import StreamSockets
 from fondaco.gateway.streams import Topics
@@ -42,6 +46,7 @@ from fondaco.gateway.ws_api import ApiSockets
 from fondaco.house.declared import House
 from fondaco.identity import listen_keys
 from fondaco.identity import selectors as identity
+from fondaco.strategies.reports import Reports
 
 __all__ = ["Gateway"]
 
@@ -50,7 +55,6 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-BODY_BYTES_MAX: Final = 1 << 16
 GARBAGE_YOUNG: Final = 20_000  # objects made before the young ones are searched: some 400 orders
 LISTENER_CHECK_S: Final = 1.0  # so long may a key that ended elsewhere still listen
 JSON: Final = (b"content-type", b"application/json;charset=UTF-8")
@@ -133,6 +137,8 @@ class Gateway:
             accounts=self.topics.accounts,
         )
         self._native = Native(self.edge, self.counters, self.why_not_ready)
+        self._reports: ReportWriter | None = None
+        self._ingest: Ingest | None = None
         self._up = False
         self._ticker: asyncio.Task[None] | None = None
         self._listener_check: asyncio.Task[None] | None = None
@@ -145,6 +151,8 @@ class Gateway:
 
         `own_process`: the process is this edge's alone, and its memory is arranged for it.
         """
+        self._reports = ReportWriter(Reports)
+        self._ingest = Ingest(self._reports, self.limits, self.counters, self.edge.now_us)
         await self._bringing_up.run(self.feed)
         self._up = self.lane.is_open = True
         if own_process:
@@ -154,6 +162,8 @@ class Gateway:
     async def stop(self) -> None:
         """Stop what runs beside."""
         self._bringing_up.stop()
+        if self._reports is not None:
+            await self._reports.stop()
         if self._ticker is not None:
             self._ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -163,6 +173,8 @@ class Gateway:
         """Return what is missing, "" when ready."""
         if self._ticker is not None and self._ticker.done() and not self._ticker.cancelled():
             return f"the streams have stopped: {self._ticker.exception()!r}"
+        if self._reports is not None and self._reports.failure:
+            return f"reports are no longer written: {self._reports.failure}"
         return self._bringing_up.why_not_ready()
 
     async def _tick(self) -> None:
@@ -209,7 +221,7 @@ class Gateway:
     def handles(self, scope: Scope) -> bool:
         """Whether a path is the gateway's; all others are the office's."""
         path: str = scope["path"]
-        if scope["type"] == "websocket" or path.startswith(OWN):
+        if scope["type"] == "websocket" or path.startswith(OWN) or path in INGEST:
             return True
         if path.startswith(MARKETS) or path == MARKETS[:-1]:
             return True
@@ -218,6 +230,9 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
         if scope["type"] == "http":
+            if scope["path"] in INGEST and self._ingest is not None:
+                await self._ingest(scope, receive, send)
+                return
             methods = self._paths.get(scope["path"])
             named: dict[str, str] = {}
             if methods is None:
@@ -357,32 +372,9 @@ def settle_memory() -> None:
     themselves make almost no cycles.
     """
     gc.collect()
+
     gc.freeze()
     gc.set_threshold(GARBAGE_YOUNG, 20, 50)
-
-
-class Disconnected(Exception):
-    """The client went before its request was whole: what came is not what was meant."""
-
-
-async def read_body(receive: Receive) -> bytes:
-    """Return the whole body of a request.
-
-    Raises:
-        Fault: 413, past BODY_BYTES_MAX.
-        Disconnected: the rest will never come.
-    """
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        part: bytes = message.get("body", b"")
-        body += part
-        if len(body) > BODY_BYTES_MAX:
-            raise Fault(-1130, f"The body has more than {BODY_BYTES_MAX} bytes.", status=413)
-        if not message.get("more_body"):
-            return body
 
 
 def shown_limits(address_limit_1m: int) -> list[dict[str, object]]:

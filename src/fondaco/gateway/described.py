@@ -15,6 +15,7 @@ from fondaco.gateway.markets import Markets
 from fondaco.gateway.routes import Route, Security, table
 from fondaco.gateway.trading import Trading
 from fondaco.gateway.user_stream import ListenKeys
+from fondaco.strategies.models import VALUES
 
 __all__ = ["SECURITY_SCHEMES", "path_items", "routes"]
 
@@ -91,6 +92,7 @@ NATIVE_TEXTS: Final = {
         "Candles of a dealer market's messages by their own time, oldest first; 500 by default."
     ),
 }
+INGEST: Final = "/api/v1/strategy/"
 WHOLE: Final = {"limit", "fromId", "orderId", "startTime", "endTime", "cancelOrderId"}
 
 
@@ -113,6 +115,7 @@ def path_items() -> dict[str, dict[str, Any]]:
     for path, method in NATIVE.items():
         end = "/" if path.startswith("/api/") else ""
         found[path + end] = {method.lower(): _native(method, path)}
+    found[INGEST] = {"post": _ingest()}
     return found
 
 
@@ -171,6 +174,27 @@ def _native(method: str, path: str) -> dict[str, Any]:
         "tags": ["api" if path.startswith("/api/") else "operation"],
         "description": f"{method} {path}, by the gateway.",
         "responses": {"200": {"description": "The answer."}},
+    }
+
+
+def _ingest() -> dict[str, Any]:
+    number = {"oneOf": [{"type": "number"}, {"type": "string"}]}
+    words: dict[str, Any] = dict.fromkeys(VALUES, number)
+    words |= {name: {"type": "string"} for name in ("strategy_access_token", "symbol")}
+    required = sorted(words)
+    words["created_at"] = {"type": "string", "format": "date-time"}
+    data = {"type": "object", "required": required, "properties": words}
+    shape = {"type": "object", "required": ["data"], "properties": {"data": data}}
+    error = '{"status":false,"error"}'
+    return {
+        "operationId": "api_v1_strategy_post",
+        "tags": ["api"],
+        "description": "Takes the report of a strategy that runs elsewhere; its token is in it.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": shape}}},
+        "responses": {
+            "201": _json('{"status":true}: the report is on disk.'),
+            **{str(status): _json(error) for status in (400, 404, 422, 429, 503)},
+        },
     }
 
 

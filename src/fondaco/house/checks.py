@@ -174,6 +174,8 @@ def _check_members(house: House, decimals: dict[str, int]) -> None:
     _unique_inside("api_keys", "key", [[each.key for each in m.api_keys] for m in members])
     _unique_inside("tokens", "token", [[each.token for each in m.tokens] for m in members])
     _unique_inside("robots", "id", [[each.id for each in m.robots] for m in members])
+    reporting = [[each.access_token for each in m.strategies] for m in members]
+    _unique_inside("strategies", "access_token", reporting)
 
 
 def _check_member(member: MemberEntry, path: Path, decimals: dict[str, int]) -> None:
@@ -307,12 +309,12 @@ def _unique(path: Path, name: str, values: Sequence[str]) -> None:
 
 
 def _unique_inside(table: str, name: str, values: Iterable[Sequence[str]]) -> None:
-    """As _unique, over the rows of all members."""
+    """As _unique, over the rows of all members; an empty value is none."""
     seen: set[str] = set()
     for member, row in enumerate(values):
         for number, value in enumerate(row):
-            if value in seen:
-                shown = "" if table in {"api_keys", "tokens"} else f' "{value}"'
+            if value and value in seen:
+                shown = "" if table in {"api_keys", "tokens", "strategies"} else f' "{value}"'
                 raise HouseFault(
                     ("members", member, table, number, name), f"{table} {name}{shown} stands twice"
                 )

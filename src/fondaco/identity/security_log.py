@@ -52,6 +52,13 @@ class Action(StrEnum):
     KEY_REVOKED = "API key revoked"
     TOKEN_MADE = "token made"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "token revoked"  # noqa: S105 - the name of an action
+    STRATEGY_ADDED = "strategy added"
+    STRATEGY_ARCHIVED = "strategy archived"
+    STRATEGY_RESTORED = "strategy restored"
+    STRATEGY_TOKEN_MADE = "strategy token made"  # noqa: S105 - the name of an action
+    STRATEGY_TOKEN_REVOKED = "strategy token revoked"  # noqa: S105 - the name of an action
+    BROKERAGE_ACCOUNT_ARCHIVED = "brokerage account archived"
+    BROKERAGE_ACCOUNT_RESTORED = "brokerage account restored"
     WEBHOOK_ADDED = "webhook added"
     WEBHOOK_REMOVED = "webhook removed"
     MAINTENANCE_BEGUN = "maintenance begun"

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "fondaco.office.proofs",
     "fondaco.office.notices",
     "fondaco.identity",
+    "fondaco.strategies",
     "fondaco.robots",
     "fondaco.projections",
     "allauth",

@@ -1,0 +1,1 @@
+"""Strategies that run elsewhere: who may report, what was reported, how it stands."""

@@ -1,0 +1,66 @@
+"""The months of the reports' table on PostgreSQL; on SQLite there is nothing to do.
+
+Promises: before a report is written the month of its time has its partition, whoever makes it
+first; a month that is dropped takes its reports with it and nothing else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
+from django.db.backends.utils import CursorWrapper
+
+__all__ = ["Months", "month_of"]
+
+LOCK: Final = 4_020_410  # an advisory lock: two edges don't make one month at once
+SECOND_US: Final = 1_000_000
+Month = tuple[int, int]
+
+
+def month_of(time_us: int) -> Month:
+    """Return the year and month of UTC that a time lies in."""
+    moment = dt.datetime.fromtimestamp(time_us // SECOND_US, dt.UTC)
+    return moment.year, moment.month
+
+
+def start_us(month: Month) -> int:
+    return int(dt.datetime(*month, 1, tzinfo=dt.UTC).timestamp()) * SECOND_US
+
+
+def after(month: Month) -> Month:
+    year, number = month
+    return (year + 1, 1) if number == 12 else (year, number + 1)
+
+
+class Months:
+    """The partitions that are known to be there."""
+
+    def __init__(self) -> None:
+        self._known: set[Month] = set()
+
+    def make(self, cursor: CursorWrapper, times_us: Iterable[int]) -> None:
+        """Make the partitions of these times that are missing.
+
+        What this transaction makes is remembered by keep() only, once it is committed.
+        """
+        if cursor.db.vendor != "postgresql":
+            return
+        for month in sorted({month_of(each) for each in times_us} - self._known):
+            name = f"strategies_report_{month[0]:04}_{month[1]:02}"
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            cursor.execute("SELECT to_regclass(%s) IS NULL", [name])
+            if cursor.fetchone() == (True,):
+                cursor.execute(
+                    f"CREATE TABLE {name} PARTITION OF strategies_report "
+                    f"FOR VALUES FROM ({start_us(month)}) TO ({start_us(after(month))})"
+                )
+
+    def keep(self, times_us: Iterable[int]) -> None:
+        """Remember that these months are there."""
+        self._known.update({month_of(each) for each in times_us})
+
+    def forget(self) -> None:
+        """Look again for all."""
+        self._known.clear()

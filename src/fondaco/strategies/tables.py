@@ -1,0 +1,159 @@
+"""The SQL of reports, the same for SQLite and PostgreSQL but for how rows are read from JSON.
+
+Promises: each function is one statement, whatever the number of rows, so that a busy edge gives its
+interpreter away once a statement and not once a row. The transaction is its caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from django.db.backends.utils import CursorWrapper
+
+from fondaco.strategies.models import VALUES
+
+__all__ = [
+    "existing",
+    "insert_reports",
+    "live_tokens",
+    "log_number",
+    "merge_periods",
+    "move_standings",
+    "newest_near",
+]
+
+NEAR_US: Final = 1_000_000
+REPORTS: Final = ("strategy_id", "created_us", *VALUES)
+PERIODS: Final = (
+    *("strategy_id", "length_s", "start_us", "first_us", "last_us"),
+    *("wallet_first", "wallet_min", "wallet_max"),
+    *("margin_first", "margin_min", "margin_max"),
+    *VALUES,
+)
+STANDINGS: Final = (*REPORTS, "symbol")
+Row = tuple[int, ...]
+
+
+def rows_as_sql(cursor: CursorWrapper, columns: Sequence[str], *, texts: int = 0) -> str:
+    """Return a SELECT of one row for each element of one JSON parameter; the last are text."""
+    numbers = len(columns) - texts
+    if cursor.db.vendor == "postgresql":
+        parts = [f"(value->>{place})::bigint" for place in range(numbers)]
+        source = "json_array_elements(%s::json)"
+    else:
+        parts = [f"value->>{place}" for place in range(numbers)]
+        source = "json_each(%s)"
+    parts += [f"value->>{place}" for place in range(numbers, len(columns))]
+    named = (f"{part} AS {name}" for part, name in zip(parts, columns, strict=True))
+    # "WHERE true": without it SQLite takes the ON of ON CONFLICT for a join's.
+    return f"SELECT {', '.join(named)} FROM {source} WHERE true"  # noqa: S608 - names of ours
+
+
+def encoded(rows: Sequence[Sequence[object]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def log_number(cursor: CursorWrapper) -> int:
+    """Return the number of the security log's last entry."""
+    cursor.execute("SELECT number FROM identity_securityhead WHERE id = 1")
+    found = cursor.fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def live_tokens(cursor: CursorWrapper, digests: Sequence[str]) -> dict[str, int]:
+    """Return digest -> strategy, of those that may report."""
+    rows = rows_as_sql(cursor, ("digest",), texts=1)
+    cursor.execute(
+        "SELECT s.token_digest, s.id FROM strategies_strategy s "  # noqa: S608 - names of ours
+        "JOIN strategies_brokerageaccount a ON a.id = s.account_id "
+        "JOIN identity_member m ON m.id = s.member_id "
+        "WHERE s.archived_at IS NULL AND a.archived_at IS NULL AND m.is_active "
+        f"AND s.token_digest IN (SELECT digest FROM ({rows}) AS asked)",
+        [encoded([[digest] for digest in digests])],
+    )
+    return dict(cursor.fetchall())
+
+
+def existing(cursor: CursorWrapper, keys: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return which of these reports are there."""
+    rows = rows_as_sql(cursor, ("strategy_id", "created_us"))
+    cursor.execute(
+        f"SELECT strategy_id, created_us FROM ({rows}) AS asked WHERE EXISTS ("  # noqa: S608 - names of ours
+        "SELECT 1 FROM strategies_report r WHERE r.strategy_id = asked.strategy_id "
+        "AND r.created_us = asked.created_us)",
+        [encoded(keys)],
+    )
+    return set(cursor.fetchall())
+
+
+def newest_near(cursor: CursorWrapper, strategy: int, created_us: int) -> int:
+    """Return the newest time of a report in the second that begins at this one."""
+    cursor.execute(
+        "SELECT max(created_us) FROM strategies_report "
+        "WHERE strategy_id = %s AND created_us >= %s AND created_us < %s",
+        [strategy, created_us, created_us + NEAR_US],
+    )
+    return int(cursor.fetchone()[0])
+
+
+def insert_reports(cursor: CursorWrapper, rows: Sequence[Row]) -> list[Row]:
+    """Insert reports that are not there yet; return those."""
+    if not rows:
+        return []
+    source = rows_as_sql(cursor, REPORTS)
+    insert = f"INSERT INTO strategies_report ({', '.join(REPORTS)}) {source} ON CONFLICT DO NOTHING"
+    text = encoded(sorted(rows))
+    if cursor.db.vendor == "postgresql":
+        cursor.execute(f"{insert} RETURNING strategy_id, created_us", [text])
+        made = set(cursor.fetchall())
+        return [row for row in rows if (row[0], row[1]) in made]
+    # SQLite has one writer: what is there now is there when the insert runs.
+    there = existing(cursor, [(row[0], row[1]) for row in rows])
+    cursor.execute(insert, [text])
+    return [row for row in rows if (row[0], row[1]) not in there]
+
+
+def merge_periods(cursor: CursorWrapper, rows: Sequence[Row]) -> None:
+    """Put periods of new reports together with those that are stored."""
+    table = "strategies_period"
+    changes = [
+        *(_earlier(table, name) for name in ("wallet_first", "margin_first")),
+        *(_later(table, name) for name in VALUES),
+        *(_extreme(table, name, "<") for name in ("wallet_min", "margin_min", "first_us")),
+        *(_extreme(table, name, ">") for name in ("wallet_max", "margin_max", "last_us")),
+    ]
+    cursor.execute(
+        f"INSERT INTO {table} ({', '.join(PERIODS)}) {rows_as_sql(cursor, PERIODS)} "
+        f"ON CONFLICT (strategy_id, length_s, start_us) DO UPDATE SET {', '.join(changes)}",
+        [encoded(rows)],
+    )
+
+
+def move_standings(cursor: CursorWrapper, rows: Sequence[Sequence[object]]) -> None:
+    """Let strategies stand at these reports, where they are newer."""
+    changes = ", ".join(f"{name} = excluded.{name}" for name in STANDINGS[1:])
+    cursor.execute(
+        f"INSERT INTO strategies_standing ({', '.join(STANDINGS)}) "
+        f"{rows_as_sql(cursor, STANDINGS, texts=1)} "
+        f"ON CONFLICT (strategy_id) DO UPDATE SET {changes} "
+        "WHERE excluded.created_us > strategies_standing.created_us",
+        [encoded(rows)],
+    )
+
+
+def _extreme(table: str, name: str, sign: str) -> str:
+    return _case(table, name, f"excluded.{name} {sign} {table}.{name}")
+
+
+def _earlier(table: str, name: str) -> str:
+    return _case(table, name, f"excluded.first_us < {table}.first_us")
+
+
+def _later(table: str, name: str) -> str:
+    return _case(table, name, f"excluded.last_us >= {table}.last_us")
+
+
+def _case(table: str, name: str, condition: str) -> str:
+    return f"{name} = CASE WHEN {condition} THEN excluded.{name} ELSE {table}.{name} END"

@@ -1,0 +1,150 @@
+"""Reports of strategies in a real house: kept through kill -9, taken by any edge, ended at once."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from tests.integration.running import HOUSE, READY_S, Running, running, until
+
+TOKENS: Final = ("token-of-the-first-strategy", "token-of-the-second-strategy")
+FILE: Final = (
+    HOUSE
+    + f"""
+[[members.brokerage_accounts]]
+name = "main"
+[[members.strategies]]
+name = "s1"
+brokerage_account = "main"
+symbol = "XBTUSD"
+access_token = "{TOKENS[0]}"
+[[members.strategies]]
+name = "s2"
+access_token = "{TOKENS[1]}"
+"""
+)
+KILLS: Final = 4
+SENDERS: Final = 6
+NOON: Final = "2026-01-01T12:"
+
+
+def body(token: str, created_at: str | None = None, wallet: object = "100.5") -> str:
+    words = {
+        "strategy_access_token": token,
+        "last_price": 64231.5,
+        "margin_balance": "101.25",
+        "wallet_balance": wallet,
+        "realised_pnl": 0,
+        "positions": -3,
+        "symbol": "XBTUSD",
+        "average_entry_price": 0,
+    }
+    if created_at:
+        words["created_at"] = created_at
+    return json.dumps({"data": words})
+
+
+def rows(house: Running) -> list[tuple[int, int, int]]:
+    """Return (strategy, time, wallet) of every report, in order."""
+    with sqlite3.connect(house.data / "office.sqlite3") as connection:
+        return connection.execute(
+            "SELECT strategy_id, created_us, wallet_balance FROM strategies_report ORDER BY 1, 2"
+        ).fetchall()
+
+
+class Sender(threading.Thread):
+    """Sends numbered reports until told to stop; keeps those that were acknowledged.
+
+    One without an answer is sent again, as a careful algorithm does.
+    """
+
+    def __init__(self, house: Running, number: int, stop: threading.Event) -> None:
+        super().__init__()
+        self.house, self.number, self.stop = house, number, stop
+        self.acknowledged: list[int] = []
+        self.repeated = 0
+
+    def run(self) -> None:
+        place = 0
+        while not self.stop.is_set():
+            micros = place * SENDERS + self.number
+            moment = f"{NOON}{micros // 60_000_000:02}:{micros // 1_000_000 % 60:02}"
+            text = body(TOKENS[0], f"{moment}.{micros % 1_000_000:06}Z", wallet=micros)
+            status, _ = self.house.request("POST", "/api/v1/strategy/", body=text)
+            if status == 201:
+                self.acknowledged.append(micros)
+                place += 1
+            else:
+                assert status in {0, 503}, status
+                self.repeated += 1
+                self.stop.wait(0.02)
+
+
+def _have_more(senders: list[Sender], than: int) -> bool:
+    return sum(len(each.acknowledged) for each in senders) > than
+
+
+def test_s1_6_every_report_that_was_acknowledged_is_there_once(tmp_path: Path) -> None:
+    """S1-6 under kill -9 of edges and of the whole house: none lost, none doubled."""
+    with running(tmp_path, house=FILE) as house:
+        house.until_ready()
+        stop = threading.Event()
+        senders = [Sender(house, number, stop) for number in range(SENDERS)]
+        for each in senders:
+            each.start()
+        try:
+            for _ in range(KILLS):
+                before = sum(len(each.acknowledged) for each in senders)
+                until(
+                    functools.partial(_have_more, senders, before + 100),
+                    READY_S,
+                    "100 more reports",
+                )
+                house.kill("edge")
+        finally:
+            stop.set()
+            for each in senders:
+                each.join(READY_S)
+        os.killpg(house.process.pid, signal.SIGKILL)
+        house.process.wait(READY_S)
+        acknowledged = sorted(micros for each in senders for micros in each.acknowledged)
+        assert len(acknowledged) > 100 * KILLS
+        assert sum(each.repeated for each in senders) > 0
+        found = [wallet // 10**8 for _, _, wallet in rows(house)]
+        assert len(found) == len(set(found))
+        assert set(acknowledged) <= set(found)
+        with sqlite3.connect(house.data / "office.sqlite3") as connection:
+            [hour] = connection.execute(
+                "SELECT wallet_min, wallet_max FROM strategies_period WHERE length_s = 3600"
+            ).fetchall()
+        assert hour == (min(found) * 10**8, max(found) * 10**8)
+
+
+def test_s1_6_a_repetition_is_one_row_whichever_edge_takes_it(tmp_path: Path) -> None:
+    """Two edges: a report sent ten times is one row and ten times 201; without a time it is ten."""
+    two = FILE.replace("rate_limits = false", "rate_limits = false\nedges = 2\nstaff_mfa = false")
+    with running(tmp_path, house=two) as house:
+        house.until_ready()
+        text = body(TOKENS[0], f"{NOON}00:00Z")
+        answers = {house.request("POST", "/api/v1/strategy", body=text)[0] for _ in range(10)}
+        assert answers == {201}
+        assert len(rows(house)) == 1
+        without_time = body(TOKENS[1])
+        for _ in range(10):
+            assert house.request("POST", "/api/v1/strategy/", body=without_time)[0] == 201
+        assert len(rows(house)) == 11
+        status, said = house.request("POST", "/api/v1/strategy/", body=body("none of theirs"))
+        assert (status, said["status"]) == (404, False)
+        with sqlite3.connect(house.data / "office.sqlite3") as connection:
+            newest = connection.execute(
+                "SELECT created_us FROM strategies_standing ORDER BY strategy_id"
+            ).fetchall()
+        assert newest[0][0] == 1_767_268_800_000_000
+        assert abs(newest[1][0] / 1e6 - time.time()) < READY_S
