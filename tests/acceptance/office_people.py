@@ -35,6 +35,7 @@ from fondaco.office.proofs.models import Proof
 from fondaco.office.treasury.models import Deposit, Withdrawal
 from fondaco.office.treasury.services import ask_withdrawal
 from fondaco.projections.models import Asset, Cursor
+from fondaco.strategies import services as strategies
 from tests.identity.stand_in import StandInCore
 
 __all__ = ["COLUMNS", "Endpoint", "House", "answer_of", "endpoints"]
@@ -59,6 +60,9 @@ THINGS: Final = (
     ("tokens/", "token"),
     ("sessions/", "session"),
     ("proofs/", "proof"),
+    ("brokerage-accounts/", "brokerage account"),
+    ("dashboard/accounts/", "brokerage account"),
+    ("strategies/", "strategy"),
     ("members/", "member"),
 )
 NUMBERS: Final = {"number", "seq", "pk", "object_id"}
@@ -173,12 +177,16 @@ class House:
         happening = Happening.objects.create(
             member=member, kind="withdrawal", reference="1", body="{}", created_at=timezone.now()
         )
+        brokerage = strategies.add_account(member, "main")
+        strategy, _ = strategies.add_strategy(brokerage, name="momentum")
         delivery = Delivery.objects.create(
             happening=happening, endpoint=webhook, state="delivered", next_at=timezone.now()
         )
         return {
             "webhook": webhook.pk,
             "delivery": delivery.pk,
+            "brokerage account": brokerage.pk,
+            "strategy": strategy.pk,
             "account": account.pk,
             "sub": sub.pk,
             "withdrawal": withdrawal.pk,

@@ -234,8 +234,43 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         "POST admin/login/",
     ),
     "login pay in in in in login login login login": (
-        "GET dashboard",
-        "GET dashboard/",
+        r"GET ^dashboard/?\Z",
+        r"GET ^dashboard/accounts/?\Z",
+        r"GET ^dashboard/accounts/new/?\Z",
+        r"POST ^dashboard/accounts/new/?\Z",
+        r"GET ^dashboard/strategies/?\Z",
+        r"GET ^dashboard/strategies/new/?\Z",
+        r"POST ^dashboard/strategies/new/?\Z",
+    ),
+    "login pay in 404 404 404 login login login login": (
+        r"GET ^dashboard/accounts/(?P<number>[0-9]{1,18})/edit/?\Z",
+        r"POST ^dashboard/accounts/(?P<number>[0-9]{1,18})/edit/?\Z",
+        r"POST ^dashboard/accounts/(?P<number>[0-9]{1,18})/archive/?\Z",
+        r"GET ^dashboard/strategies/(?P<number>[0-9]{1,18})/?\Z",
+        r"GET ^dashboard/strategies/(?P<number>[0-9]{1,18})/edit/?\Z",
+        r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/edit/?\Z",
+        r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/archive/?\Z",
+        r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/revoke/?\Z",
+        r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/rotate/?\Z",
+    ),
+    "401 403 in in in in in 403 403 403": (
+        r"GET ^api/v1/dashboard/?\Z",
+        r"GET ^api/v1/brokerage-accounts/?\Z",
+        r"GET ^api/v1/strategies/?\Z",
+    ),
+    "401 403 in in in in 403 in 403 403": (
+        r"POST ^api/v1/brokerage-accounts/?\Z",
+        r"POST ^api/v1/strategies/?\Z",
+    ),
+    "401 403 in 404 404 404 in 403 403 403": (
+        r"GET ^api/v1/brokerage-accounts/(?P<number>[0-9]{1,18})/?\Z",
+        r"GET ^api/v1/strategies/(?P<number>[0-9]{1,18})/?\Z",
+    ),
+    "401 403 in 404 404 404 403 in 403 403": (
+        r"PATCH ^api/v1/brokerage-accounts/(?P<number>[0-9]{1,18})/?\Z",
+        r"PATCH ^api/v1/strategies/(?P<number>[0-9]{1,18})/?\Z",
+        r"DELETE ^api/v1/strategies/(?P<number>[0-9]{1,18})/token/?\Z",
+        r"POST ^api/v1/strategies/(?P<number>[0-9]{1,18})/token/?\Z",
     ),
 }
 # The admin's pages of each model: who of (moderator, admin) sees them, and who changes rows.

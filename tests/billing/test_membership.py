@@ -17,8 +17,9 @@ from django.test import Client
 from django.utils import timezone
 
 from fondaco.identity.models import Member
+from fondaco.identity.selectors import is_paid_up
 from fondaco.identity.services import create_member
-from fondaco.office.billing import sandbox, selectors, services
+from fondaco.office.billing import sandbox, services
 from fondaco.office.billing.models import (
     PaymentEvent,
     Purchase,
@@ -289,7 +290,7 @@ def test_staff_pass_the_gate(role: str, settings: Any) -> None:
     client = Client()
     client.force_login(member)
     assert client.get("/dashboard/").status_code == 200
-    assert not selectors.is_paid_up(member)
+    assert not is_paid_up(member)
 
 
 # ---- the pages

@@ -12,6 +12,8 @@ program that takes their pictures.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import time
 from collections.abc import Callable
@@ -29,12 +31,22 @@ USED_UP: Final = "fourJoinedByThis"
 LONG: Final = "maximiliana.von.hohenberg-und-sonnenfeld"
 FRESH: Final = "newcomer"
 MARKET: Final = "BTCUSDT"
+STRATEGIES: Final = {"momentum": "BitMEX", "mean reversion": "BitMEX", "carry": "Kraken futures"}
+BROKERAGE: Final = "".join(
+    f'[[members.brokerage_accounts]]\nname = "{name}"\n'
+    for name in sorted(set(STRATEGIES.values()))
+) + "".join(
+    f'[[members.strategies]]\nname = "{name}"\nbrokerage_account = "{account}"\n'
+    f'symbol = "XBTUSD"\naccess_token = "reports-of-{name}"\n'
+    for name, account in STRATEGIES.items()
+)
 SETTINGS: Final = "rate_limits = false\nstaff_mfa = false\nwithdrawal_delay_s = 0"
 FILE: Final = (
     HOUSE_FILE.replace('name = "Test house"', 'name = "Rialto"')
     .replace("decimals = 8\n", 'decimals = 8\nsecond_approver_above = "50000"\n', 1)
     .replace('username = "ann"', f'username = "ann"\ninvite_code = "{CODE}"')
     .replace('username = "bob"', f'username = "bob"\ninvite_code = "{USED_UP}"')
+    + BROKERAGE
 )
 
 
@@ -56,6 +68,7 @@ def settle(house: RunningHouse) -> None:
     trade(house)
     move_money(ann, bob)
     make_keys(bob)
+    send_reports(house)
     Person(house).post_form("/login", {"username": "bob", "password": "not it"})
     ann.post_form("/proofs/publish", {}, page="/proofs/")
 
@@ -137,6 +150,31 @@ def make_keys(bob: Person) -> None:
         bob.post_form(path, {"revoke": last[-1]})
 
 
+def send_reports(house: RunningHouse) -> None:
+    """Ten days of reports, one in two hours: a rise, a fall, and days on which one is silent."""
+    end = time.time() // 3600 * 3600
+    for place, name in enumerate(STRATEGIES):
+        for step in range(120):
+            if name == "carry" and 40 < step < 70:
+                continue
+            wallet = 12_000 + 4_000 * place + 900 * math.sin(step / 17 + place) + 7.25 * step
+            moment = time.gmtime(end - (119 - step) * 7200)
+            words = {
+                "strategy_access_token": f"reports-of-{name}",
+                "last_price": f"{64_000 + 40 * step}.5",
+                "margin_balance": f"{wallet * 0.94:.2f}",
+                "wallet_balance": f"{wallet:.2f}",
+                "realised_pnl": f"{7.25 * step:.2f}",
+                "positions": 1500 - 20 * step,
+                "symbol": "XBTUSD",
+                "average_entry_price": "63999.5",
+                "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", moment),
+            }
+            body = json.dumps({"data": words}).encode()
+            said = house.request("POST", "/api/v1/strategy/", body=body)
+            assert said.status == 201, said.body
+
+
 # ---- the way to each page
 
 
@@ -172,6 +210,12 @@ def fill(words: dict[str, str], button: str) -> Callable[[Page], None]:
         press(button)(page)
 
     return act
+
+
+def wait_for_curve(page: Page) -> None:
+    """Wait until the curve is drawn and the page follows."""
+    page.locator(".plot polyline").wait_for()
+    page.get_by_text("live", exact=True).wait_for()
 
 
 def begin_maintenance(page: Page) -> None:
@@ -217,7 +261,16 @@ STOPS: Final = (
     Stop("statements-empty", FRESH, "/statements/"),
     Stop("keys-empty", FRESH, "/profile/keys"),
     Stop("forbidden", FRESH, "/staff/money/"),
-    Stop("dashboard", "bob", "/dashboard/"),
+    Stop("dashboard", "bob", "/dashboard/", wait_for_curve),
+    Stop("strategies", "bob", "/dashboard/strategies"),
+    Stop("strategy", "bob", "/dashboard/strategies/1", wait_for_curve),
+    Stop("strategy-token", "bob", "/dashboard/strategies/3", press("Rotate")),
+    Stop("strategy-edit", "bob", "/dashboard/strategies/1/edit"),
+    Stop("strategy-new", "bob", "/dashboard/strategies/new"),
+    Stop("brokerage-accounts", "bob", "/dashboard/accounts"),
+    Stop("brokerage-account-new", "bob", "/dashboard/accounts/new"),
+    Stop("brokerage-account-edit", "bob", "/dashboard/accounts/1/edit"),
+    Stop("dashboard-empty", "carla", "/dashboard/"),
     Stop("checkout-paid", "carla", "/memberships/checkout"),
     Stop("money", "bob", "/money/"),
     Stop("money-refused", "bob", "/money/", fill(TOO_MUCH, "Withdraw")),

@@ -46,7 +46,7 @@ FOCUSED: Final = """() => {
 NO_PAGE: Final = {
     "files": r"\.csv|\.json|download",
     "answers to forms that lead back": r"/approve|/cancel\\Z|money/(accounts|transfer|withdraw)$"
-    r"|proofs/publish|staff/money/deposit$",
+    r"|proofs/publish|staff/money/deposit$|dashboard/.*/(archive|revoke|rotate)",
     "the API": r"^\^?api/|sandbox/v1|memberships/webhook",
     "doors that lead to a page": r"webauthn/login",
     "the admin's, all of the kinds that are stops": r"^admin/.",

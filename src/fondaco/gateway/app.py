@@ -25,6 +25,8 @@ from fondaco.gateway.bodies import Disconnected, read_body
 from fondaco.gateway.bringing_up import BringingUp
 from fondaco.gateway.broadcast import TICK_S, Broadcast
 from fondaco.gateway.call import Call
+from fondaco.gateway.dashboards import PATHS as DASHBOARDS
+from fondaco.gateway.dashboards import DashboardSockets
 from fondaco.gateway.door import FrontDoor
 from fondaco.gateway.edge import Edge, Writer
 from fondaco.gateway.faults import Fault, not_executed
@@ -117,6 +119,7 @@ class Gateway:
             self._paths[PATH.decode()],
         )  # fmt: skip
         self._streams = StreamSockets(self.topics, self.broadcast, self.listen_keys, self.counters)
+        self._dashboards = DashboardSockets(self._sessions, self.counters)
         self._ws_api = ApiSockets(
             self.door,
             by_method(self.routes),
@@ -348,6 +351,8 @@ class Gateway:
                 raise not_executed()
             if path.rstrip("/") == "/ws-api/v3":
                 await self._ws_api.serve(scope, receive, send)
+            elif path in DASHBOARDS:
+                await self._dashboards.serve(heard, receive, send)
             elif path in {"/stream", "/ws"} or path.startswith(("/ws/", "/stream/")):
                 await self._streams.serve(scope, receive, send)
             else:

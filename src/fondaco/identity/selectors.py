@@ -34,9 +34,11 @@ __all__ = [
     "api_key",
     "api_keys",
     "granted_roles",
+    "is_paid_up",
     "joined_by",
     "member_by_name",
     "member_of",
+    "passes_gate",
     "roles_of",
     "session_member",
     "signing_key",
@@ -142,6 +144,17 @@ def member_of(user: AbstractBaseUser | AnonymousUser) -> Member:
     """Return who is signed in; asked only behind a check that somebody is."""
     assert isinstance(user, Member), "a page for members was reached by a stranger"
     return user
+
+
+def is_paid_up(member: Member) -> bool:
+    """Return whether the membership lasts today."""
+    until = member.membership_until
+    return until is not None and timezone.localdate() <= until
+
+
+def passes_gate(member: Member) -> bool:
+    """Return whether the members' pages are open to this member: staff always pass."""
+    return member.is_staff or is_paid_up(member)
 
 
 def joined_by(member: Member) -> list[Member]:

@@ -12,16 +12,18 @@ from typing import Final
 import msgspec
 from django.db.backends.utils import CursorWrapper
 
-from fondaco.strategies.models import VALUES
+from fondaco.strategies.models import DAY_S, VALUES
 
 __all__ = [
     "existing",
+    "first_wallets",
     "insert_reports",
     "live_tokens",
     "log_number",
     "merge_periods",
     "move_standings",
     "newest_near",
+    "wallets_at",
 ]
 
 NEAR_US: Final = 1_000_000
@@ -113,6 +115,34 @@ def insert_reports(cursor: CursorWrapper, rows: Sequence[Row]) -> list[Row]:
     there = existing(cursor, [(row[0], row[1]) for row in rows])
     cursor.execute(insert, [text])
     return [row for row in rows if (row[0], row[1]) not in there]
+
+
+def wallets_at(
+    cursor: CursorWrapper, strategies: Sequence[int], time_us: int
+) -> list[tuple[int, int, int]]:
+    """Return (strategy, time, wallet) of the last report of each strategy at a moment."""
+    asked = rows_as_sql(cursor, ("strategy_id",))
+    cursor.execute(
+        f"SELECT r.strategy_id, r.created_us, r.wallet_balance FROM ({asked}) AS asked "  # noqa: S608 - names of ours
+        "JOIN strategies_report r ON r.strategy_id = asked.strategy_id AND r.created_us = ("
+        "SELECT max(b.created_us) FROM strategies_report b "
+        "WHERE b.strategy_id = asked.strategy_id AND b.created_us <= %s)",
+        [encoded([[each] for each in strategies]), time_us],
+    )
+    return list(cursor.fetchall())
+
+
+def first_wallets(cursor: CursorWrapper, strategies: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Return (strategy, time, wallet) of the first report of each strategy."""
+    asked = rows_as_sql(cursor, ("strategy_id",))
+    cursor.execute(
+        f"SELECT p.strategy_id, p.first_us, p.wallet_first FROM ({asked}) AS asked "  # noqa: S608 - names of ours
+        "JOIN strategies_period p ON p.strategy_id = asked.strategy_id AND p.length_s = %s "
+        "AND p.start_us = (SELECT min(b.start_us) FROM strategies_period b "
+        "WHERE b.strategy_id = asked.strategy_id AND b.length_s = %s)",
+        [encoded([[each] for each in strategies]), DAY_S, DAY_S],
+    )
+    return list(cursor.fetchall())
 
 
 def merge_periods(cursor: CursorWrapper, rows: Sequence[Row]) -> None:

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from fondaco.identity import freezing, invites, security_log, selectors, services
 from fondaco.identity.models import Member, Role
 from fondaco.identity.permissions import Permission
-from fondaco.identity.selectors import member_of
+from fondaco.identity.selectors import is_paid_up, member_of
 from fondaco.office import writer
 from fondaco.office.api.callers import bound_account
 from fondaco.office.api.faults import NotDone, writer_asked
@@ -235,7 +235,7 @@ class Membership(ScopedView):
         member = member_of(request.user)
         return Response(
             {
-                "is_paid_up": billing.is_paid_up(member),
+                "is_paid_up": is_paid_up(member),
                 "until": member.membership_until,
                 "days": memberships.PERIOD_DAYS,
                 "price": _money(AMOUNT_CENTS),

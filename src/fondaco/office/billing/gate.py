@@ -11,7 +11,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from fondaco.identity.models import Member
-from fondaco.office.billing.selectors import passes_gate
+from fondaco.identity.selectors import passes_gate
 
 __all__ = ["MembershipGate"]
 

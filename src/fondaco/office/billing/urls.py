@@ -13,8 +13,6 @@ urlpatterns = [
     path("memberships/checkout/", views.checkout),
     path("memberships/webhook", views.webhook, name="payment-webhook"),
     path("memberships/webhook/", views.webhook),
-    path("dashboard", views.dashboard),
-    path("dashboard/", views.dashboard, name="dashboard"),
     path("sandbox/checkout/<str:session_id>", sandbox_views.page, name="sandbox-page"),
     path("sandbox/v1/checkout/sessions", sandbox_views.sessions, name="sandbox-sessions"),
     path(

@@ -1,4 +1,4 @@
-"""The pages of membership: checkout, the provider's webhook, the members' dashboard.
+"""The pages of membership: checkout and the provider's webhook.
 
 Promises: the page that a member comes back to proves nothing: only a verified webhook makes a
 membership. The webhook needs no session and no CSRF token; its signature is its credential.
@@ -15,13 +15,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from fondaco.identity.models import Member
+from fondaco.identity.selectors import is_paid_up
 from fondaco.office.billing import selectors, services
 from fondaco.office.billing.payments import AMOUNT_CENTS, EventForged, PaymentsDown
 
-__all__ = ["checkout", "dashboard", "webhook"]
+__all__ = ["checkout", "webhook"]
 
 STRIPE_PAGE: Final = "https://checkout.stripe.com"
 
@@ -56,7 +57,7 @@ def _shown(member: Member) -> dict[str, object]:
     return {
         "price": f"{AMOUNT_CENTS // 100}.{AMOUNT_CENTS % 100:02d}",
         "days": services.PERIOD_DAYS,
-        "is_paid_up": selectors.is_paid_up(member),
+        "is_paid_up": is_paid_up(member),
         "until": member.membership_until,
         "purchases": selectors.purchases(member),
     }
@@ -73,18 +74,3 @@ def webhook(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"error": str(error)}, status=400)
     services.receive(event, provider_name=payments.name)
     return JsonResponse({"received": True})
-
-
-@require_safe
-@never_cache
-@login_required
-def dashboard(request: HttpRequest) -> HttpResponse:
-    """Show a member the way to everything that is theirs."""
-    member = request.user
-    assert isinstance(member, Member), "login_required let a stranger in"
-    shown = {
-        "until": member.membership_until,
-        "invite": member.invite,
-        "base_url": settings.BASE_URL,
-    }
-    return render(request, "office/billing/dashboard.html", shown)

@@ -1,0 +1,1 @@
+"""Pages of brokerage accounts and strategies, and the dashboard."""

@@ -1,0 +1,266 @@
+"""The dashboard, and the pages of brokerage accounts and strategies.
+
+Promises: views only translate; what is another member's is 404, as what isn't there. A token is on
+the page that answers its making and nowhere after.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from fondaco.identity.models import Member
+from fondaco.identity.selectors import member_of
+from fondaco.office.brokerage.forms import AccountForm, StrategyForm
+from fondaco.office.callers import address_of
+from fondaco.strategies import selectors, services, words
+from fondaco.strategies.models import BrokerageAccount, Strategy
+from fondaco.strategies.services import StrategyRefused
+
+__all__ = [
+    "account_archive",
+    "account_edit",
+    "account_new",
+    "accounts",
+    "dashboard",
+    "own_account",
+    "own_strategy",
+    "strategies",
+    "strategy",
+    "strategy_archive",
+    "strategy_edit",
+    "strategy_new",
+    "strategy_revoke",
+    "strategy_rotate",
+]
+
+View = Callable[..., HttpResponse]
+
+
+def page(view: View) -> View:
+    """Make a view one for signed-in members that no cache keeps."""
+    return never_cache(login_required(view))
+
+
+def own_account(member: Member, number: str) -> BrokerageAccount:
+    """Return an account of the member, or 404."""
+    found = BrokerageAccount.objects.filter(pk=int(number), member=member).first()
+    if found is None:
+        raise Http404("You have no brokerage account of that number.")
+    return found
+
+
+def own_strategy(member: Member, number: str) -> Strategy:
+    """Return a strategy of the member, or 404."""
+    rows = Strategy.objects.select_related("account", "standing")
+    found = rows.filter(pk=int(number), member=member).first()
+    if found is None:
+        raise Http404("You have no strategy of that number.")
+    return found
+
+
+# ---- the dashboard
+
+
+@require_safe
+@page
+@ensure_csrf_cookie
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Show how a member's accounts stand, and the way to everything that is theirs."""
+    member = member_of(request.user)
+    found = selectors.dashboard(member, now_us=time.time_ns() // 1000, hours=0)
+    shown = {
+        **words.dashboard_words(found),
+        "has_strategies": bool(found.strategies),
+        "rows": _rows(found.strategies),
+        "until": member.membership_until,
+        "invite": member.invite,
+        "base_url": settings.BASE_URL,
+    }
+    return render(request, "office/brokerage/dashboard.html", shown)
+
+
+def _rows(found: list[Strategy]) -> list[dict[str, object]]:
+    return [{"strategy": each, "last": _told(each)} for each in found]
+
+
+def _told(row: Strategy) -> dict[str, object] | None:
+    told = words.last_words(row)
+    if told is not None:
+        told["at"] = words.moment_of(row.standing.created_us)
+    return told
+
+
+# ---- accounts
+
+
+@require_safe
+@page
+def accounts(request: HttpRequest) -> HttpResponse:
+    member = member_of(request.user)
+    shown = {
+        "accounts": selectors.accounts(member),
+        "archived": selectors.accounts(member, archived=True),
+    }
+    return render(request, "office/brokerage/accounts.html", shown)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def account_new(request: HttpRequest) -> HttpResponse:
+    """Ask for a new account's name; a POST makes it."""
+    member = member_of(request.user)
+    form = AccountForm(request.POST or None)
+    if form.is_valid() and _done(form, lambda: services.add_account(member, **form.cleaned_data)):
+        messages.success(request, f"The account {form.cleaned_data['name']} is made.")
+        return redirect("brokerage-accounts")
+    return _form(request, form, "A new account", "Make the account")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def account_edit(request: HttpRequest, number: str) -> HttpResponse:
+    """Ask for an account's other name; a POST gives it."""
+    row = own_account(member_of(request.user), number)
+    form = AccountForm(request.POST or None, initial={"name": row.name})
+    if form.is_valid() and _done(form, lambda: services.edit_account(row, **form.cleaned_data)):
+        return redirect("brokerage-accounts")
+    return _form(request, form, f"Account {row.name}", "Save")
+
+
+@require_POST
+@page
+def account_archive(request: HttpRequest, number: str) -> HttpResponse:
+    """Put an account away, or with `restore` take it back."""
+    row = own_account(member_of(request.user), number)
+    archived = "restore" not in request.POST
+    services.archive_account(row, archived=archived, address=address_of(request))
+    messages.success(request, f"The account {row} is {'archived' if archived else 'back'}.")
+    return redirect("brokerage-accounts")
+
+
+# ---- strategies
+
+
+@require_safe
+@page
+def strategies(request: HttpRequest) -> HttpResponse:
+    member = member_of(request.user)
+    shown = {
+        "rows": _rows(selectors.strategies(member)),
+        "archived": selectors.strategies(member, archived=True),
+        "has_accounts": bool(selectors.accounts(member)),
+    }
+    return render(request, "office/brokerage/strategies.html", shown)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def strategy_new(request: HttpRequest) -> HttpResponse:
+    """Ask for a new strategy; a POST makes it and shows its token, this once."""
+    member = member_of(request.user)
+    if not selectors.accounts(member):
+        messages.info(request, "A strategy trades on an account: make one first.")
+        return redirect("brokerage-account-new")
+    form = StrategyForm(member, request.POST or None)
+    made: list[tuple[Strategy, str]] = []
+
+    def make() -> None:
+        made.append(services.add_strategy(**form.cleaned_data, address=address_of(request)))
+
+    if form.is_valid() and _done(form, make):
+        row, token = made[0]
+        return _strategy_page(request, own_strategy(member, str(row.pk)), token)
+    return _form(request, form, "A new strategy", "Make the strategy")
+
+
+@require_safe
+@page
+@ensure_csrf_cookie
+def strategy(request: HttpRequest, number: str) -> HttpResponse:
+    """Show how a strategy stands, its curve and its newest reports."""
+    return _strategy_page(request, own_strategy(member_of(request.user), number))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def strategy_edit(request: HttpRequest, number: str) -> HttpResponse:
+    """Ask for a strategy's other name, account or symbol; a POST gives them."""
+    member = member_of(request.user)
+    row = own_strategy(member, number)
+    initial = {"name": row.name, "account": row.account_id, "symbol": row.symbol}
+    form = StrategyForm(member, request.POST or None, initial=initial)
+    if form.is_valid() and _done(form, lambda: services.edit_strategy(row, **form.cleaned_data)):
+        return redirect("strategy", number=row.pk)
+    return _form(request, form, f"Strategy {row.name}", "Save")
+
+
+@require_POST
+@page
+def strategy_rotate(request: HttpRequest, number: str) -> HttpResponse:
+    """Give a strategy a new token and show it, this once; the one before ends."""
+    row = own_strategy(member_of(request.user), number)
+    token = services.make_token(row, address=address_of(request))
+    return _strategy_page(request, row, token)
+
+
+@require_POST
+@page
+def strategy_revoke(request: HttpRequest, number: str) -> HttpResponse:
+    """End a strategy's token."""
+    row = own_strategy(member_of(request.user), number)
+    services.revoke_token(row, address=address_of(request))
+    messages.success(request, "The token is revoked.")
+    return redirect("strategy", number=row.pk)
+
+
+@require_POST
+@page
+def strategy_archive(request: HttpRequest, number: str) -> HttpResponse:
+    """Put a strategy away, or with `restore` take it back."""
+    row = own_strategy(member_of(request.user), number)
+    archived = "restore" not in request.POST
+    services.archive_strategy(row, archived=archived, address=address_of(request))
+    messages.success(request, f"The strategy {row} is {'archived' if archived else 'back'}.")
+    return redirect("strategies")
+
+
+def _strategy_page(request: HttpRequest, row: Strategy, token: str = "") -> HttpResponse:
+    shown = {
+        "strategy": row,
+        "token": token,
+        "last": _told(row),
+        "reports": [
+            {"at": words.moment_of(each.created_us), **words.report_words(each, each.created_us)}
+            for each in selectors.reports(row)
+        ],
+        "ingest_url": f"{settings.BASE_URL}/api/v1/strategy/",
+    }
+    return render(request, "office/brokerage/strategy.html", shown)
+
+
+def _done(form: Form, act: Callable[[], object]) -> bool:
+    """Do what a form asks; a refusal stands at its field."""
+    try:
+        act()
+    except StrategyRefused as refusal:
+        text = str(refusal)
+        form.add_error(refusal.field or None, f"{text[:1].upper()}{text[1:]}.")
+        return False
+    return True
+
+
+def _form(request: HttpRequest, form: Form, title: str, button: str) -> HttpResponse:
+    status = 400 if form.is_bound else 200
+    shown = {"form": form, "title": title, "button": button}
+    return render(request, "office/brokerage/form.html", shown, status=status)
