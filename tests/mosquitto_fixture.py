@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -53,12 +54,17 @@ def price(
 
 
 class Mosquitto:
-    """One broker; `settings` are more lines of its configuration."""
+    """One broker; `settings` are more lines of its configuration, `saves`: sessions on disk."""
 
-    def __init__(self, folder: Path, settings: str = "allow_anonymous true") -> None:
+    def __init__(
+        self, folder: Path, settings: str = "allow_anonymous true", *, saves: bool = True
+    ) -> None:
         self.port = free_port()
         self.folder = folder
         self._settings = settings
+        self._saving = "persistence true\nautosave_interval 1\nautosave_on_changes true"
+        if not saves:
+            self._saving = "persistence false"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,8 +76,8 @@ class Mosquitto:
         file = self.folder / "mosquitto.conf"
         file.write_text(
             f"listener {self.port} 127.0.0.1\n{listener}\n"
-            f"log_type all\npersistence true\npersistence_location {self.folder}/\n"
-            "autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\n"
+            f"{self._saving}\npersistence_location {self.folder}/\nmax_queued_messages 0\n"
+            "log_type error\nlog_type warning\nlog_type notice\nlog_type subscribe\n"
             f"{self._settings}\n"
         )
         program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
@@ -97,7 +103,7 @@ class Mosquitto:
     def sessions(self) -> int:
         """Return how many durable sessions are subscribed, by the broker's log."""
         text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
-        return text.count("Sending SUBACK to fondaco")
+        return len(re.findall(r": fondaco\w+ 1 ", text))
 
     def publish(self, payloads: Iterable[bytes], *, topic: str = TOPIC) -> None:
         """Publish with QoS 1; return when the broker has them all."""

@@ -14,7 +14,7 @@ from fondaco.house.commands import Definitions
 from fondaco.house.declared import FeedEntry
 from fondaco.link.answers import Answer, LinkError, Overloaded, Unanswered
 from fondaco.robots import selectors, services
-from fondaco.robots.feeds.intake import Intake, NotTaken
+from fondaco.robots.feeds.intake import Flight, Intake, NotTaken, Waiting
 from fondaco.robots.feeds.messages import read
 from fondaco.robots.feeds.stocks import Stocks, free_code
 from fondaco.robots.models import FeedState
@@ -88,6 +88,42 @@ def intake_of(core: Core) -> Intake:
     return Intake(core, Stocks(core, FEED, "USD"), FeedState(name="feed"))
 
 
+class CoreLink:
+    """A connection to the stand-in; its answers come all at once, refusals first."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._answers: list[tuple[int, bytes | LinkError]] = []
+        self._last = 0
+
+    def fileno(self) -> int:
+        return 0
+
+    def send(self, records: Sequence[bytes]) -> int:
+        first = self._last + 1
+        self._last += len(records)
+        found = list(enumerate(self._core.submit_many(records), first))
+        self._answers += sorted(found, key=lambda each: isinstance(each[1], bytes))
+        return first
+
+    def receive(self, timeout_s: float) -> list[tuple[int, bytes | LinkError]]:
+        found, self._answers = self._answers, []
+        return found
+
+    def close(self) -> None:
+        self._answers.clear()
+
+
+def take(intake: Intake, payloads: Sequence[bytes], stop: Waiting) -> None:
+    """Send payloads on their way; return when all have landed, in their order."""
+    flight = Flight(intake, lambda: CoreLink(intake._core))  # type: ignore[arg-type]
+    half = len(payloads) // 2 if len(payloads) > 3 else 0
+    flight.launch(list(enumerate(payloads[:half])), stop)
+    flight.launch(list(enumerate(payloads[half:], half)), stop)
+    assert flight.landed(stop) == list(range(len(payloads)))
+    assert flight.landed(stop) == []
+
+
 class Never:
     """A stop that is not set, and waits not."""
 
@@ -109,7 +145,7 @@ def test_what_comes_is_counted_by_its_verdict(core: Core) -> None:
         price(19.999, 10, at(4)),
         b"not JSON",
     ]
-    intake.take(batch, Never())
+    take(intake, batch, Never())
     state = intake.state
     assert (state.received, state.current, state.older) == (6, 2, 1)
     assert (state.duplicate, state.set_aside, state.filled) == (1, 2, 1)
@@ -123,9 +159,9 @@ def test_what_comes_is_counted_by_its_verdict(core: Core) -> None:
 def test_a_stock_first_seen_is_listed_once(core: Core) -> None:
     """It gets an asset of whole shares and an instrument with its id and name; later names wait."""
     intake = intake_of(core)
-    intake.take([price(0, 1, at(1)), price(20, 0, at(1)), price(1.005, 1, at(1))], Never())
+    take(intake, [price(0, 1, at(1)), price(20, 0, at(1)), price(1.005, 1, at(1))], Never())
     assert len(core.definitions) == 1, "what can't be taken lists nothing"
-    intake.take([price(20, 50, at(1)), price(21, 50, at(2), name="Other")], Never())
+    take(intake, [price(20, 50, at(1)), price(21, 50, at(2), name="Other")], Never())
     found = Definitions.of(b"".join(core.definitions))
     assert list(found.instruments) == ["CIBUSD"]
     body = found.instruments["CIBUSD"]
@@ -140,7 +176,7 @@ def test_a_symbol_is_taken_once(core: Core) -> None:
     batch = [
         price(20, 5, at(1), stock_id=f"id-{place}", name=name) for place, name in enumerate(names)
     ]
-    intake.take(batch, Never())
+    take(intake, batch, Never())
     found = Definitions.of(b"".join(core.definitions))
     assert list(found.instruments) == ["CIBUSD", "CIB2USD", "CIB3USD", "ID3USD", "AVERYLONGNAMUSD"]
     message = read(price(1, 1, at(1), name="CIB"))
@@ -161,9 +197,9 @@ def test_a_code_that_somebody_holds_is_not_taken(core: Core) -> None:
 def test_what_has_no_answer_is_sent_again_in_its_order(core: Core) -> None:
     """Overloaded and unanswered messages go again; those that were done are named repeats."""
     intake = intake_of(core)
-    intake.take([price(20, 50, at(1))], Never())
+    take(intake, [price(20, 50, at(1))], Never())
     core.faults = [[None, Unanswered("?"), Overloaded("full")], [None, Overloaded("full")]]
-    intake.take([price(20, n, at(n)) for n in (2, 3, 4)], Never())
+    take(intake, [price(20, n, at(n)) for n in (2, 3, 4)], Never())
     assert core.sent == [1, 3, 2, 1]
     assert [quote[2] for quote in core.quotes] == [50, 2, 3, 4]
     assert (intake.state.current, intake.state.duplicate) == (3, 1)
@@ -172,12 +208,12 @@ def test_what_has_no_answer_is_sent_again_in_its_order(core: Core) -> None:
 def test_told_to_stop_it_takes_nothing_half(core: Core) -> None:
     """A batch whose answers are missing when the worker stops may not be acknowledged."""
     intake = intake_of(core)
-    intake.take([price(20, 50, at(1))], Never())
-    core.faults = [[Overloaded("full")]]
+    take(intake, [price(20, 50, at(1))], Never())
+    core.faults = [[Overloaded("full")], [Overloaded("full")]]
     stop = threading.Event()
     stop.set()
     with pytest.raises(NotTaken):
-        intake.take([price(20, 50, at(2))], stop)
+        take(intake, [price(20, 50, at(2))], stop)
 
 
 def test_what_is_set_aside_has_a_bound(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

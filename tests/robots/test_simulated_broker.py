@@ -152,7 +152,7 @@ async def test_the_demos_stream_tells_every_stock(monkeypatch: pytest.MonkeyPatc
     def publish(_broker: Broker, topic: str, payload: bytes) -> None:
         assert topic == TOPIC
         told.append(msgspec.json.decode(payload)["name"])
-        if len(told) == 6:
+        if len(told) == 2 * len(STOCKS):
             stop.set()
 
     monkeypatch.setattr(Broker, "publish", publish)

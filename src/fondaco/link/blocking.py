@@ -52,6 +52,7 @@ __all__ = [
     "Invalid",
     "LinkError",
     "Overloaded",
+    "Pipeline",
     "Subscription",
     "Unanswered",
 ]
@@ -203,6 +204,58 @@ class BlockingClient:
         return received
 
 
+class Pipeline:
+    """One connection on which commands leave before the answers to earlier ones have come.
+
+    For one thread. After an error it is of no more use: make another.
+    """
+
+    def __init__(self, address: str | Path, *, role: str) -> None:
+        """Connect; raises Overloaded if there is no writer."""
+        self._framed = _connected(str(address), role, CONNECT_TIMEOUT_S)
+        self._correlation = 0
+
+    def fileno(self) -> int:
+        """Return what to poll for answers."""
+        return self._framed.fileno()
+
+    def send(self, records: Sequence[bytes]) -> int:
+        """Send commands in one piece; return the number of the first. Raises Unanswered."""
+        first = self._correlation + 1
+        self._correlation += len(records)
+        frames = [
+            encode(Frame.COMMAND, first + place, record) for place, record in enumerate(records)
+        ]
+        try:
+            self._framed.send(b"".join(frames))
+        except OSError as error:
+            raise self._lost(error) from error
+        return first
+
+    def receive(self, timeout_s: float) -> list[tuple[int, bytes | LinkError]]:
+        """Return the answers that have come, by the commands' numbers. Raises Unanswered."""
+        found: list[tuple[int, bytes | LinkError]] = []
+        try:
+            for kind, number, payload in self._framed.receive_all(timeout_s):
+                if kind == Frame.REPLY:
+                    found.append((number, payload))
+                elif kind == Frame.FAULT:
+                    found.append((number, error_of(payload)))
+        except (OSError, FrameFault) as error:
+            raise self._lost(error) from error
+        return found
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._framed.close()
+
+    def _lost(self, error: Exception) -> Unanswered:
+        self.close()
+        return Unanswered(
+            f"the connection to the writer was lost ({error}); the outcome is unknown"
+        )
+
+
 class Subscription:
     """Commits in order. next() waits at most so long; iterate to wait for ever."""
 
@@ -324,6 +377,18 @@ class _Framed:
                 raise ConnectionResetError("closed by the writer")
             self._ready.extend(self._reader.feed(piece))
         return self._ready.popleft()
+
+    def receive_all(self, timeout_s: float) -> list[tuple[int, int, bytes]]:
+        """Return the frames that have come, waiting so long for the first."""
+        first = self.receive(timeout_s)
+        if first is None:
+            return []
+        found = [first, *self._ready]
+        self._ready.clear()
+        return found
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
 
     def is_dead(self) -> bool:
         """Whether the writer has let go since the last answer (nothing is due to be read)."""

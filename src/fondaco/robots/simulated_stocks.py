@@ -33,6 +33,7 @@ STOCKS: Final = (
     Stock("6ffb8e62-92c1-40c7-9d38-5b976a346b62", "CIB", 2_800),
     Stock("cf12d54e-58ee-4a98-b56f-929ab222db3e", "Edita", 700),
     Stock("68d567d4-3661-4793-97a3-f75145987056", "Hamada Inc", 18_600),
+    Stock("c5165fef-bb13-4913-b92a-0eef45b3d53e", "CIB", 7_950),  # of the older system's examples
 )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import select
 import ssl
+from collections.abc import Callable
 from typing import Final
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
@@ -20,11 +21,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fondaco.house.feeds import Address
-from fondaco.robots.feeds.intake import Intake, NotTaken, Waiting
+from fondaco.robots.feeds.intake import Flight, Intake, NotTaken, Waiting
 
 __all__ = ["BATCH_MAX", "Away", "Consumer"]
 
-BATCH_MAX: Final = 512  # messages of one commit; a broker sends few without acknowledgement
+BATCH_MAX: Final = 64  # read before they are sent on
 POLL_S: Final = 0.25  # how soon `stop` is seen
 KEEP_ALIVE_S: Final = 15
 CONNECT_S: Final = 5.0
@@ -40,7 +41,15 @@ class Away(Exception):
 class Consumer:
     """A feed's session at its broker."""
 
-    def __init__(self, address: Address, topic: str, client_id: str, intake: Intake) -> None:
+    def __init__(
+        self,
+        address: Address,
+        topic: str,
+        client_id: str,
+        intake: Intake,
+        make_flight: Callable[[], Flight],
+    ) -> None:
+        self._make_flight = make_flight
         self.address = address
         self.topic = topic
         self.client_id = client_id
@@ -72,18 +81,24 @@ class Consumer:
         self._messages, self._refusal, self._is_connected = [], "", False
         client = self._client()
         client.connect(self.address.host, self.address.port, KEEP_ALIVE_S)
+        flight = self._make_flight()
         try:
             while not stop.is_set():
-                self._gather(client)
-                batch, self._messages = self._messages, []
-                if batch:
-                    self.intake.take([bytes(message.payload) for message in batch], stop)
-                    for message in batch:
-                        client.ack(message.mid, message.qos)
+                self._wait(client, flight)
+                if flight.room > 0:
+                    self._gather(client)
+                if self._messages:
+                    came, self._messages = self._messages, []
+                    flight.launch([(each.mid, bytes(each.payload)) for each in came], stop)
+                done = flight.landed(stop)
+                for mid in done:
+                    client.ack(mid, QOS)
+                if client.want_write():
                     _done(client.loop_write())
                 self.intake.tell()
                 _done(client.loop_misc())
         finally:
+            flight.close()
             with contextlib.suppress(OSError, ValueError):
                 client.disconnect()
                 client.loop_write()
@@ -109,19 +124,23 @@ class Consumer:
         client.on_socket_register_write = lambda *_: None
         return client
 
-    def _gather(self, client: Client) -> None:
-        """Read what has come, waiting a moment for the first."""
+    def _wait(self, client: Client, flight: Flight) -> None:
+        """Wait a moment for a message or an answer."""
         found = client.socket()
         if found is None:
             raise Away("the connection is closed")
-        if client.want_write():
-            _done(client.loop_write())
-        pending = getattr(found, "pending", lambda: 0)  # bytes that TLS has read ahead
-        if not pending():
-            poll = select.poll()
+        if getattr(found, "pending", lambda: 0)() and flight.room > 0:  # TLS has read ahead
+            return
+        poll = select.poll()
+        if flight.room > 0:
             poll.register(found, select.POLLIN)
-            if not poll.poll(POLL_S * 1000):
-                return
+        answers = flight.fileno()
+        if answers >= 0:
+            poll.register(answers, select.POLLIN)
+        poll.poll(POLL_S * 1000)
+
+    def _gather(self, client: Client) -> None:
+        """Read what has come."""
         count = -1
         while count < len(self._messages) < BATCH_MAX:
             count = len(self._messages)

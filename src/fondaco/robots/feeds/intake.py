@@ -1,15 +1,17 @@
-"""From payloads to journaled quotes: what has come goes to the core in one piece, in its order.
+"""From payloads to journaled quotes: commands leave as messages come, answers come back in order.
 
-Promises: take() returns when every payload has its place in the journal or is set aside with the
-reason, and only then may they be acknowledged. What has no answer is sent again: the core names a
-repeat (DUPLICATE_QUOTE), so that nothing fills twice. It knows no broker.
+Promises: landed() gives a message back when it has its place in the journal or is set aside with
+the reason, in the order in which they came, and only then may it be acknowledged. What has no
+answer is sent again: the core names a repeat (DUPLICATE_QUOTE), so that nothing fills twice. At
+most IN_FLIGHT_MAX are on their way. It knows no broker.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from django.db import DatabaseError, connections
@@ -23,8 +25,9 @@ from fondaco.robots.feeds.stocks import Stock, Stocks
 from fondaco.robots.models import FeedState
 from fondaco.robots.services import Aside
 
-__all__ = ["Intake", "ManyCore", "NotTaken", "Waiting"]
+__all__ = ["IN_FLIGHT_MAX", "Flight", "Intake", "Link", "ManyCore", "NotTaken", "Waiting"]
 
+IN_FLIGHT_MAX: Final = 1_000  # messages without an answer; a broker sends fewer, as a rule
 RETRY_S: Final = 0.2
 TELL_S: Final = 1.0  # how often the counters are written
 _QUOTE: Final = int(Event.QUOTE)
@@ -50,6 +53,18 @@ class Waiting(Protocol):
     def wait(self, timeout_s: float) -> bool: ...
 
 
+class Link(Protocol):
+    """The part of link.blocking.Pipeline that is used here."""
+
+    def fileno(self) -> int: ...
+
+    def send(self, records: Sequence[bytes]) -> int: ...
+
+    def receive(self, timeout_s: float) -> list[tuple[int, bytes | LinkError]]: ...
+
+    def close(self) -> None: ...
+
+
 class NotTaken(Exception):
     """It was told to stop before all had an answer: nothing of this batch may be acknowledged."""
 
@@ -62,27 +77,6 @@ class Intake:
         self._core = core
         self._stocks = stocks
         self._told_s = 0.0
-
-    def take(self, payloads: Sequence[bytes], stop: Waiting) -> None:
-        """Bring payloads into the journal, in their order. Raises NotTaken."""
-        commands: list[bytes] = []
-        sources: list[bytes] = []
-        aside: list[Aside] = []
-        for payload in payloads:
-            try:
-                commands.append(self._command(payload, stop))
-            except SetAside as refused:
-                aside.append(Aside(refused.fault, str(refused), payload))
-            else:
-                sources.append(payload)
-        for payload, events in zip(sources, self._settled(commands, stop), strict=True):
-            refusal = self._count(events)
-            if refusal is not None:
-                aside.append(Aside(refusal.fault, str(refusal), payload))
-        if aside:
-            self._keep(aside, stop)
-        self.state.received += len(payloads)
-        self.state.set_aside += len(aside)
 
     def tell(self, *, at_once: bool = False) -> None:
         """Write the counters where others see them, if it is time."""
@@ -99,7 +93,11 @@ class Intake:
 
     # ---- one message
 
-    def _command(self, payload: bytes, stop: Waiting) -> bytes:
+    def command(self, payload: bytes, stop: Waiting) -> bytes:
+        """Return a message's command; its stock is listed now if it is new.
+
+        Raises SetAside and NotTaken.
+        """
         message = read(payload)
         message_us = time_us(message.timestamp)
         stock = self._stocks.get(message.stock_id)
@@ -127,7 +125,7 @@ class Intake:
 
     # ---- all of them
 
-    def _settled(self, commands: Sequence[bytes], stop: Waiting) -> list[bytes]:
+    def settle(self, commands: Sequence[bytes], stop: Waiting) -> list[bytes]:
         """Return the events of each command, sending again what has no answer."""
         found: list[bytes] = [b""] * len(commands)
         places = list(range(len(commands)))
@@ -149,7 +147,7 @@ class Intake:
                 raise NotTaken
         return found
 
-    def _count(self, events: bytes) -> SetAside | None:
+    def count(self, events: bytes) -> SetAside | None:
         """Count what came of a message; return why the core refused it, if it did."""
         state = self.state
         words = memoryview(events).cast("q")
@@ -174,7 +172,9 @@ class Intake:
             return SetAside(Fault.TIME, "before 1970, or over a day ahead of the house's clock")
         return SetAside(Fault.REFUSED, f"the core refused it: {reason.name}")
 
-    def _keep(self, aside: Sequence[Aside], stop: Waiting) -> None:
+    def keep(self, aside: Sequence[Aside], stop: Waiting) -> None:
+        """Set messages aside. Raises NotTaken."""
+        self.state.set_aside += len(aside)
         while True:
             try:
                 services.set_aside(self.state.name, aside, now_us=time.time_ns() // 1000)
@@ -185,6 +185,119 @@ class Intake:
                     raise NotTaken from error
             else:
                 return
+
+
+class Message:
+    """One message on its way: its token, payload, command, and what became of it."""
+
+    __slots__ = ("command", "events", "fault", "payload", "token")
+
+    def __init__(self, token: int, payload: bytes) -> None:
+        self.token = token  # by which the caller acknowledges it
+        self.payload = payload
+        self.command = b""
+        self.events = b""
+        self.fault: SetAside | None = None
+
+
+class Flight:
+    """What is on its way to the journal, oldest first."""
+
+    def __init__(self, intake: Intake, connect: Callable[[], Link]) -> None:
+        """Prepare; `connect` makes a connection to the writer and may raise LinkError."""
+        self._intake = intake
+        self._connect = connect
+        self._link: Link | None = None
+        self._waiting: deque[Message] = deque()
+        self._by_number: dict[int, Message] = {}
+
+    @property
+    def room(self) -> int:
+        """How many more messages may come in."""
+        return IN_FLIGHT_MAX - len(self._waiting)
+
+    def fileno(self) -> int:
+        """Return what to poll for answers; -1: there is nothing to wait for."""
+        return self._link.fileno() if self._link is not None and self._by_number else -1
+
+    def launch(self, messages: Sequence[tuple[int, bytes]], stop: Waiting) -> None:
+        """Send (token, payload) of each on their way, in one piece. Raises NotTaken."""
+        sent = []
+        for token, payload in messages:
+            message = Message(token, payload)
+            try:
+                message.command = self._intake.command(payload, stop)
+                sent.append(message)
+            except SetAside as refused:
+                message.fault = refused
+            self._waiting.append(message)
+        self._intake.state.received += len(messages)
+        if not sent:
+            return
+        try:
+            if self._link is None:
+                self._link = self._connect()
+            first = self._link.send([message.command for message in sent])
+        except LinkError:
+            self._settle(stop)
+            return
+        for place, message in enumerate(sent):
+            self._by_number[first + place] = message
+
+    def landed(self, stop: Waiting, timeout_s: float = 0.0) -> list[int]:
+        """Return the tokens of those that are done, oldest first. Raises NotTaken."""
+        if self._by_number and self._link is not None:
+            try:
+                answers = self._link.receive(timeout_s)
+            except LinkError:
+                self._settle(stop)
+                answers = []
+            for number, answer in answers:
+                message = self._by_number.pop(number)
+                if isinstance(answer, Invalid):
+                    raise answer
+                if isinstance(answer, bytes):
+                    message.events = answer
+            if answers and not self._by_number and any(self._lost()):
+                self._settle(stop)
+        return self._done(stop)
+
+    def close(self) -> None:
+        """Forget what has no answer, and let go of the connection."""
+        if self._link is not None:
+            self._link.close()
+        self._link = None
+        self._by_number.clear()
+        self._waiting.clear()
+
+    def _lost(self) -> Iterator[Message]:
+        """Yield what was sent and not carried out, or has no answer."""
+        return (each for each in self._waiting if each.command and not each.events)
+
+    def _settle(self, stop: Waiting) -> None:
+        """Send again, one piece after another, what has no answer, until it has."""
+        if self._link is not None:
+            self._link.close()
+        self._link = None
+        self._by_number.clear()
+        lost = list(self._lost())
+        found = self._intake.settle([message.command for message in lost], stop)
+        for message, events in zip(lost, found, strict=True):
+            message.events = events
+
+    def _done(self, stop: Waiting) -> list[int]:
+        tokens = []
+        aside = []
+        waiting = self._waiting
+        while waiting and (waiting[0].events or waiting[0].fault):
+            message = waiting.popleft()
+            fault = message.fault or self._intake.count(message.events)
+            if fault is not None:
+                aside.append(Aside(fault.fault, str(fault), message.payload))
+            tokens.append(message.token)
+        if aside:
+            self._intake.keep(aside, stop)
+        return tokens
 
 
 def _numbers(message: PriceMessage, stock: Stock) -> tuple[int, int]:

@@ -17,10 +17,10 @@ from django.db import connections
 
 from fondaco.house.declared import FeedEntry, House
 from fondaco.house.feeds import MQTT_URL, Address, address_of
-from fondaco.link.blocking import BlockingClient
+from fondaco.link.blocking import BlockingClient, Pipeline
 from fondaco.robots import selectors
 from fondaco.robots.feeds.consumer import Consumer
-from fondaco.robots.feeds.intake import Intake
+from fondaco.robots.feeds.intake import Flight, Intake
 from fondaco.robots.feeds.stocks import Stocks
 from fondaco.robots.holding import Held, while_held
 
@@ -65,9 +65,13 @@ def _run(
     def follow(held: Held) -> None:
         state = selectors.feed_state(client_id)
         state.address, state.topic = address.text, feed.topic
-        with BlockingClient(writer, role="feed") as client:
-            stocks = Stocks(client, feed, house.house.cash)
-            Consumer(address, feed.topic, client_id, Intake(client, stocks, state)).run(held)
+        with BlockingClient(writer, role="stocks") as client:
+            intake = Intake(client, Stocks(client, feed, house.house.cash), state)
+
+            def make_flight() -> Flight:
+                return Flight(intake, lambda: Pipeline(writer, role="feed"))
+
+            Consumer(address, feed.topic, client_id, intake, make_flight).run(held)
 
     try:
         while_held(f"feed {client_id}", stop, follow)
