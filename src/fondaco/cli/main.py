@@ -31,12 +31,13 @@ ROOMS: Final = {
     "keys": "care",
     "security-log": "care",
     "replay": "replay",
+    "backtest": "backtest",
     "import": "imports",
     "feed": "feed",
     "bench": "bench",
 }
 # What these write is a result for whoever asked; all else is a house's, and nobody else's to read.
-PUBLIC: Final = frozenset({"replay", "bench", "feed"})
+PUBLIC: Final = frozenset({"replay", "backtest", "bench", "feed"})
 
 
 def _show_version(asked: bool) -> None:

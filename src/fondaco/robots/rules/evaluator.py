@@ -36,7 +36,7 @@ from fondaco.robots.rules.state import (
 )
 from fondaco.robots.rules.view import Number, Quote, View, number_of
 
-__all__ = ["hear", "look", "truth_of"]
+__all__ = ["PREFIX", "hear", "look", "truth_of"]
 
 OPEN_ORDERS_MAX: Final = 32  # of one rule: what a person can still follow
 PREFIX: Final = re.compile(r"[A-Za-z0-9_-]{1,24}")  # with its number below the 36 of an order id

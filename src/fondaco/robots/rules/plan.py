@@ -107,6 +107,7 @@ class Plan(msgspec.Struct, frozen=True):
     tickers: tuple[str, ...]
     figures: tuple[Figure, ...]
     traded: tuple[str, ...]
+    operands: tuple[Operand, ...]
 
     def ticker_of(self, order: Order) -> str:
         """Return what an order trades: its own ticker, or the only one of the rule."""
@@ -134,6 +135,7 @@ def plan_rule(rule: Step) -> Plan:
         tickers=tuple(sorted(read)) or tuple(sorted(traded)),
         figures=tuple(sorted(figures)),
         traded=tuple(sorted(traded)),
+        operands=tuple(one for one in operands if not isinstance(one, Decimal)),
     )
 
 

@@ -1,0 +1,440 @@
+"""The market of a backtest: the house's own core, in virtual time, with a crowd around the robot.
+
+The recording says what was traded, not what stood in the book; so the crowd stands in, by rules
+that are named here and shown in the result:
+
+- A recorded trade is an order of the crowd: it takes, at its price and for its quantity, what the
+  robot has resting there. What the robot offers at a better price than the trade's is always taken.
+- Queue: a resting order that joins a price that was quoted already (not better than the best) has
+  `queue` lots of the crowd before it, and price-time priority does the rest.
+- Depth: an order of the robot that takes finds `depth` lots at the best price and at each of the
+  next ticks. The best prices are the last trade of each taker, kept one tick apart.
+
+Promises: every match, hold, fee and refusal is the core's. Given the same calls it does the same.
+It has no clock: the caller says what time it is.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from fondaco.core import client_ids
+from fondaco.core.exchange import Exchange
+from fondaco.core.records import (
+    ACCOUNT_FIRST,
+    AccountBody,
+    AccountKind,
+    AssetBody,
+    Command,
+    Event,
+    InstrumentBody,
+    OrderType,
+    Reason,
+    SelfTrade,
+    Side,
+    TimeInForce,
+    pack,
+    pack_body,
+    split,
+    unpack,
+)
+from fondaco.core.records import OrderStatus as CoreStatus
+from fondaco.robots.rules.state import CLOSED, OrderStatus, OrderWish
+
+__all__ = ["Fill", "Instrument", "Market", "News"]
+
+ROBOT: Final = ACCOUNT_FIRST
+CROWD: Final = ACCOUNT_FIRST + 1
+QUEUE: Final = ACCOUNT_FIRST + 2
+CROWD_FUNDS: Final = 1 << 60  # units: two accounts of it leave room below the core's bound
+LEVELS_MAX: Final = 100  # of depth that one order of the robot may walk
+BASE: Final = 1
+QUOTE: Final = 2
+_STATUS: Final = {
+    CoreStatus.NEW: OrderStatus.NEW,
+    CoreStatus.PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
+    CoreStatus.FILLED: OrderStatus.FILLED,
+    CoreStatus.CANCELED: OrderStatus.CANCELED,
+    CoreStatus.EXPIRED: OrderStatus.EXPIRED,
+    CoreStatus.EXPIRED_IN_MATCH: OrderStatus.EXPIRED,
+    CoreStatus.REJECTED: OrderStatus.REJECTED,
+}
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """What is traded: steps as decimals, rates in millionths."""
+
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    maker_fee_ppm: int = 0
+    taker_fee_ppm: int = 0
+
+    @property
+    def base_decimals(self) -> int:
+        return _places(self.lot)
+
+    @property
+    def quote_decimals(self) -> int:
+        return _places(self.lot) + _places(self.tick)
+
+    def body(self) -> InstrumentBody:
+        """Return the definition as the core takes it."""
+        return InstrumentBody(
+            number=1,
+            symbol=f"{self.base}{self.quote}",
+            base=BASE,
+            quote=QUOTE,
+            tick_size=f"{self.tick:f}",
+            lot_size=f"{self.lot:f}",
+            base_per_lot=int(self.lot.scaleb(self.base_decimals)),
+            quote_per_lot_tick=int((self.tick * self.lot).scaleb(self.quote_decimals)),
+            maker_fee_ppm=self.maker_fee_ppm,
+            taker_fee_ppm=self.taker_fee_ppm,
+            max_open_orders=0,
+        )
+
+
+def _places(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int), "a tick and a lot are finite"
+    return max(0, -exponent)
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """One fill of the robot's; the fee in the asset that it got."""
+
+    time_us: int
+    client_order_id: str
+    side: str
+    price: Decimal
+    quantity: Decimal
+    amount: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+
+
+class News(msgspec.Struct, frozen=True):
+    """How an order of the robot stands now."""
+
+    client_order_id: str
+    status: OrderStatus
+    reason: str = ""
+
+
+class _Open(msgspec.Struct):
+    """An order of the robot in the book, and the crowd's order before it (0: none)."""
+
+    side: Side
+    price_ticks: int
+    queue_order: int
+
+
+class Market:
+    """One instrument, one robot, and the crowd."""
+
+    def __init__(
+        self, instrument: Instrument, *, cash: Decimal, coins: Decimal, depth: int, queue: int
+    ) -> None:
+        """Open the exchange; depth and queue are lots.
+
+        Raises:
+            ValueError: the core refuses the instrument or the funds.
+        """
+        self.instrument = instrument
+        self.depth = depth
+        self.queue = queue
+        self.bid_ticks = 0
+        self.ask_ticks = 0
+        self.fills: list[Fill] = []
+        self.exchange = Exchange()
+        self.open: dict[str, _Open] = {}
+        # Cash and coins of the robot, free and held, in units.
+        self.free = {BASE: 0, QUOTE: 0}
+        self.held = {BASE: 0, QUOTE: 0}
+        opening = [(BASE, _units(coins, instrument.base_decimals, instrument.base))]
+        opening.append((QUOTE, _units(cash, instrument.quote_decimals, instrument.quote)))
+        crowd = [(BASE, CROWD_FUNDS), (QUOTE, CROWD_FUNDS)]
+        decimals = (instrument.base_decimals, instrument.quote_decimals)
+        self._define(
+            pack_body(
+                Command.DEFINE_ASSET, AssetBody(number=BASE, code="BASE", decimals=decimals[0])
+            ),
+            pack_body(
+                Command.DEFINE_ASSET, AssetBody(number=QUOTE, code="QUOTE", decimals=decimals[1])
+            ),
+            pack_body(Command.DEFINE_INSTRUMENT, instrument.body()),
+            _account(ROBOT, AccountKind.ROBOT, [pair for pair in opening if pair[1]]),
+            _account(CROWD, AccountKind.SPOT, crowd),
+            _account(QUEUE, AccountKind.SPOT, crowd),
+        )
+
+    # -- what the robot has
+
+    def holdings(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """Return cash total and free, coins total and free."""
+        quote, base = self.instrument.quote_decimals, self.instrument.base_decimals
+        return (
+            Decimal(self.free[QUOTE] + self.held[QUOTE]).scaleb(-quote),
+            Decimal(self.free[QUOTE]).scaleb(-quote),
+            Decimal(self.free[BASE] + self.held[BASE]).scaleb(-base),
+            Decimal(self.free[BASE]).scaleb(-base),
+        )
+
+    # -- what happens
+
+    def trade(self, time_us: int, price_ticks: int, lots: int, *, buys: bool) -> list[News]:
+        """Let a recorded trade happen; returns what it did to the robot's orders."""
+        news: list[News] = []
+        for side in {each.side for each in self.open.values()} if self.open else ():
+            taker = Side.SELL if side == Side.BUY else Side.BUY
+            # Its own taker reaches what rests at the price itself; the other only what is better.
+            own = buys == (taker == Side.BUY)
+            worse = 1 if taker == Side.SELL else -1
+            limit = price_ticks if own else price_ticks + worse
+            if any(self._is_reached(each, side, limit) for each in self.open.values()):
+                news += self._send(time_us, self._order(CROWD, taker, limit, lots, TimeInForce.IOC))
+        self.quote_from(price_ticks, buys=buys)
+        return news
+
+    def quote_from(self, price_ticks: int, *, buys: bool) -> None:
+        """Take the best prices from a recorded trade; enough while the robot has no order."""
+        if buys:
+            self.ask_ticks = price_ticks
+            self.bid_ticks = min(self.bid_ticks or price_ticks - 1, price_ticks - 1)
+        else:
+            self.bid_ticks = price_ticks
+            self.ask_ticks = max(self.ask_ticks, price_ticks + 1)
+
+    def place(self, time_us: int, wish: OrderWish) -> list[News]:
+        """Take an order of the robot."""
+        try:
+            record, side, price, lots, spend = self._pack(wish)
+        except _Refused as refused:
+            return [News(wish.client_order_id, OrderStatus.REJECTED, str(refused))]
+        taking = price == 0 or (
+            (price >= self.ask_ticks > 0) if side == Side.BUY else price <= self.bid_ticks
+        )
+        queue_order = 0
+        news: list[News] = []
+        if taking:
+            news += self._send(time_us, *self._depth_for(side, price, lots, spend))
+        elif (price <= self.bid_ticks) if side == Side.BUY else (price >= self.ask_ticks):
+            queue_order = self._queue(time_us, side, price)
+        self.open[wish.client_order_id] = _Open(side, price, queue_order)
+        news += self._send(time_us, record)
+        if taking:
+            self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
+        return news
+
+    def cancel(self, time_us: int, client_order_id: str) -> list[News]:
+        """Cancel an order of the robot; one that is over already gives no news."""
+        if client_order_id not in self.open:
+            return []
+        words = client_ids.encode(client_order_id)
+        return self._send(
+            time_us,
+            pack(
+                Command.CANCEL_ORDER,
+                account=ROBOT,
+                instrument=1,
+                **{f"client_order_id_{place}": word for place, word in enumerate(words)},
+            ),
+        )
+
+    # -- orders
+
+    def _is_reached(self, order: _Open, side: Side, limit: int) -> bool:
+        if order.side != side:
+            return False
+        return order.price_ticks >= limit if side == Side.BUY else order.price_ticks <= limit
+
+    def _order(
+        self, account: int, side: Side, price: int, lots: int, time_in_force: TimeInForce
+    ) -> bytes:
+        return pack(
+            Command.NEW_ORDER,
+            account=account,
+            instrument=1,
+            side=side,
+            order_type=OrderType.LIMIT,
+            time_in_force=time_in_force,
+            self_trade=SelfTrade.NONE,
+            price_ticks=price,
+            quantity_lots=lots,
+        )
+
+    def _queue(self, time_us: int, side: Side, price: int) -> int:
+        """Have the crowd stand before the robot; returns its order."""
+        if not self.queue:
+            return 0
+        record = pack(
+            Command.NEW_ORDER,
+            account=QUEUE,
+            instrument=1,
+            side=side,
+            order_type=OrderType.LIMIT_MAKER,
+            time_in_force=TimeInForce.GTC,
+            self_trade=SelfTrade.NONE,
+            price_ticks=price,
+            quantity_lots=self.queue,
+        )
+        self._send(time_us, record)
+        return self.exchange.seq
+
+    def _depth_for(self, side: Side, price: int, lots: int, spend: int) -> list[bytes]:
+        """Return the crowd's orders that an order of the robot may take."""
+        best, step = (self.ask_ticks, 1) if side == Side.BUY else (self.bid_ticks, -1)
+        crowd = Side.SELL if side == Side.BUY else Side.BUY
+        found: list[bytes] = []
+        per_lot = self.instrument.body().quote_per_lot_tick
+        for place in range(LEVELS_MAX):
+            at = best + step * place
+            if at < 1 or (price and (at > price if side == Side.BUY else at < price)):
+                break
+            found.append(self._order(CROWD, crowd, at, self.depth, TimeInForce.GTC))
+            lots -= self.depth
+            spend -= self.depth * at * per_lot
+            if lots <= 0 and spend <= 0:
+                break
+        return found
+
+    def _pack(self, wish: OrderWish) -> tuple[bytes, Side, int, int, int]:
+        """Return the order, its side, price (0: none), lots and spend; raises _Refused."""
+        one = self.instrument
+        side = Side.BUY if wish.intent == "BUY" else Side.SELL
+        price = 0 if wish.price is None else _whole(wish.price, one.tick, "price", "tick")
+        stop = 0 if wish.stop is None else _whole(wish.stop, one.tick, "stop", "tick")
+        lots = 0 if wish.quantity is None else _whole(wish.quantity, one.lot, "quantity", "lot")
+        spend = 0 if wish.spend is None else int(wish.spend.scaleb(one.quote_decimals))
+        if wish.kind == "MARKET" and not (self.ask_ticks if side == Side.BUY else self.bid_ticks):
+            raise _Refused("there was no trade yet, so no price to take")
+        words = client_ids.encode(wish.client_order_id)
+        record = pack(
+            Command.NEW_ORDER,
+            account=ROBOT,
+            instrument=1,
+            side=side,
+            order_type=OrderType[wish.kind],
+            time_in_force=TimeInForce[wish.time_in_force] if wish.time_in_force else 0,
+            self_trade=SelfTrade.EXPIRE_TAKER,
+            price_ticks=price,
+            quantity_lots=lots,
+            quote_quantity=spend,
+            stop_price_ticks=stop,
+            **{f"client_order_id_{place}": word for place, word in enumerate(words)},
+        )
+        return record, side, price, lots, spend
+
+    # -- the core
+
+    def _define(self, *records: bytes) -> None:
+        for event in self._apply(1, records):
+            if _kind_of(event) == Event.REFUSED:
+                reason = Reason(unpack(event)["reason"]).name
+                raise ValueError(f"the core refuses this market or these funds: {reason}")
+
+    def _apply(self, time_us: int, records: tuple[bytes, ...]) -> list[bytes]:
+        batch = bytearray(b"".join(records))
+        if not batch:
+            return []
+        now_us = max(time_us, self.exchange.time_us)
+        self.exchange.stamp(batch, self.exchange.seq + 1, now_us)
+        events = split(self.exchange.apply(bytes(batch)))
+        for event in events:
+            if _kind_of(event) == Event.BALANCE:
+                words = unpack(event)
+                if words["account"] == ROBOT:
+                    self.free[words["asset"]] = words["free"]
+                    self.held[words["asset"]] = words["held"]
+        return events
+
+    def _send(self, time_us: int, *records: bytes) -> list[News]:
+        """Apply commands; note the robot's fills and return the news of its orders."""
+        news: dict[str, News] = {}
+        for event in self._apply(time_us, records):
+            kind = _kind_of(event)
+            if kind not in {Event.ORDER, Event.FILL, Event.CANCEL, Event.REFUSED}:
+                continue
+            words = unpack(event)
+            if words["account"] != ROBOT:
+                continue
+            if kind == Event.REFUSED:
+                name = next(reversed(self.open), "")
+                reason = Reason(words["reason"]).name
+                if words["command"] == Command.NEW_ORDER:
+                    news[name] = News(name, OrderStatus.REJECTED, reason)
+                continue
+            name = client_ids.decode(
+                (
+                    words["client_order_id_0"],
+                    words["client_order_id_1"],
+                    words["client_order_id_2"],
+                    words["client_order_id_3"],
+                )
+            )
+            if kind == Event.FILL:
+                self._note_fill(time_us, name, words)
+            news[name] = News(name, _STATUS[CoreStatus(words["status"])])
+        for one in news.values():
+            if one.status in CLOSED:
+                self._close(time_us, one.client_order_id)
+        return list(news.values())
+
+    def _close(self, time_us: int, client_order_id: str) -> None:
+        closed = self.open.pop(client_order_id, None)
+        if closed is not None and closed.queue_order:
+            order = closed.queue_order
+            cancel = pack(Command.CANCEL_ORDER, account=QUEUE, instrument=1, order_id=order)
+            self._apply(time_us, (cancel,))
+
+    def _note_fill(self, time_us: int, name: str, words: dict[str, int]) -> None:
+        one = self.instrument
+        decimals = {BASE: one.base_decimals, QUOTE: one.quote_decimals}
+        asset = words["fee_asset"]
+        self.fills.append(
+            Fill(
+                time_us=time_us,
+                client_order_id=name,
+                side=Side(words["side"]).name,
+                price=words["last_price_ticks"] * one.tick,
+                quantity=words["last_lots"] * one.lot,
+                amount=Decimal(words["last_quote"]).scaleb(-one.quote_decimals),
+                fee=Decimal(words["fee"]).scaleb(-decimals.get(asset, 0)),
+                fee_asset={BASE: one.base, QUOTE: one.quote}.get(asset, ""),
+                maker=bool(words["is_maker"]),
+            )
+        )
+
+
+class _Refused(Exception):
+    """An order that doesn't reach the core: its numbers are off the steps."""
+
+
+def _kind_of(event: bytes) -> int:
+    """Return the kind of a record."""
+    return int.from_bytes(event[:2], "little")
+
+
+def _account(number: int, kind: AccountKind, opening: list[tuple[int, int]]) -> bytes:
+    body = AccountBody(member=number, kind=kind, opening=opening)
+    return pack_body(Command.OPEN_ACCOUNT, body, account=number)
+
+
+def _whole(amount: Decimal, step: Decimal, name: str, step_name: str) -> int:
+    steps = amount / step
+    if steps != steps.to_integral_value() or steps <= 0:
+        raise _Refused(f"{name} {amount} is not a whole number of the {step_name} {step}")
+    return int(steps)
+
+
+def _units(amount: Decimal, decimals: int, name: str) -> int:
+    scaled = amount.scaleb(decimals)
+    if scaled != scaled.to_integral_value() or scaled < 0:
+        raise ValueError(f"{name} {amount}: it is 0 or more and has at most {decimals} decimals")
+    return int(scaled)

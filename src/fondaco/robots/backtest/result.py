@@ -1,0 +1,93 @@
+"""What a backtest gives: orders, fills, equity, drawdown, decisions, and by which rules it was run.
+
+Promises: nothing in it depends on the machine, the clock or where the files lie, so two runs of one
+backtest are equal to the byte. Amounts are exact, written as decimal text.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from fondaco.robots.backtest.market import Fill
+from fondaco.robots.rules.state import Decision
+
+__all__ = ["Day", "OrderLine", "Result", "Settings", "encode"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules by which the market was imitated: shown, so that a figure can be judged."""
+
+    source: str  # trades or candles
+    walk: str | None
+    interval_s: int | None
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    maker_fee: Decimal
+    taker_fee: Decimal
+    latency_ms: int
+    depth: Decimal
+    queue: Decimal
+    cash: Decimal
+    coins: Decimal
+
+
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One order of the robot, as it was wished and how it ended."""
+
+    client_order_id: str
+    time_us: int
+    kind: str
+    side: str
+    price: Decimal | None
+    stop: Decimal | None
+    quantity: Decimal | None
+    spend: Decimal | None
+    status: str
+    filled: Decimal
+    reason: str = ""
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """One day (UTC) of the market: worth of all holdings at its last tick, and what came of it."""
+
+    day: str
+    equity: Decimal
+    profit: Decimal
+    fills: int
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole backtest."""
+
+    settings: Settings
+    first_us: int
+    last_us: int
+    ticks: int
+    state: str  # WAITING, ORDERED or DONE
+    step: int
+    cash: Decimal
+    coins: Decimal
+    last_price: Decimal
+    equity_first: Decimal
+    equity: Decimal
+    profit: Decimal
+    profit_percent: Decimal
+    hold_percent: Decimal  # what holding the coin from first to last tick would have given
+    drawdown: Decimal  # the deepest fall from a peak, in quote and in percent of that peak
+    drawdown_percent: Decimal
+    fees: dict[str, Decimal]
+    orders: tuple[OrderLine, ...]
+    fills: tuple[Fill, ...]
+    days: tuple[Day, ...]
+    decisions: tuple[Decision, ...]  # one whenever step or code is another than before
+    decisions_left_out: int
+    notices: tuple[str, ...]
+
+
+def encode(result: Result) -> bytes:
+    """Return a result as JSON, the same bytes for the same result."""
+    return msgspec.json.encode(result, order="deterministic")

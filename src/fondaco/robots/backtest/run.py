@@ -1,0 +1,363 @@
+"""Runs a rule over a tape: what the robot would have seen, decided, ordered and got.
+
+Promises: virtual time only; an order reaches the market `latency_ms` after the tick that made the
+robot decide, and the robot hears of it as much later; nothing is known before it happened. The rule
+is looked at by the same evaluator, woken by the same index and matched by the same core as live.
+The same tape, rule and settings give the same result to the byte.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from fondaco.robots.backtest.figures import Figures
+from fondaco.robots.backtest.market import Instrument, Market, News
+from fondaco.robots.backtest.result import Day, OrderLine, Result, Settings
+from fondaco.robots.backtest.tape import Tick
+from fondaco.robots.backtest.window import DayWindow
+from fondaco.robots.rules.evaluator import hear, look
+from fondaco.robots.rules.index import RuleIndex
+from fondaco.robots.rules.plan import Plan, TickerOf
+from fondaco.robots.rules.state import (
+    Code,
+    Decision,
+    OrderStatus,
+    OrderUpdate,
+    OrderWish,
+    Outcome,
+    State,
+)
+from fondaco.robots.rules.view import Quote, View
+
+__all__ = ["Backtest", "BacktestFault"]
+
+DECISIONS_MAX: Final = 10_000  # kept; the rest is counted
+NOTICES_MAX: Final = 1_000
+DAY_US: Final = 86_400_000_000
+# Looks that found nothing to judge: whether they are made at all is the index's affair.
+_PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
+HUNDRED: Final = Decimal(100)
+_PERCENT: Final = Decimal("0.0001")
+
+
+class BacktestFault(ValueError):
+    """A rule, a setting or a tape that no backtest can be made of: one sentence."""
+
+
+class _Message(msgspec.Struct, frozen=True, order=True):
+    """Something on its way: an order or a cancel to the market, or news to the robot."""
+
+    due_us: int
+    number: int
+    wish: OrderWish | None = None
+    cancel: str = ""
+    news: News | None = None
+
+
+class Backtest:
+    """One robot on one tape."""
+
+    def __init__(self, plan: Plan, settings: Settings, *, prefix: str = "backtest") -> None:
+        """Open the market.
+
+        Raises:
+            BacktestFault: the rule reads more than one ticker, or the core refuses the market.
+            FiguresMissing: the rule names an indicator, and TA-Lib isn't installed.
+        """
+        if plan.tickers != (settings.base,) or set(plan.traded) - {settings.base}:
+            named = sorted({*plan.tickers, *plan.traded})
+            raise BacktestFault(
+                f"the rule names {', '.join(named)}; a backtest has one market, {settings.base}"
+            )
+        self.plan = plan
+        self.settings = settings
+        self.prefix = prefix
+        self.market = _market(settings)
+        self.state = State()
+        self.index = RuleIndex()
+        self.figures = Figures(plan.figures)
+        self.window = DayWindow() if _reads_the_day(plan) else None
+        self.quote = Quote(lot=settings.lot, tick=settings.tick)
+        self.latency_us = settings.latency_ms * 1000
+        self.messages: list[_Message] = []
+        self.sent = 0
+        self.orders: dict[str, OrderLine] = {}
+        self.decisions: list[Decision] = []
+        self.left_out = 0
+        self.notices: list[str] = []
+        self.days: list[Day] = []
+        self.ticks = 0
+        self.peak = self.drawdown = Decimal(0)
+        self.drawdown_percent = Decimal(0)
+
+    def run(self, tape: Iterable[Tick], on_ticks: Callable[[int], None] | None = None) -> Result:
+        """Run the whole tape; raises BacktestFault if it is empty."""
+        first: Tick | None = None
+        tick: Tick | None = None
+        equity_first = Decimal(0)
+        day = -1
+        fills = 0
+        for tick in tape:
+            if first is None:
+                first = tick
+                equity_first = self.peak = self._equity(tick.price)
+                day = tick.time_us // DAY_US
+            if tick.time_us // DAY_US != day:
+                fills = self._end_day(day, equity_first, fills)
+                day = tick.time_us // DAY_US
+            self._tick(tick)
+            self.ticks += 1
+            if on_ticks is not None and not self.ticks & 0xFFF:
+                on_ticks(self.ticks)
+        if first is None or tick is None:
+            raise BacktestFault("the tape has no tick")
+        self._deliver(tick.time_us)
+        self._end_day(day, equity_first, fills)
+        return self._result(first, tick, equity_first)
+
+    # -- a tick
+
+    def _tick(self, tick: Tick) -> None:
+        """Let one recorded trade happen, and have the robot look if it concerns it."""
+        time_us = tick.time_us
+        self._deliver(time_us)
+        ticks = self._ticks_of(tick.price)
+        if self.market.open:
+            lots = max(1, int(tick.quantity / self.settings.lot))
+            self._tell(time_us, self.market.trade(time_us, ticks, lots, buys=tick.buys))
+        else:
+            self.market.quote_from(ticks, buys=tick.buys)
+        woken = self._see(tick)
+        if self.ticks == 0:
+            woken = True
+        if woken:
+            self._take(look(self.plan, self.state, self._view(time_us), self.prefix), time_us)
+        if not self.latency_us:
+            self._deliver(time_us)
+        if self.market.free[1] or self.market.held[1]:
+            self._mark(tick.price)
+
+    def _ticks_of(self, price: Decimal) -> int:
+        ticks = price / self.settings.tick
+        whole = int(ticks)
+        if ticks != whole:
+            raise BacktestFault(
+                f"a price of the tape is {price}, off the tick {self.settings.tick}"
+            )
+        return whole
+
+    def _see(self, tick: Tick) -> bool:
+        """Take the tick into what the robot sees; returns whether its rule must be looked at."""
+        symbol = self.settings.base
+        bid, ask = self.market.bid_ticks, self.market.ask_ticks
+        seen: dict[str, Decimal | None] = {
+            "last": tick.price,
+            "bid": bid * self.settings.tick if bid > 0 else None,
+            "ask": ask * self.settings.tick if ask > 0 else None,
+        }
+        if self.window is not None:
+            seen["volume"], seen["change"] = self.window.take(tick)
+        woken = bool(self.index.advanced(tick.time_us))
+        for name, value in seen.items():
+            if getattr(self.quote, name) != value:
+                woken |= bool(self.index.changed(TickerOf(symbol, name), value))
+        self.quote = msgspec.structs.replace(self.quote, **seen)
+        for figure in self.figures.take(tick.time_us, tick.price, tick.quantity):
+            woken |= bool(self.index.changed(figure, self.figures.values[figure]))
+        return woken
+
+    def _view(self, time_us: int) -> View:
+        cash, cash_free, coins, coins_free = self.market.holdings()
+        symbol = self.settings.base
+        return View(
+            time_us=time_us,
+            quotes={symbol: self.quote},
+            figures=self.figures.values,
+            cash_total=cash,
+            cash_free=cash_free,
+            positions_total={symbol: coins},
+            positions_free={symbol: coins_free},
+        )
+
+    # -- the robot's wishes and news
+
+    def _take(self, outcome: Outcome, time_us: int) -> None:
+        """Keep what a look gave, and send what it wishes."""
+        self.state = outcome.state
+        for decision in outcome.decisions:
+            if decision.code in _PASSIVE:
+                continue
+            last = self.decisions[-1] if self.decisions else None
+            if last is None or (last.step, last.code) != (decision.step, decision.code):
+                if len(self.decisions) < DECISIONS_MAX:
+                    self.decisions.append(decision)
+                else:
+                    self.left_out += 1
+        self.notices += outcome.notices[: NOTICES_MAX - len(self.notices)]
+        for wish in outcome.orders:
+            self.orders[wish.client_order_id] = _line(wish, time_us)
+            self._send(time_us, wish=wish)
+        for client_order_id in outcome.cancels:
+            self._send(time_us, cancel=client_order_id)
+        if outcome.decisions:
+            self.index.place(self.prefix, self.plan, outcome, time_us)
+
+    def _send(
+        self,
+        time_us: int,
+        *,
+        wish: OrderWish | None = None,
+        cancel: str = "",
+        news: News | None = None,
+    ) -> None:
+        self.sent += 1
+        message = _Message(time_us + self.latency_us, self.sent, wish, cancel, news)
+        heapq.heappush(self.messages, message)
+
+    def _tell(self, time_us: int, news: list[News]) -> None:
+        """Note how orders stand, and let the robot hear of it in its time."""
+        for one in news:
+            line = self.orders[one.client_order_id]
+            self.orders[one.client_order_id] = msgspec.structs.replace(
+                line, status=str(one.status), reason=one.reason
+            )
+            self._send(time_us, news=one)
+
+    def _deliver(self, time_us: int) -> None:
+        """Let arrive what is due by now, in its order."""
+        while self.messages and self.messages[0].due_us <= time_us:
+            message = heapq.heappop(self.messages)
+            now_us = message.due_us
+            if message.wish is not None:
+                self._tell(now_us, self.market.place(now_us, message.wish))
+            elif message.cancel:
+                self._tell(now_us, self.market.cancel(now_us, message.cancel))
+            elif message.news is not None:
+                one = message.news
+                update = OrderUpdate(one.client_order_id, OrderStatus(one.status), one.reason)
+                view = self._view(now_us)
+                outcome = hear(self.plan, self.state, update, view, self.prefix)
+                self._take(outcome, now_us)
+                if self.state.phase == "WAITING":
+                    # What it holds has changed, and only we know it.
+                    again = look(self.plan, self.state, view, self.prefix)
+                    self._take(again, now_us)
+
+    # -- the account
+
+    def _equity(self, price: Decimal) -> Decimal:
+        cash, _, coins, _ = self.market.holdings()
+        return cash + coins * price
+
+    def _mark(self, price: Decimal) -> None:
+        """Follow the peak of the equity and the deepest fall from it."""
+        equity = self._equity(price)
+        if equity > self.peak:
+            self.peak = equity
+        elif self.peak - equity > self.drawdown:
+            self.drawdown = self.peak - equity
+        if self.peak > equity and self.peak > 0:
+            percent = (self.peak - equity) * HUNDRED / self.peak
+            self.drawdown_percent = max(self.drawdown_percent, percent)
+
+    def _end_day(self, day: int, equity_first: Decimal, fills: int) -> int:
+        """Write the line of a day; returns how many fills there were by its end."""
+        equity = self._equity(self.quote.last or Decimal(0))
+        before = self.days[-1].equity if self.days else equity_first
+        count = len(self.market.fills)
+        text = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
+        self.days.append(Day(day=text, equity=equity, profit=equity - before, fills=count - fills))
+        return count
+
+    def _result(self, first: Tick, last: Tick, equity_first: Decimal) -> Result:
+        cash, _, coins, _ = self.market.holdings()
+        equity = self._equity(last.price)
+        fees: dict[str, Decimal] = {}
+        filled: dict[str, Decimal] = {}
+        for fill in self.market.fills:
+            if fill.fee:
+                fees[fill.fee_asset] = fees.get(fill.fee_asset, Decimal(0)) + fill.fee
+            name = fill.client_order_id
+            filled[name] = filled.get(name, Decimal(0)) + fill.quantity
+        orders = tuple(
+            msgspec.structs.replace(line, filled=filled.get(name, Decimal(0)))
+            for name, line in self.orders.items()
+        )
+        return Result(
+            settings=self.settings,
+            first_us=first.time_us,
+            last_us=last.time_us,
+            ticks=self.ticks,
+            state=self.state.phase,
+            step=self.state.step,
+            cash=cash,
+            coins=coins,
+            last_price=last.price,
+            equity_first=equity_first,
+            equity=equity,
+            profit=equity - equity_first,
+            profit_percent=_percent(equity - equity_first, equity_first),
+            hold_percent=_percent(last.price - first.price, first.price),
+            drawdown=self.drawdown,
+            drawdown_percent=self.drawdown_percent.quantize(_PERCENT),
+            fees=fees,
+            orders=orders,
+            fills=tuple(self.market.fills),
+            days=tuple(self.days),
+            decisions=tuple(self.decisions),
+            decisions_left_out=self.left_out,
+            notices=tuple(self.notices),
+        )
+
+
+def _market(settings: Settings) -> Market:
+    instrument = Instrument(
+        base=settings.base,
+        quote=settings.quote,
+        tick=settings.tick,
+        lot=settings.lot,
+        maker_fee_ppm=int(settings.maker_fee * 1_000_000),
+        taker_fee_ppm=int(settings.taker_fee * 1_000_000),
+    )
+    try:
+        return Market(
+            instrument,
+            cash=settings.cash,
+            coins=settings.coins,
+            depth=int(settings.depth / settings.lot),
+            queue=int(settings.queue / settings.lot),
+        )
+    except ValueError as error:
+        raise BacktestFault(str(error)) from error
+
+
+def _reads_the_day(plan: Plan) -> bool:
+    return any(
+        isinstance(operand, TickerOf) and operand.field in {"volume", "change"}
+        for operand in plan.operands
+    )
+
+
+def _line(wish: OrderWish, time_us: int) -> OrderLine:
+    return OrderLine(
+        client_order_id=wish.client_order_id,
+        time_us=time_us,
+        kind=wish.kind,
+        side=wish.intent,
+        price=wish.price,
+        stop=wish.stop,
+        quantity=wish.quantity,
+        spend=wish.spend,
+        status=str(OrderStatus.SENT),
+        filled=Decimal(0),
+    )
+
+
+def _percent(part: Decimal, whole: Decimal) -> Decimal:
+    return (part * HUNDRED / whole).quantize(_PERCENT) if whole > 0 else Decimal(0)

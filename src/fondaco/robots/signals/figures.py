@@ -1,0 +1,70 @@
+"""The figures that rules name: one number of TA-Lib over the closed candles of one interval.
+
+Promises: a figure is what TA-Lib gives for the newest of the bars it is handed, or NaN while it is
+warming up or where the library refuses (too few bars for the parameters). Floats by nature.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import talib
+import talib.abstract
+
+from fondaco.robots.signals.candles import Columns
+
+__all__ = ["INTERVALS_MS", "KEPT_BARS", "figure_at_last"]
+
+KEPT_BARS: Final = 1500  # as technical_ratings: what a live worker keeps
+INTERVALS_MS: Final[Mapping[str, int]] = {
+    "1m": 60_000,
+    "3m": 180_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "2h": 7_200_000,
+    "4h": 14_400_000,
+    "6h": 21_600_000,
+    "8h": 28_800_000,
+    "12h": 43_200_000,
+    "1d": 86_400_000,
+    "3d": 259_200_000,
+    "1w": 604_800_000,
+}
+_library: Any = talib.abstract  # its functions are made at run time
+
+
+class Asked(Protocol):
+    """A figure as the rules name it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def parameters(self) -> tuple[tuple[str, float], ...]: ...
+    @property
+    def output(self) -> str: ...
+
+
+def figure_at_last(asked: Asked, bars: Columns) -> float:
+    """Return the figure at the newest bar."""
+    if not len(bars.close):
+        return math.nan
+    function = _library.Function(asked.name)
+    inputs = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+    defaults = function.info["parameters"]
+    parameters = {
+        name: int(value) if isinstance(defaults[name], int) else float(value)
+        for name, value in asked.parameters
+    }
+    try:
+        found = function(inputs, **parameters)
+    except Exception as error:
+        if "TA_BAD_PARAM" in str(error) or "inputs are all NaN" in str(error):
+            return math.nan
+        raise
+    names = function.info["output_names"]
+    column = found[names.index(asked.output)] if len(names) > 1 else found
+    return float(column[-1])
