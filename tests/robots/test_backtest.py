@@ -480,7 +480,7 @@ def test_candles_and_a_robots_file_are_read(tmp_path: Path) -> None:
         (SEED.replace("STOCKA", "STOCKB", 1), TRADES, [], "order needs a ticker"),
         ('{"$do": {"$notify": "a"}}', TRADES, [], "names no ticker"),
         (SEED, "", [], "it needs ts_ms or"),
-        (SEED, TRADES.splitlines()[0], [], "a header and no row"),
+        (SEED, TRADES.splitlines()[0], [], "no trade or candle"),
         (SEED, TRADES + "x,1,1,true\n", [], "line 202"),
         (SEED, TRADES + "1,1,1,true\n", [], "the time goes back"),
         (SEED, TRADES + "1600000900000,NaN,1,true\n", [], "above 0"),

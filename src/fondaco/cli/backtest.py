@@ -1,4 +1,4 @@
-"""`fondaco backtest`: runs a rule bot on recorded trades or candles and says what came of it.
+"""`fondaco backtest`: runs a rule bot on recorded trades, candles or a house's own past.
 
 Promises: nothing outside is asked or written; two runs of the same files and options print the same
 bytes with --json. What can't be run is said in one sentence, with the place in the rule or the line
@@ -7,10 +7,10 @@ of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import typer
@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from fondaco.cli.ending import stop
+from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
+from fondaco.robots.backtest.journal_tape import open_past, read_past
 from fondaco.robots.backtest.result import Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
-from fondaco.robots.backtest.survey import Survey, survey_candles, survey_trades
+from fondaco.robots.backtest.survey import Survey, survey_candles, survey_ticks, survey_trades
 from fondaco.robots.backtest.tape import (
     TapeFault,
     Tick,
@@ -59,6 +61,9 @@ def backtest(
         Path | None, typer.Option(help="Recorded trades: CSV, or CSV in .gz or .xz.")
     ] = None,
     candles: Annotated[Path | None, typer.Option(help="Candles: CSV as above.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="A house's data directory: its own trades.")
+    ] = None,
     *,
     walk_by: Annotated[
         Walk,
@@ -87,31 +92,31 @@ def backtest(
         bool, typer.Option("--json", help="Print one JSON object on the last line.")
     ] = False,
 ) -> None:
-    """Run a rule bot on recorded trades or candles, with fees, latency and queue position."""
-    if (trades is None) == (candles is None):
-        stop(2, "give one tape: --trades FILE or --candles FILE")
+    """Run a rule bot on trades of the past, with fees, latency and queue position."""
+    source, kind = _one_of(trades=trades, candles=candles, journal=journal)
     try:
         plan, file = _read_robot(robot)
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            source = trades or candles
-            assert source is not None, "one of them was given"
             task = progress.add_task(f"reading {source.name}", total=None)
-            survey = (survey_trades if trades else survey_candles)(
-                source, lambda rows: progress.update(task, completed=rows)
+            tape = _open_tape(
+                source,
+                kind,
+                walk_by,
+                base=_base_of(plan, quote),
+                quote=quote,
+                on_rows=lambda rows: progress.update(task, completed=rows),
             )
             options = {
                 "cash": cash, "coins": coins, "depth": depth, "queue": queue,
                 "maker_fee": maker_fee, "taker_fee": taker_fee,
             }  # fmt: skip
-            way = walk_by if candles else None
-            settings = _settings(
-                plan, file, survey, options, way, quote=quote, latency_ms=latency_ms
-            )
-            per_row = 4 if way not in {None, Walk.CLOSE} else 1
-            progress.reset(task, total=survey.rows * per_row, description=f"running {robot.name}")
+            settings = _settings(plan, file, tape, options, quote=quote, latency_ms=latency_ms)
+            progress.reset(task, total=tape.length, description=f"running {robot.name}")
             result = Backtest(plan, settings, prefix=file.id).run(
-                _tape(source, survey, way), lambda ticks: progress.update(task, completed=ticks)
+                tape.ticks, lambda ticks: progress.update(task, completed=ticks)
             )
+    except JournalDamaged as error:
+        stop(error.status, f"journal damaged: {error}")
     except (TapeFault, OSError) as error:
         stop(2, str(error))
     except (RuleError, BacktestFault, FiguresMissing) as error:
@@ -120,6 +125,14 @@ def backtest(
         typer.echo(encode(result).decode())
         return
     _print(result)
+
+
+def _one_of(**tapes: Path | None) -> tuple[Path, str]:
+    """Return the one tape that was given, and its kind; ends the command otherwise."""
+    given = [(path, kind) for kind, path in tapes.items() if path is not None]
+    if len(given) != 1:
+        stop(2, "give one tape: --trades FILE, --candles FILE or --journal DIR")
+    return given[0]
 
 
 def _read_robot(path: Path) -> tuple[Plan, RobotFile]:
@@ -147,19 +160,14 @@ def _read_robot(path: Path) -> tuple[Plan, RobotFile]:
 def _settings(
     plan: Plan,
     file: RobotFile,
-    survey: Survey,
+    tape: OpenTape,
     options: dict[str, str | None],
-    way: Walk | None,
     *,
     quote: str,
     latency_ms: int,
 ) -> Settings:
     """Put the options, the robot's allotment and the tape's own steps together."""
-    if not plan.tickers:
-        raise BacktestFault("the rule names no ticker; it would trade nothing")
-    base = plan.tickers[0]
-    if quote == base:
-        raise BacktestFault(f"the cash is called {quote} as the coin; give --quote another name")
+    base, survey = plan.tickers[0], tape.survey
     given = {name: _number(name, text) for name, text in options.items() if text is not None}
     allotted = sum((n for code, n in file.allotment.items() if code != base), Decimal(0))
     cash = given.get("cash", allotted or Decimal(CASH))
@@ -168,9 +176,9 @@ def _settings(
         if given[name] >= 1 or given[name] != round(given[name], 6):
             raise BacktestFault(f"{name} is {given[name]}; it is below 1 with at most 6 decimals")
     return Settings(
-        source="candles" if way else "trades",
-        walk=str(way) if way else None,
-        interval_s=survey.interval_us // 1_000_000 if way else None,
+        source=tape.source,
+        walk=tape.walk,
+        interval_s=survey.interval_us // 1_000_000 or None,
         base=base,
         quote=quote,
         tick=survey.tick,
@@ -195,12 +203,52 @@ def _number(name: str, text: str) -> Decimal:
     return number
 
 
-def _tape(source: Path, survey: Survey, way: Walk | None) -> Iterator[Tick]:
-    if way is None:
-        yield from read_trades(source)
-        return
-    for bar in read_candles(source):
-        yield from walk(bar, survey.interval_us, way, survey.lot)
+def _base_of(plan: Plan, quote: str) -> str:
+    """Return the one coin of a rule; raises BacktestFault if none is named."""
+    if not plan.tickers:
+        raise BacktestFault("the rule names no ticker; it would trade nothing")
+    if quote in plan.tickers:
+        raise BacktestFault(f"the cash is called {quote} as the coin; give --quote another name")
+    return plan.tickers[0]
+
+
+class OpenTape(NamedTuple):
+    """A tape that was read once, and its ticks to be read again."""
+
+    source: str
+    survey: Survey
+    ticks: Iterator[Tick]
+    length: int
+    walk: str | None
+
+
+def _open_tape(
+    source: Path,
+    kind: str,
+    way: Walk,
+    *,
+    base: str,
+    quote: str,
+    on_rows: Callable[[int], None],
+) -> OpenTape:
+    """Survey a tape; raises TapeFault, JournalDamaged or OSError."""
+    if kind == "candles":
+        survey = survey_candles(source, on_rows)
+        ticks = (
+            tick
+            for bar in read_candles(source)
+            for tick in walk(bar, survey.interval_us, way, survey.lot)
+        )
+        per_row = 1 if way is Walk.CLOSE else 4
+        return OpenTape(kind, survey, ticks, survey.rows * per_row, str(way))
+    if kind == "trades":
+        survey = survey_trades(source, on_rows)
+        return OpenTape(kind, survey, read_trades(source), survey.rows, None)
+    past = open_past(source, base=base, quote=quote)
+    survey = survey_ticks(source, read_past(source, past), on_rows)
+    depth = max(past.lot, survey.depth // past.lot * past.lot)
+    survey = msgspec.structs.replace(survey, tick=past.tick, lot=past.lot, depth=depth)
+    return OpenTape(kind, survey, read_past(source, past), survey.rows, None)
 
 
 def _print(result: Result) -> None:

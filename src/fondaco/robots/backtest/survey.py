@@ -13,12 +13,19 @@ from typing import Final
 
 import msgspec
 
-from fondaco.robots.backtest.tape import TapeFault, read_candles, read_trades
+from fondaco.robots.backtest.tape import TapeFault, Tick, read_candles, read_trades
 
-__all__ = ["Survey", "survey_candles", "survey_trades"]
+__all__ = ["Survey", "survey_candles", "survey_ticks", "survey_trades"]
 
 DECIMALS_MAX: Final = 8  # of an asset; a lot at a tick must be a whole unit of it
 TYPICAL_DEPTH: Final = 10  # mean trades that stand at a price, if nothing else is said
+
+
+OnRows = Callable[[int], None]
+
+
+def _unheard(rows: int) -> None:
+    """Tell nobody how far the reading is."""
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,14 +38,19 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     interval_us: int  # of candles: the least time between two; 0 for trades
 
 
-def survey_trades(path: Path, on_rows: Callable[[int], None]) -> Survey:
+def survey_trades(path: Path, on_rows: OnRows = _unheard) -> Survey:
     """Read a file of trades; raises TapeFault or OSError."""
-    rows = ((tick.time_us, (tick.price,), tick.quantity) for tick in read_trades(path))
+    return survey_ticks(path, read_trades(path), on_rows)
+
+
+def survey_ticks(path: Path, ticks: Iterable[Tick], on_rows: OnRows = _unheard) -> Survey:
+    """Read a tape that was opened otherwise; raises TapeFault if it has no trade."""
+    rows = ((tick.time_us, (tick.price,), tick.quantity) for tick in ticks)
     found = _survey(path, rows, on_rows, ticks_per_row=1)
     return msgspec.structs.replace(found, interval_us=0)
 
 
-def survey_candles(path: Path, on_rows: Callable[[int], None]) -> Survey:
+def survey_candles(path: Path, on_rows: OnRows = _unheard) -> Survey:
     """Read a file of candles; raises TapeFault or OSError."""
     rows = (
         (bar.open_us, (bar.open, bar.high, bar.low, bar.close), bar.volume)
@@ -53,7 +65,7 @@ def survey_candles(path: Path, on_rows: Callable[[int], None]) -> Survey:
 def _survey(
     path: Path,
     rows: Iterable[tuple[int, tuple[Decimal, ...], Decimal]],
-    on_rows: Callable[[int], None],
+    on_rows: OnRows,
     *,
     ticks_per_row: int,
 ) -> Survey:
@@ -74,7 +86,7 @@ def _survey(
         if not count & 0xFFF:
             on_rows(count)
     if not count:
-        raise TapeFault(f"{path}: found a header and no row")
+        raise TapeFault(f"{path}: found no trade or candle")
     if price_places > DECIMALS_MAX:
         raise TapeFault(f"{path}: a price has {price_places} decimals; at most {DECIMALS_MAX}")
     tick = Decimal(1).scaleb(-price_places)

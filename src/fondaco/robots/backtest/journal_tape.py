@@ -1,0 +1,97 @@
+"""The trades of a house's own past as a tape: read from its events, which follow its journal.
+
+Promises: it only reads, also beside a running house, up to the last whole record; each trade is
+exactly the core's, with the instrument's own tick and lot. What isn't whole raises JournalDamaged.
+Imported trades are files of their own and not part of it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from fondaco.core.records import (
+    HEAD_WORDS,
+    LAYOUTS,
+    AssetBody,
+    Event,
+    InstrumentBody,
+    Side,
+    unpack_body,
+)
+from fondaco.journal.disk import ReadingDisk
+from fondaco.journal.scan import Scan
+from fondaco.journal.segments import EVENTS
+from fondaco.robots.backtest.tape import TapeFault, Tick
+
+__all__ = ["Past", "open_past", "read_past"]
+
+_WORD: Final = struct.Struct("<q")
+_TRADE: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Event.TRADE])}q")
+_INSTRUMENT, _PRICE, _LOTS, _SIDE = (
+    HEAD_WORDS + LAYOUTS[Event.TRADE].index(name)
+    for name in ("instrument", "price_ticks", "quantity_lots", "taker_side")
+)
+TIME: Final = 2  # word of the head
+
+
+class Past(msgspec.Struct, frozen=True):
+    """One instrument of a house: its number and steps."""
+
+    number: int
+    tick: Decimal
+    lot: Decimal
+
+
+def open_past(data: Path, *, base: str, quote: str) -> Past:
+    """Find the instrument with this base and quote; raises TapeFault or JournalDamaged."""
+    codes: dict[int, str] = {}
+    found: list[str] = []
+    for kind, record in _records(data, {Event.ASSET, Event.INSTRUMENT}):
+        if kind == Event.ASSET:
+            asset = msgspec.msgpack.decode(unpack_body(record), type=AssetBody)
+            codes[asset.number] = asset.code
+            continue
+        body = msgspec.msgpack.decode(unpack_body(record), type=InstrumentBody)
+        pair = (codes.get(body.base, ""), codes.get(body.quote, ""))
+        if pair == (base, quote):
+            return Past(body.number, Decimal(body.tick_size), Decimal(body.lot_size))
+        found.append("/".join(pair))
+    shown = ", ".join(dict.fromkeys(found)) or "none"
+    raise TapeFault(f"{data}: no instrument {base}/{quote} in its events; there are {shown}")
+
+
+def read_past(data: Path, past: Past) -> Iterator[Tick]:
+    """Yield the trades of an instrument, oldest first; raises JournalDamaged."""
+    for _, record in _records(data, {Event.TRADE}):
+        words = _TRADE.unpack(record)
+        if words[_INSTRUMENT] == past.number:
+            yield Tick(
+                words[TIME],
+                words[_PRICE] * past.tick,
+                words[_LOTS] * past.lot,
+                words[_SIDE] == Side.BUY,
+            )
+
+
+def _records(data: Path, kinds: set[Event]) -> Iterator[tuple[int, bytes]]:
+    """Yield the events of some kinds, in order."""
+    directory = data / "events"
+    if not directory.is_dir():
+        raise TapeFault(f"{data}: no events/ here; give the data directory of a house")
+    scan = Scan(ReadingDisk(), str(directory), kind=EVENTS, mark=None, house=None)
+    if not scan.segments:
+        return
+    for batch in scan.batches(scan.segments[0]):
+        payload = batch.payload
+        at = 0
+        while at < len(payload):
+            (word,) = _WORD.unpack_from(payload, at)
+            if word & 0xFFFF in kinds:
+                yield word & 0xFFFF, payload[at : at + (word >> 32)]
+            at += word >> 32
