@@ -505,6 +505,20 @@ def test_what_cannot_be_run_is_one_sentence(
     assert done.stdout == ""
 
 
+def test_an_indicator_without_ta_lib_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the extra isn't installed, a rule with an indicator says which to install."""
+    monkeypatch.setitem(sys.modules, "fondaco.robots.signals.figures", None)
+    item = '{"$indicator": {"name": "RSI", "ticker": "STOCKA"}}'
+    robot = SEED.replace('{"$ticker": "STOCKA"}', item, 1)
+    (tmp_path / "robot.json").write_text(robot, encoding="utf-8")
+    (tmp_path / "trades.csv").write_text(TRADES, encoding="utf-8")
+    done = call(str(tmp_path / "robot.json"), "--trades", str(tmp_path / "trades.csv"))
+    assert done.exit_code == 2
+    assert "install TA-Lib with `pip install fondaco[ta]`" in done.stderr
+
+
 def test_a_compressed_file_that_is_none_is_named(tmp_path: Path) -> None:
     """A file whose name promises gzip and whose bytes don't is a fault of its line 1."""
     path = tmp_path / "trades.csv.gz"

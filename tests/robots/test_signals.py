@@ -15,10 +15,14 @@ from typing import Any
 
 import pytest
 import talib
+import talib.abstract
 
+from fondaco.robots.rules.indicators import FUNCTIONS
+from fondaco.robots.rules.plan import Figure
 from fondaco.robots.signals import technical_ratings
 from fondaco.robots.signals.candles import BadBar, Bars, Candle, Gap, SignalError, TooFewBars
 from fondaco.robots.signals.crossing_averages import CLOSES_MIN, Average, analyse
+from fondaco.robots.signals.figures import figure_at_last
 from fondaco.robots.signals.labels import Signal
 from fondaco.robots.signals.technical_ratings import RuleSet, Stream, rate
 
@@ -183,6 +187,34 @@ def test_a_market_that_stands_still_has_no_opinion_of_its_range() -> None:
 def recorded_closes(shared_data: Path) -> list[Decimal]:
     with lzma.open(shared_data / "signals" / "robot_klines_1m.json.xz") as lines:
         return [Decimal(kline[4]) for kline in json.load(lines)][::-1]
+
+
+@pytest.mark.parametrize("length", [1, 40, 300])
+def test_every_figure_is_ta_libs(shared_data: Path, length: int) -> None:
+    """All 200 functions, all outputs: what TA-Lib's own abstract door gives at the newest bar."""
+    past = list(candles(shared_data / RECORDINGS["spy"][0]))[:length]
+    bars = Bars(past, interval_ms=None, kept_max=2_000).columns()
+    inputs = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+    library: Any = talib.abstract
+    compared = 0
+    for name, function in FUNCTIONS.items():
+        theirs: Any = library.Function(name)(inputs)
+        for place, output in enumerate(function.outputs):
+            column = theirs if len(function.outputs) == 1 else theirs[place]
+            figure = Figure(name, "AAA", "1d", tuple(function.parameters.items()), output)
+            ours = figure_at_last(figure, bars)
+            assert ours == column[-1] or (math.isnan(ours) and math.isnan(column[-1])), name
+            compared += not math.isnan(ours)
+    assert compared > (100 if length < 300 else 190)
+
+
+def test_parameters_that_ta_lib_refuses_are_not_a_number() -> None:
+    """A period of one for RSI, or no bar at all, gives NaN: to a rule, unknown."""
+    bars = Bars([flat(day * DAY_MS) for day in range(30)], interval_ms=DAY_MS, kept_max=40)
+    figure = Figure("RSI", "AAA", "1d", (("timeperiod", 1),), "real")
+    assert math.isnan(figure_at_last(figure, bars.columns()))
+    none = Bars(interval_ms=DAY_MS, kept_max=40)
+    assert math.isnan(figure_at_last(figure, none.columns()))
 
 
 def test_robot_equals_all_twelve_values_and_labels(shared_data: Path) -> None:

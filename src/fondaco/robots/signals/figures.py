@@ -7,8 +7,9 @@ warming up or where the library refuses (too few bars for the parameters). Float
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol
 
 import talib
 import talib.abstract
@@ -34,7 +35,8 @@ INTERVALS_MS: Final[Mapping[str, int]] = {
     "3d": 259_200_000,
     "1w": 604_800_000,
 }
-_library: Any = talib.abstract  # its functions are made at run time
+_library: Any = talib  # its functions are made at run time
+_abstract: Any = talib.abstract
 
 
 class Asked(Protocol):
@@ -48,23 +50,44 @@ class Asked(Protocol):
     def output(self) -> str: ...
 
 
+class _Prepared(NamedTuple):
+    """A figure's function, ready to be called again and again."""
+
+    function: Callable[..., Any]
+    inputs: tuple[str, ...]
+    parameters: dict[str, float]
+    place: int | None  # of the output, where there are several
+
+
 def figure_at_last(asked: Asked, bars: Columns) -> float:
     """Return the figure at the newest bar."""
     if not len(bars.close):
         return math.nan
-    function = _library.Function(asked.name)
-    inputs = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
-    defaults = function.info["parameters"]
-    parameters = {
-        name: int(value) if isinstance(defaults[name], int) else float(value)
-        for name, value in asked.parameters
-    }
+    prepared = _prepare(asked.name, asked.parameters, asked.output)
+    inputs = [getattr(bars, name) for name in prepared.inputs]
     try:
-        found = function(inputs, **parameters)
+        found = prepared.function(*inputs, **prepared.parameters)
     except Exception as error:
         if "TA_BAD_PARAM" in str(error) or "inputs are all NaN" in str(error):
             return math.nan
         raise
-    names = function.info["output_names"]
-    column = found[names.index(asked.output)] if len(names) > 1 else found
-    return float(column[-1])
+    return float((found if prepared.place is None else found[prepared.place])[-1])
+
+
+@lru_cache(maxsize=1024)
+def _prepare(name: str, parameters: tuple[tuple[str, float], ...], output: str) -> _Prepared:
+    about = _abstract.Function(name).info
+    inputs: list[str] = []
+    for fed in about["input_names"].values():
+        inputs += [fed] if isinstance(fed, str) else fed
+    defaults = about["parameters"]
+    names = about["output_names"]
+    return _Prepared(
+        function=getattr(_library, name),
+        inputs=tuple(inputs),
+        parameters={
+            key: int(value) if isinstance(defaults[key], int) else float(value)
+            for key, value in parameters
+        },
+        place=names.index(output) if len(names) > 1 else None,
+    )
