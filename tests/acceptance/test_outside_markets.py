@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import ccxt
 import pytest
 
 from tests.acceptance.clients import keys, point_ccxt
 from tests.house_fixture import RunningHouse, open_house
-
-OUTSIDE: Final = """
-[[instruments]]
-symbol = "CIBUSDT"
-base = "CIB"
-quote = "USDT"
-market = "dealer"
-stock_id = "6ffb8e62-92c1-40c7-9d38-5b976a346b62"
-tick_size = "0.01"
-lot_size = "1"
-
-[[instruments]]
-symbol = "ABANUSDT"
-base = "ABAN"
-quote = "USDT"
-market = "agency"
-venue = "outside"
-reference_price = "10"
-tick_size = "0.01"
-lot_size = "0.0001"
-
-[[venues]]
-name = "outside"
-kind = "simulated"
-min_notional = "10"
-"""
+from tests.outside_house import OUTSIDE
 
 
 @pytest.fixture(scope="module")

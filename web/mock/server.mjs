@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MINUTE, Market } from './market.mjs';
+import { outside } from './outside.mjs';
 import { accept } from './websocket.mjs';
 
 const PORT = Number(process.argv[2] ?? 8900);
@@ -56,6 +57,8 @@ const balances = new Map([
   ['BTC', { free: 2.5, held: 0 }],
   ['ETH', { free: 20, held: 0 }],
   ['SOL', { free: 0, held: 0 }],
+  ['CIB', { free: 500, held: 0 }],
+  ['ABAN', { free: 20, held: 0 }],
 ]);
 const orders = [];
 const fills = [];
@@ -126,6 +129,7 @@ function publish(stream, data) {
     if (one.streams.has(stream)) one.send(JSON.stringify({ stream, data }));
 }
 const tell = (data) => publish('mock-listen-key', data);
+const native = outside({ tell, publish });
 
 function fill(market, order, price, quantity, maker) {
   const quote = price * quantity;
@@ -451,7 +455,7 @@ const server = createServer((request, response) => {
   const url = new URL(request.url, 'http://mock');
   const send = (status, body) => {
     response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(body));
+    response.end(body === null ? undefined : JSON.stringify(body));
   };
   if (url.pathname === '/mock/cut') {
     closedUntil = Date.now() + Number(url.searchParams.get('ms') ?? 5000);
@@ -463,6 +467,17 @@ const server = createServer((request, response) => {
     return send(200, {});
   }
   if (url.pathname === '/sapi/v1/system/status') return send(200, { status: 0, msg: 'normal' });
+  if (url.pathname.startsWith('/api/v1/')) {
+    let body = '';
+    request.on('data', (part) => (body += part));
+    request.on('end', () => {
+      const width = (WIDTH[url.searchParams.get('interval')] ?? 1) * MINUTE;
+      const symbol = url.searchParams.get('symbol');
+      const asked = { width, symbol, body };
+      send(...(native(request.method, url.pathname.slice(8), asked) ?? [404, {}]));
+    });
+    return undefined;
+  }
   if (url.pathname.startsWith('/api/v3/')) {
     if (closedUntil > Date.now()) return request.socket.destroy();
     const name = `${request.method} ${url.pathname.slice(8)}`;

@@ -1,6 +1,8 @@
 /** The page begins here: one state, one view. */
 import '../../src/fondaco/office/static/house.css';
 import './styles/terminal.css';
+import './styles/ticket.css';
+import './styles/rows.css';
 import { mount } from 'svelte';
 import { Terminal } from './model/terminal.svelte.ts';
 import App from './views/App.svelte';

@@ -3,6 +3,7 @@
  *
  * Prices here are for drawing and are floats on purpose; no amount that is sent comes from here.
  */
+import type { WireCandle } from './native.ts';
 import type { KlineEvent, WireKline } from './wire.ts';
 
 export const INTERVALS = ['1m', '5m', '15m', '1h', '4h', '1d'] as const;
@@ -24,6 +25,7 @@ export interface Candle {
   readonly high: number;
   readonly low: number;
   readonly close: number;
+  /** Of a dealer market: how many messages. */
   readonly volume: number;
 }
 
@@ -48,6 +50,38 @@ export function candleFromEvent(event: KlineEvent): Candle {
     close: Number(c),
     volume: Number(v),
   };
+}
+
+export function candleFromQuotes(wire: WireCandle): Candle {
+  return {
+    time: Date.parse(wire.time),
+    open: Number(wire.open),
+    high: Number(wire.high),
+    low: Number(wire.low),
+    close: Number(wire.close),
+    volume: wire.messages,
+  };
+}
+
+/** The series with one more quote in it; one from before the last candle changes nothing. */
+export function withQuote(
+  series: readonly Candle[],
+  interval: Interval,
+  time: number,
+  price: number,
+): readonly Candle[] {
+  const start = time - (time % INTERVAL_MS[interval]);
+  const last = series.at(-1);
+  if (last && start < last.time) return series;
+  if (last?.time !== start) {
+    return [
+      ...series,
+      { time: start, open: price, high: price, low: price, close: price, volume: 1 },
+    ];
+  }
+  const high = Math.max(last.high, price);
+  const low = Math.min(last.low, price);
+  return withCandle(series, { ...last, high, low, close: price, volume: last.volume + 1 });
 }
 
 /** The series with one candle put in its place: last, replacing, or (late) in the middle. */

@@ -1,9 +1,19 @@
-/** An instrument: what may be traded, in which steps. Read once from exchangeInfo. */
+/**
+ * An instrument: what may be traded, in which steps. Books are read from exchangeInfo, dealer and
+ * agency markets from the house's own list.
+ */
 import { type Decimal, ZERO, fromWire, placesOf } from './decimal.ts';
+import type { WireMarket } from './native.ts';
 import type { WireSymbol } from './wire.ts';
+
+/** How orders meet: in a book, at the price of a feed, or at an outside exchange. */
+export type Kind = 'book' | 'dealer' | 'agency';
 
 export interface Instrument {
   readonly symbol: string;
+  readonly kind: Kind;
+  /** As the feed or the house file spells it; empty where nobody does. */
+  readonly name: string;
   readonly base: string;
   readonly quote: string;
   readonly status: string;
@@ -19,6 +29,12 @@ export interface Instrument {
   readonly pricePlaces: number;
   readonly quantityPlaces: number;
   readonly quotePlaces: number;
+  /** Of dealer and agency markets; of a book the account's rates count. */
+  readonly takerFee: Decimal;
+  readonly feeInQuote: boolean;
+  /** Agency: how much worse than the reference the outside may be, and where it trades. */
+  readonly slippage: Decimal;
+  readonly venue: string;
 }
 
 export function instrumentFromWire(wire: WireSymbol): Instrument {
@@ -31,6 +47,8 @@ export function instrumentFromWire(wire: WireSymbol): Instrument {
   const lotSize = read(lot?.stepSize);
   return {
     symbol: wire.symbol,
+    kind: 'book',
+    name: '',
     base: wire.baseAsset,
     quote: wire.quoteAsset,
     status: wire.status,
@@ -46,6 +64,39 @@ export function instrumentFromWire(wire: WireSymbol): Instrument {
     pricePlaces: placesOf(tickSize),
     quantityPlaces: placesOf(lotSize),
     quotePlaces: quotePlaces(tickSize, lotSize),
+    takerFee: ZERO,
+    feeInQuote: false,
+    slippage: ZERO,
+    venue: '',
+  };
+}
+
+export function instrumentFromMarket(wire: WireMarket): Instrument {
+  const tickSize = fromWire(wire.tick_size);
+  const lotSize = fromWire(wire.lot_size);
+  return {
+    symbol: wire.symbol,
+    kind: wire.market,
+    name: wire.name,
+    base: wire.base,
+    quote: wire.quote,
+    status: wire.status,
+    orderTypes: [],
+    tickSize,
+    lotSize,
+    priceMin: fromWire(wire.price_min),
+    priceMax: fromWire(wire.price_max),
+    quantityMin: fromWire(wire.quantity_min),
+    quantityMax: fromWire(wire.quantity_max),
+    notionalMin: fromWire(wire.notional_min),
+    notionalMax: fromWire(wire.notional_max),
+    pricePlaces: placesOf(tickSize),
+    quantityPlaces: placesOf(lotSize),
+    quotePlaces: quotePlaces(tickSize, lotSize),
+    takerFee: fromWire(wire.taker_fee),
+    feeInQuote: wire.fee_in_quote,
+    slippage: fromWire(wire.slippage ?? '0'),
+    venue: wire.venue ?? '',
   };
 }
 

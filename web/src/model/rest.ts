@@ -26,6 +26,8 @@ export class Refusal extends Error {
     readonly status: number,
     readonly code: number,
     message: string,
+    /** What a native route says of single fields, by its own names for them. */
+    readonly fields: Readonly<Record<string, string>> = {},
   ) {
     super(message);
   }
@@ -70,16 +72,24 @@ export function csrfToken(cookies: string = document.cookie): string {
   return '';
 }
 
-async function call<Answer>(method: string, path: string, fields: Fields = {}): Promise<Answer> {
+/** `json` is sent as the body; the fields always stand in the query. */
+export async function call<Answer>(
+  method: string,
+  path: string,
+  fields: Fields = {},
+  json?: object,
+): Promise<Answer> {
   const query = encode(fields);
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { Accept: 'application/json' };
   if (method !== 'GET') headers['X-CSRFToken'] = csrfToken();
+  if (json) headers['Content-Type'] = 'application/json';
   let response: Response;
   let text: string;
   try {
     response = await fetch(query ? `${path}?${query}` : path, {
       method,
       headers,
+      body: json ? JSON.stringify(json) : null,
       credentials: 'same-origin',
       cache: 'no-store',
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -94,8 +104,9 @@ async function call<Answer>(method: string, path: string, fields: Fields = {}): 
   } catch {
     body = null;
   }
+  if (response.status === 204) return null as Answer;
   if (response.ok && body !== null) return body as Answer;
-  const refusal = body as Partial<WireRefusal> | null;
+  const refusal = refusalOf(body);
   // -1007: the house itself does not know the outcome.
   if (refusal?.code === -1007 || (body === null && response.status >= 500)) {
     throw new NoAnswer(refusal?.msg ?? `The house answered ${response.status} without a reason.`);
@@ -104,7 +115,27 @@ async function call<Answer>(method: string, path: string, fields: Fields = {}): 
     response.status,
     refusal?.code ?? 0,
     refusal?.msg ?? `The house answered ${response.status} without a reason.`,
+    refusal?.fields,
   );
+}
+
+interface Told {
+  code: number;
+  msg: string | undefined;
+  fields: Record<string, string>;
+}
+
+/** A refusal in either spelling: {code, msg}, or a native {error}, {detail}, {field: [texts]}. */
+function refusalOf(body: unknown): Told | null {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;
+  const { code, msg, error, detail, ...rest } = body as Partial<WireRefusal> &
+    Record<string, unknown>;
+  const fields: Record<string, string> = {};
+  for (const [name, texts] of Object.entries(rest)) {
+    if (Array.isArray(texts)) fields[name] = texts.join(' ');
+  }
+  const said = [msg, error, detail].find((one) => typeof one === 'string') as string | undefined;
+  return { code: code ?? 0, msg: said ?? Object.values(fields)[0], fields };
 }
 
 const API = '/api/v3';

@@ -13,16 +13,21 @@ import {
   type Interval,
   candleFromEvent,
   candleFromKline,
+  candleFromQuotes,
   withCandle,
   withOlder,
+  withQuote,
 } from './candles.ts';
 import { Connection, type Liveness, type Wrapped } from './connection.ts';
-import { type Decimal, ZERO, fromWire } from './decimal.ts';
-import { type Instrument, instrumentFromWire } from './instrument.ts';
+import { type Decimal, ZERO, approximate, fromWire } from './decimal.ts';
+import { type Instrument, instrumentFromMarket, instrumentFromWire } from './instrument.ts';
+import { type PoolEvent, type QuoteEvent, type WireMarket, native } from './native.ts';
 import { Notices } from './notices.svelte.ts';
-import { type Order, orderFromWire } from './orders.ts';
+import { Desk } from './desk.svelte.ts';
+import { Outside } from './outside.svelte.ts';
+import { isOutside } from './outside_orders.ts';
 import { type Preferences, type Theme, readPreferences, writePreferences } from './preferences.ts';
-import { NoAnswer, type OrderWish, Refusal, rest } from './rest.ts';
+import { NoAnswer, Refusal, rest } from './rest.ts';
 import type {
   BookTickerEvent,
   DepthEvent,
@@ -32,13 +37,11 @@ import type {
   TradeEvent,
   UserEvent,
 } from './wire.ts';
-import { orderNews } from './words.ts';
 
 const TAPE_MAX = 80;
 const KEEP_LISTENING_MS = 25 * 60_000;
 const TICKERS_MS = 30_000;
 const HOUSE_STATE_MS = 5_000;
-const NEWS_WAIT_MS = 120;
 const RETRY_MS = 1_500;
 
 export interface Trade {
@@ -80,10 +83,19 @@ function nothingFresh(): Fresh {
 export class Terminal {
   readonly account = new Account(rest);
   readonly notices = new Notices();
+  readonly desk = new Desk(
+    this.account,
+    this.notices,
+    () => this.instruments,
+    () => this.#refreshUnheard(),
+  );
+  readonly outside = new Outside(native, this.account, this.notices);
 
   instruments = $state.raw<readonly Instrument[]>([]);
   instrument = $state.raw<Instrument | null>(null);
   days = $state.raw<Readonly<Record<string, Day>>>({});
+  /** The last known price of dealer and agency markets. */
+  marks = $state.raw<Readonly<Record<string, Decimal>>>({});
   bids = $state.raw<readonly Level[]>([]);
   asks = $state.raw<readonly Level[]>([]);
   best = $state.raw<Best | null>(null);
@@ -100,14 +112,26 @@ export class Terminal {
   /** When the house was last heard, frozen while not live (page clock, ms). */
   heardAt = $state(0);
   maintenance = $state(false);
-  sending = $state(false);
   /** A price picked on the ladder or the chart; a fresh object for every pick. */
   picked = $state.raw<{ price: Decimal } | null>(null);
   /** Set when the first reading failed: what was said. */
   trouble = $state('');
 
   readonly day = $derived(this.instrument ? this.days[this.instrument.symbol] : undefined);
-  readonly last = $derived(this.trades[0]?.price ?? this.day?.last ?? null);
+  readonly kind = $derived(this.instrument?.kind ?? 'book');
+  readonly last = $derived(
+    this.kind === 'book'
+      ? (this.trades[0]?.price ?? this.day?.last ?? null)
+      : this.kind === 'dealer'
+        ? (this.outside.quote?.price ?? null)
+        : this.outside.reference,
+  );
+  /** My open orders on the market on show. */
+  readonly openHere = $derived(
+    this.kind === 'book'
+      ? this.account.open.filter((order) => order.symbol === this.instrument?.symbol)
+      : this.outside.waiting,
+  );
   readonly live = $derived(this.liveness === 'live' && this.booked);
 
   readonly #connection: Connection;
@@ -118,8 +142,6 @@ export class Terminal {
   #listenKey = '';
   #fresh = nothingFresh();
   #frame = 0;
-  #news = new Map<string, ReturnType<typeof setTimeout>>();
-  #unanswered: { symbol: string; clientOrderId: string }[] = [];
   #older = false;
 
   constructor(storage: Storage | null = window.localStorage) {
@@ -152,8 +174,10 @@ export class Terminal {
       if (this.#listenKey) void rest.keepListening(this.#listenKey).catch(() => this.#listen());
     }, KEEP_LISTENING_MS);
     setInterval(() => {
-      if (this.liveness === 'live' && !document.hidden)
+      if (this.liveness === 'live' && !document.hidden) {
         void this.#readDays().catch(() => undefined);
+        void this.#readInstruments().catch(() => undefined);
+      }
     }, TICKERS_MS);
     setInterval(() => {
       if (this.liveness === 'live' && !document.hidden)
@@ -177,7 +201,7 @@ export class Terminal {
 
   async setInterval(interval: Interval): Promise<void> {
     if (interval === this.interval) return;
-    const symbol = this.instrument?.symbol.toLowerCase();
+    const symbol = this.kind === 'book' ? this.instrument?.symbol.toLowerCase() : undefined;
     if (symbol) this.#connection.unsubscribe([`${symbol}@kline_${this.interval}`]);
     this.interval = interval;
     this.#remember({ interval });
@@ -200,6 +224,7 @@ export class Terminal {
     this.candles = [];
     this.candlesRead = false;
     this.picked = null;
+    this.outside.choose(next.kind === 'book' ? null : next);
     this.#fresh = { ...nothingFresh(), days: this.#fresh.days };
     this.#connection.subscribe(this.#streams(next));
     await this.#guarded(() => this.#readMarket());
@@ -207,137 +232,6 @@ export class Terminal {
 
   pick(price: Decimal): void {
     this.picked = { price };
-  }
-
-  // ---- Orders
-
-  /** True when the house accepted it. Refusals and silence are told as notices. */
-  async place(wish: Omit<OrderWish, 'newClientOrderId'>): Promise<boolean> {
-    const clientOrderId = `web-${crypto.getRandomValues(new BigUint64Array(2)).join('-')}`.slice(
-      0,
-      36,
-    );
-    this.sending = true;
-    try {
-      const answer = await rest.place({ ...wish, newClientOrderId: clientOrderId });
-      this.#took(orderFromWire(answer));
-      return true;
-    } catch (fault) {
-      if (fault instanceof NoAnswer) {
-        this.#unanswered.push({ symbol: wish.symbol, clientOrderId });
-        this.notices.say(
-          'wait',
-          'No answer yet',
-          'The order may or may not have arrived. Asking the house for it; do not send it again.',
-          clientOrderId,
-        );
-        setTimeout(() => void this.#resolve(), RETRY_MS);
-      } else {
-        this.#refused(fault, 'Order refused');
-      }
-      return false;
-    } finally {
-      this.sending = false;
-    }
-  }
-
-  async cancel(order: Order): Promise<void> {
-    try {
-      await rest.cancel(order.symbol, order.orderId);
-      this.#took({ ...order, status: 'CANCELED', updated: Math.max(order.updated, Date.now()) });
-    } catch (fault) {
-      this.#refused(fault, 'Not cancelled');
-    }
-  }
-
-  /** Cancel what is open, of one instrument or of all. */
-  async cancelAll(symbol: string | null): Promise<void> {
-    const among = new Set(this.account.open.map((order) => order.symbol));
-    for (const one of symbol ? [symbol] : among) {
-      try {
-        const cancelled = await rest.cancelAll(one);
-        this.notices.say(
-          'plain',
-          'Orders cancelled',
-          `${cancelled.length} of ${one}`,
-          `all-${one}`,
-        );
-        await this.account.readHistory(one);
-      } catch (fault) {
-        if (fault instanceof Refusal && fault.status === 404) await this.#cancelEach(one);
-        else this.#refused(fault, 'Not cancelled');
-      }
-    }
-  }
-
-  async #cancelEach(symbol: string): Promise<void> {
-    const among = this.account.open.filter((order) => order.symbol === symbol);
-    for (const order of among) await this.cancel(order);
-  }
-
-  #took(order: Order): void {
-    this.account.takeOrders([order]);
-    this.#tell(order);
-    if (!this.#listenKey)
-      void this.account.refresh(this.instruments, this.instrument).catch(() => undefined);
-  }
-
-  /** One notice for an order's burst of events, from the state it came to rest in. */
-  #tell(order: Order): void {
-    clearTimeout(this.#news.get(order.key));
-    this.#news.set(
-      order.key,
-      setTimeout(() => {
-        this.#news.delete(order.key);
-        const now = this.account.orders.find((one) => one.key === order.key) ?? order;
-        const instrument = this.instruments.find((one) => one.symbol === order.symbol);
-        if (!instrument) return;
-        const news = orderNews(now, instrument);
-        this.notices.say(news.tone, news.title, news.text, order.key);
-      }, NEWS_WAIT_MS),
-    );
-  }
-
-  #refused(fault: unknown, title: string): void {
-    if (fault instanceof Refusal && fault.signedOut) {
-      this.account.leave();
-      this.notices.say('bad', title, `${fault.message} Sign in again.`, 'signed-out');
-    } else if (fault instanceof Refusal) {
-      this.notices.say(
-        'bad',
-        title,
-        fault.code ? `${fault.message} (${fault.code})` : fault.message,
-      );
-    } else if (fault instanceof NoAnswer) {
-      this.notices.say('bad', title, fault.message);
-    } else {
-      throw fault;
-    }
-  }
-
-  /** Asks after orders whose answer was lost, by their client order id, until the house knows. */
-  async #resolve(): Promise<void> {
-    const asked = this.#unanswered;
-    this.#unanswered = [];
-    for (const one of asked) {
-      try {
-        const order = orderFromWire(await rest.find(one.symbol, one.clientOrderId));
-        this.notices.say('plain', 'The order had arrived', '', one.clientOrderId);
-        this.#took(order);
-      } catch (fault) {
-        if (fault instanceof Refusal && fault.code === -2013) {
-          this.notices.say(
-            'bad',
-            'The order did not arrive',
-            'Nothing was placed.',
-            one.clientOrderId,
-          );
-        } else {
-          this.#unanswered.push(one);
-        }
-      }
-    }
-    if (this.#unanswered.length > 0) setTimeout(() => void this.#resolve(), RETRY_MS * 2);
   }
 
   // ---- Reading
@@ -348,7 +242,7 @@ export class Terminal {
       await this.#readInstruments();
       await this.#readHouseState();
       await Promise.all([this.#readMarket(), this.#readDays(), this.#readAccount()]);
-      if (this.#unanswered.length > 0) await this.#resolve();
+      await this.desk.resolve();
     });
   }
 
@@ -368,15 +262,21 @@ export class Terminal {
   }
 
   async #readInstruments(): Promise<void> {
-    const exchange = await rest.exchangeInfo();
-    this.instruments = exchange.symbols.map(instrumentFromWire);
+    const [exchange, markets] = await Promise.all([rest.exchangeInfo(), native.markets()]);
+    const outside = markets.filter((one) => one.market !== 'book');
+    this.#takeMarks(outside);
+    this.instruments = [
+      ...exchange.symbols.map(instrumentFromWire),
+      ...outside.map(instrumentFromMarket),
+    ];
     this.#connection.subscribe(
-      this.instruments.map((one) => `${one.symbol.toLowerCase()}@miniTicker`),
+      exchange.symbols.map((one) => `${one.symbol.toLowerCase()}@miniTicker`),
     );
     const known = this.instruments.find(
       (one) => one.symbol === (this.instrument?.symbol ?? this.#preferences.symbol),
     );
     this.instrument = known ?? this.instruments[0] ?? null;
+    this.outside.choose(this.kind === 'book' ? null : this.instrument);
     if (this.instrument) this.#connection.subscribe(this.#streams(this.instrument));
   }
 
@@ -390,6 +290,8 @@ export class Terminal {
 
   #streams(instrument: Instrument): string[] {
     const symbol = instrument.symbol.toLowerCase();
+    if (instrument.kind === 'dealer') return [`${symbol}@quote`];
+    if (instrument.kind === 'agency') return [`${symbol}@pool`];
     return ['depth@100ms', 'trade', 'bookTicker', `kline_${this.interval}`].map(
       (stream) => `${symbol}@${stream}`,
     );
@@ -397,6 +299,10 @@ export class Terminal {
 
   async #readMarket(): Promise<void> {
     if (!this.instrument) return;
+    if (this.kind !== 'book') {
+      await this.#readOutside();
+      return;
+    }
     this.#sync.restart();
     const generation = this.#generation;
     const symbol = this.instrument.symbol;
@@ -419,10 +325,29 @@ export class Terminal {
     ]);
   }
 
+  async #readOutside(): Promise<void> {
+    const generation = this.#generation;
+    await Promise.all([this.#readCandles(), this.outside.read()]);
+    if (generation === this.#generation) this.booked = true;
+  }
+
+  #takeMarks(markets: readonly WireMarket[]): void {
+    const marks: Record<string, Decimal> = {};
+    for (const one of markets) {
+      const price = one.price ?? one.reference_price;
+      if (price) marks[one.symbol] = fromWire(price);
+    }
+    this.marks = marks;
+  }
+
   async #readCandles(): Promise<void> {
     if (!this.instrument) return;
     const generation = this.#generation;
     const interval = this.interval;
+    if (this.kind !== 'book') {
+      await this.#readQuoteCandles(this.instrument, interval);
+      return;
+    }
     const klines = await rest.klines(this.instrument.symbol, interval);
     if (generation !== this.#generation || interval !== this.interval) return;
     this.#older = klines.length > 0;
@@ -430,10 +355,24 @@ export class Terminal {
     this.candlesRead = true;
   }
 
+  /** An agency market has a reference price and no history of it. */
+  async #readQuoteCandles(instrument: Instrument, interval: Interval): Promise<void> {
+    const read =
+      instrument.kind === 'dealer'
+        ? await native.candles(instrument.symbol, interval).catch((fault: unknown) => {
+            if (fault instanceof Refusal && fault.status === 404) return [];
+            throw fault;
+          })
+        : [];
+    if (instrument.symbol !== this.instrument?.symbol || interval !== this.interval) return;
+    this.candles = read.map(candleFromQuotes);
+    this.candlesRead = true;
+  }
+
   /** More history to the left of the chart; quiet when there is none. */
   async readOlderCandles(): Promise<void> {
     const first = this.candles[0];
-    if (!first || !this.instrument || !this.#older) return;
+    if (!first || !this.instrument || !this.#older || this.kind !== 'book') return;
     this.#older = false;
     const generation = this.#generation;
     const interval = this.interval;
@@ -468,8 +407,19 @@ export class Terminal {
 
   async #readAccount(): Promise<void> {
     await this.#listen();
-    await this.account.refresh(this.instruments, this.instrument);
-    if (this.instrument) await this.account.readRates(this.instrument.symbol);
+    await this.account.refresh(this.#books(), this.kind === 'book' ? this.instrument : null);
+    if (this.instrument && this.kind === 'book')
+      await this.account.readRates(this.instrument.symbol);
+  }
+
+  /** Without a user stream nothing else would tell what an order changed. */
+  #refreshUnheard(): void {
+    if (!this.#listenKey)
+      void this.account.refresh(this.#books(), this.instrument).catch(() => undefined);
+  }
+
+  #books(): readonly Instrument[] {
+    return this.instruments.filter((one) => one.kind === 'book');
   }
 
   async #listen(): Promise<void> {
@@ -500,7 +450,10 @@ export class Terminal {
   }
 
   #receiveUser(event: UserEvent): void {
-    if (event.e === 'executionReport') this.#tell(this.account.takeReport(event));
+    if (event.e === 'executionReport' && isOutside(event))
+      this.outside.takeReport(event, this.instruments);
+    else if (event.e === 'executionReport') this.desk.tell(this.account.takeReport(event));
+    else if (event.e === 'venueOrder') this.outside.takeVenueOrder(event);
     else if (event.e === 'outboundAccountPosition') this.account.takePosition(event);
     else if (event.e === 'listenKeyExpired') void this.#guarded(() => this.#readAccount());
   }
@@ -516,6 +469,15 @@ export class Terminal {
     else if (event.e === 'depthUpdate') this.#sync.push(event satisfies DepthEvent);
     else if (event.e === 'trade') this.#takeTrade(event);
     else if (event.e === 'kline') this.#takeKline(event);
+    else this.#takeOutside(event);
+  }
+
+  #takeOutside(event: QuoteEvent | PoolEvent): void {
+    const before = this.outside.quotes[0];
+    this.outside.takeEvent(event);
+    const quote = this.outside.quotes[0];
+    if (event.e !== 'quote' || !quote || quote === before || !this.candlesRead) return;
+    this.candles = withQuote(this.candles, this.interval, quote.time, approximate(quote.price));
   }
 
   #takeBest(event: BookTickerEvent): void {
@@ -574,7 +536,7 @@ export class Terminal {
     }
     if (candle) this.candles = withCandle(this.candles, candle);
     if (Object.keys(days).length > 0) this.days = { ...this.days, ...days };
-    if (book) {
+    if (book && this.kind === 'book') {
       this.bids = this.#sync.book.bids();
       this.asks = this.#sync.book.asks();
       this.booked = this.#sync.synced;
@@ -595,6 +557,9 @@ export class Terminal {
 function isUserEvent(value: unknown): boolean {
   const name = (value as { e?: unknown }).e;
   return (
-    name === 'executionReport' || name === 'outboundAccountPosition' || name === 'listenKeyExpired'
+    name === 'executionReport' ||
+    name === 'outboundAccountPosition' ||
+    name === 'listenKeyExpired' ||
+    name === 'venueOrder'
   );
 }

@@ -116,16 +116,23 @@ interface Outcome {
 }
 
 function readPrice(ticket: Ticket, instrument: Instrument, draft: Draft): void {
-  const fault = (text: string, fixes: string[] = []) =>
-    draft.problems.push({ field: 'price', text, fixes });
   if (ticket.price.trim() === '') {
     draft.problems.push({ field: 'price', text: 'Enter a price.', fixes: [], quiet: true });
     return;
   }
-  const price = parseDecimal(ticket.price);
+  draft.price = priceOf(ticket.price, instrument, (text, fixes = []) =>
+    draft.problems.push({ field: 'price', text, fixes }),
+  );
+}
+
+type Fault = (text: string, fixes?: string[]) => unknown;
+
+/** The price that a text means on an instrument; null after telling the fault. */
+export function priceOf(text: string, instrument: Instrument, fault: Fault): Decimal | null {
+  const price = parseDecimal(text);
   if (price === null) {
-    fault(notANumber(ticket.price));
-    return;
+    fault(notANumber(text));
+    return null;
   }
   const { tickSize, priceMin, priceMax, pricePlaces } = instrument;
   const places = (value: Decimal) => formatFixed(value, pricePlaces);
@@ -143,8 +150,9 @@ function readPrice(ticket: Ticket, instrument: Instrument, draft: Draft): void {
   } else if (priceMax > 0n && price > priceMax) {
     fault(`The highest price allowed is ${places(priceMax)}.`, [places(priceMax)]);
   } else {
-    draft.price = price;
+    return price;
   }
+  return null;
 }
 
 function readAmount(ticket: Ticket, instrument: Instrument, draft: Draft): void {
@@ -181,18 +189,22 @@ function readAmount(ticket: Ticket, instrument: Instrument, draft: Draft): void 
       );
       return;
     }
-    checkQuantity(quantity, instrument, draft, fault);
+    draft.quantity = fitQuantity(quantity, instrument, fault);
     return;
   }
-  checkQuantity(amount, instrument, draft, fault);
+  draft.quantity = fitQuantity(amount, instrument, fault);
 }
 
-function checkQuantity(
-  quantity: Decimal,
-  instrument: Instrument,
-  draft: Draft,
-  fault: (text: string, fixes?: string[]) => unknown,
-): void {
+/** The quantity that a text means on an instrument; null after telling the fault. */
+export function quantityOf(text: string, instrument: Instrument, fault: Fault): Decimal | null {
+  const quantity = parseDecimal(text);
+  if (quantity === null) fault(notANumber(text));
+  else if (quantity === ZERO) fault('The quantity must be more than 0.');
+  else return fitQuantity(quantity, instrument, fault);
+  return null;
+}
+
+function fitQuantity(quantity: Decimal, instrument: Instrument, fault: Fault): Decimal | null {
   const { lotSize, quantityMax, quantityPlaces } = instrument;
   const places = (value: Decimal) => formatFixed(value, quantityPlaces);
   const least = leastQuantity(instrument);
@@ -210,8 +222,9 @@ function checkQuantity(
       places(quantityMax),
     ]);
   } else {
-    draft.quantity = quantity;
+    return quantity;
   }
+  return null;
 }
 
 /** A market order: walked through the book as it is now. */

@@ -3,6 +3,8 @@
  *
  * Only this file knows the wire's spelling; amounts stay strings until fromWire() takes them.
  */
+import type { PoolEvent, QuoteEvent, VenueOrderEvent } from './native.ts';
+
 export type Side = 'BUY' | 'SELL';
 
 export interface WireFilter {
@@ -213,6 +215,10 @@ export interface ExecutionReport {
   Z: string;
   Y: string;
   Q?: string;
+  /** Stop price; of a bounded order the lower bound. */
+  P?: string;
+  /** Of an order of a dealer or agency market that is open: why it waits. */
+  wait?: string;
 }
 
 export interface AccountPosition {
@@ -228,6 +234,7 @@ export interface ListenKeyExpired {
   listenKey: string;
 }
 
-export type UserEvent = ExecutionReport | AccountPosition | ListenKeyExpired;
+export type UserEvent = ExecutionReport | AccountPosition | ListenKeyExpired | VenueOrderEvent;
 
-export type MarketEvent = DepthEvent | TradeEvent | KlineEvent | MiniTickerEvent | BookTickerEvent;
+export type MarketEvent =
+  DepthEvent | TradeEvent | KlineEvent | MiniTickerEvent | BookTickerEvent | QuoteEvent | PoolEvent;

@@ -46,6 +46,23 @@ export function dayText(time: number): string {
   return `${date.getUTCFullYear()}-${pad(date.getUTCMonth() + 1)}-${pad(date.getUTCDate())}`;
 }
 
+/** How old something is: "3 s ago", "4 min ago". The clocks may differ a little: never negative. */
+export function ageText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} days ago`;
+}
+
+/** What is left of a time: "59:07", "1:00:00". */
+export function leftText(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1_000));
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+  const tail = `${pad(seconds % 60)}`;
+  return hours > 0 ? `${hours}:${pad(minutes)}:${tail}` : `${minutes}:${tail}`;
+}
+
 const STATUS: Record<string, string> = {
   NEW: 'Open',
   PARTIALLY_FILLED: 'Partly filled',
@@ -72,6 +89,8 @@ const TYPE: Record<string, string> = {
   STOP_LOSS_LIMIT: 'Stop limit',
   TAKE_PROFIT: 'Take profit',
   TAKE_PROFIT_LIMIT: 'Take profit limit',
+  BOUNDED: 'Bounded',
+  POOLED: 'Pooled',
 };
 
 export function typeText(type: string): string {

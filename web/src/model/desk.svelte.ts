@@ -1,0 +1,165 @@
+/**
+ * What a person does with orders on a book: place, cancel, and hear what came of it.
+ *
+ * Promises: an order whose answer was lost is asked after by its client order id and never sent
+ * again; refusals and silence are told as notices, in the server's own words.
+ */
+import type { Account } from './account.svelte.ts';
+import type { Instrument } from './instrument.ts';
+import type { Notices } from './notices.svelte.ts';
+import { type Order, orderFromWire } from './orders.ts';
+import { NoAnswer, type OrderWish, Refusal, rest } from './rest.ts';
+import { orderNews } from './words.ts';
+
+const NEWS_WAIT_MS = 120;
+const RETRY_MS = 1_500;
+
+export function newClientOrderId(): string {
+  return `web-${crypto.getRandomValues(new BigUint64Array(2)).join('-')}`.slice(0, 36);
+}
+
+/** Says why something was not done. Signed out: the account on the page is left. */
+export function tellRefusal(
+  fault: unknown,
+  title: string,
+  account: Account,
+  notices: Notices,
+): void {
+  if (fault instanceof Refusal && fault.signedOut) {
+    account.leave();
+    notices.say('bad', title, `${fault.message} Sign in again.`, 'signed-out');
+  } else if (fault instanceof Refusal) {
+    notices.say('bad', title, fault.code ? `${fault.message} (${fault.code})` : fault.message);
+  } else if (fault instanceof NoAnswer) {
+    notices.say('bad', title, fault.message);
+  } else {
+    throw fault;
+  }
+}
+
+export class Desk {
+  sending = $state(false);
+
+  #news = new Map<string, ReturnType<typeof setTimeout>>();
+  #unanswered: { symbol: string; clientOrderId: string }[] = [];
+
+  /** `refresh` reads the account again, for a page that has no user stream. */
+  constructor(
+    private readonly account: Account,
+    private readonly notices: Notices,
+    private readonly instruments: () => readonly Instrument[],
+    private readonly refresh: () => void,
+  ) {}
+
+  /** True when the house accepted it. Refusals and silence are told as notices. */
+  async place(wish: Omit<OrderWish, 'newClientOrderId'>): Promise<boolean> {
+    const clientOrderId = newClientOrderId();
+    this.sending = true;
+    try {
+      const answer = await rest.place({ ...wish, newClientOrderId: clientOrderId });
+      this.#took(orderFromWire(answer));
+      return true;
+    } catch (fault) {
+      if (fault instanceof NoAnswer) {
+        this.#unanswered.push({ symbol: wish.symbol, clientOrderId });
+        this.notices.say(
+          'wait',
+          'No answer yet',
+          'The order may or may not have arrived. Asking the house for it; do not send it again.',
+          clientOrderId,
+        );
+        setTimeout(() => void this.resolve(), RETRY_MS);
+      } else {
+        this.#refused(fault, 'Order refused');
+      }
+      return false;
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  async cancel(order: Order): Promise<void> {
+    try {
+      await rest.cancel(order.symbol, order.orderId);
+      this.#took({ ...order, status: 'CANCELED', updated: Math.max(order.updated, Date.now()) });
+    } catch (fault) {
+      this.#refused(fault, 'Not cancelled');
+    }
+  }
+
+  /** Cancel what is open, of one instrument or of all. */
+  async cancelAll(symbol: string | null): Promise<void> {
+    const among = new Set(this.account.open.map((order) => order.symbol));
+    for (const one of symbol ? [symbol] : among) {
+      try {
+        const cancelled = await rest.cancelAll(one);
+        this.notices.say(
+          'plain',
+          'Orders cancelled',
+          `${cancelled.length} of ${one}`,
+          `all-${one}`,
+        );
+        await this.account.readHistory(one);
+      } catch (fault) {
+        if (fault instanceof Refusal && fault.status === 404) await this.#cancelEach(one);
+        else this.#refused(fault, 'Not cancelled');
+      }
+    }
+  }
+
+  async #cancelEach(symbol: string): Promise<void> {
+    const among = this.account.open.filter((order) => order.symbol === symbol);
+    for (const order of among) await this.cancel(order);
+  }
+
+  #took(order: Order): void {
+    this.account.takeOrders([order]);
+    this.tell(order);
+    this.refresh();
+  }
+
+  /** One notice for an order's burst of events, from the state it came to rest in. */
+  tell(order: Order): void {
+    clearTimeout(this.#news.get(order.key));
+    this.#news.set(
+      order.key,
+      setTimeout(() => {
+        this.#news.delete(order.key);
+        const now = this.account.orders.find((one) => one.key === order.key) ?? order;
+        const instrument = this.instruments().find((one) => one.symbol === order.symbol);
+        if (!instrument) return;
+        const news = orderNews(now, instrument);
+        this.notices.say(news.tone, news.title, news.text, order.key);
+      }, NEWS_WAIT_MS),
+    );
+  }
+
+  #refused(fault: unknown, title: string): void {
+    tellRefusal(fault, title, this.account, this.notices);
+  }
+
+  /** Asks after orders whose answer was lost, by their client order id, until the house knows. */
+  async resolve(): Promise<void> {
+    const asked = this.#unanswered;
+    this.#unanswered = [];
+    for (const one of asked) {
+      try {
+        const order = orderFromWire(await rest.find(one.symbol, one.clientOrderId));
+        this.notices.say('plain', 'The order had arrived', '', one.clientOrderId);
+        this.#took(order);
+      } catch (fault) {
+        if (fault instanceof Refusal && fault.code === -2013) {
+          this.notices.say(
+            'bad',
+            'The order did not arrive',
+            'Nothing was placed.',
+            one.clientOrderId,
+          );
+        } else {
+          this.#unanswered.push(one);
+        }
+      }
+    }
+    if (this.#unanswered.length > 0) setTimeout(() => void this.resolve(), RETRY_MS * 2);
+  }
+}
