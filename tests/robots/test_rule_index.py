@@ -122,22 +122,20 @@ def run(story: tuple[list[str], list[Any]], counts: Counter[str]) -> None:
     counts.update(bots.counts)
 
 
-COUNTS: Counter[str] = Counter()
+def test_for_whom_it_leaves_alone_nothing_changed() -> None:
+    """Any bots, any day: a bot that isn't woken decides the same as before, and wishes nothing.
 
+    Bots are woken and left alone, both many times.
+    """
+    counts: Counter[str] = Counter()
 
-@SETTINGS
-@given(stories)
-def test_for_whom_it_leaves_alone_nothing_changed(
-    story: tuple[list[str], list[Any]],
-) -> None:
-    """Any bots, any day: a bot that isn't woken decides the same as before, and wishes nothing."""
-    run(story, COUNTS)
+    @SETTINGS
+    @given(stories)
+    def compare(story: tuple[list[str], list[Any]]) -> None:
+        run(story, counts)
 
-
-def test_both_happened_often() -> None:
-    """In the stories before, bots were woken and left alone, both thousands of times."""
-    assert COUNTS["woken"] > 1_000, COUNTS
-    assert COUNTS["left"] > 1_000, COUNTS
+    compare()
+    assert min(counts["woken"], counts["left"]) > 1_000, counts
 
 
 def _lenient(kind: str, value: Any, line: Any) -> list[Bound]:
