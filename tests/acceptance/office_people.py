@@ -34,7 +34,7 @@ from fondaco.office.notices.models import Endpoint as Webhook
 from fondaco.office.proofs.models import Proof
 from fondaco.office.treasury.models import Deposit, Withdrawal
 from fondaco.office.treasury.services import ask_withdrawal
-from fondaco.projections.models import Asset, Cursor
+from fondaco.projections.models import Asset, Cursor, Instrument
 from fondaco.strategies import services as strategies
 from tests.identity.stand_in import StandInCore
 
@@ -64,6 +64,7 @@ THINGS: Final = (
     ("dashboard/accounts/", "brokerage account"),
     ("strategies/", "strategy"),
     ("members/", "member"),
+    ("api/users/", "member"),
 )
 NUMBERS: Final = {"number", "seq", "pk", "object_id"}
 WORDS: Final = {
@@ -77,6 +78,7 @@ WORDS: Final = {
     "content_type_id": "1",
     "app_label": "identity",
     "url": "nothing-here",
+    "stock_id": "a-stock",
 }
 
 
@@ -133,6 +135,7 @@ class House:
         Cursor.objects.get_or_create(
             pk=1, defaults={"seq": 10**6, "time_us": time.time_ns() // 1000}
         )
+        dealer_market()
         self._core = core
         self.people = {
             "unpaid": person("unpaid"),
@@ -249,6 +252,14 @@ class House:
             type=Authenticator.Type.WEBAUTHN,
             data={"name": "a key", "credential": {}},
         )
+
+
+def dealer_market() -> None:
+    """Make a stock that a stream prices."""
+    Asset.objects.create(number=9, code="STOCK", decimals=0)
+    sizes = {"tick_size": "0.01", "lot_size": "1", "base_per_lot": 1, "quote_per_lot_tick": 10**6}
+    names = {"symbol": "STOCKUSDT", "name": "A stock", "stock_id": "a-stock"}
+    Instrument.objects.create(number=9, base=9, quote=1, market=2, status=1, **sizes, **names)
 
 
 def rows_of_the_admin() -> dict[str, int | str]:

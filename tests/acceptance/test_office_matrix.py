@@ -41,7 +41,22 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/roles/?\Z",
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/sign-in/?\Z",
         r"POST ^api/v1/proofs/?\Z",
+        r"POST ^api/users/?\Z",
     ),
+    "401 404 403 404 403 in 403 403 403 403": (
+        r"DELETE ^api/users/(?P<number>[0-9]{1,18})/?\Z",
+        r"POST ^api/users/(?P<number>[0-9]{1,18})/deposit/?\Z",
+        r"POST ^api/users/(?P<number>[0-9]{1,18})/withdraw/?\Z",
+    ),
+    "401 404 in 404 403 in 403 in 403 403": (
+        r"PATCH ^api/users/(?P<number>[0-9]{1,18})/?\Z",
+        r"PUT ^api/users/(?P<number>[0-9]{1,18})/?\Z",
+    ),
+    "401 404 in 404 403 in 403 in 403 in": (
+        r"POST ^api/users/(?P<number>[0-9]{1,18})/buy/?\Z",
+        r"POST ^api/users/(?P<number>[0-9]{1,18})/sell/?\Z",
+    ),
+    "401 404 in 404 in in in 403 in 403": (r"GET ^api/users/(?P<number>[0-9]{1,18})/?\Z",),
     "401 403 403 403 in in 403 403 403 403": (
         r"POST ^api/v1/deposits/(?P<number>[0-9]{1,18})/approve/?\Z",
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/freeze/?\Z",
@@ -85,6 +100,9 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^api/v1/tokens/?\Z",
     ),
     "401 in in in in in in 403 in 403": (
+        r"GET ^api/stocks/?\Z",
+        r"GET ^api/stocks/(?P<stock_id>[A-Za-z0-9._:-]{1,64})/?\Z",
+        r"GET ^api/users/?\Z",
         r"GET ^api/v1/accounts/?\Z",
         r"GET ^api/v1/deposits/?\Z",
         r"GET ^api/v1/invites/?\Z",
@@ -338,6 +356,7 @@ def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> House:
     core = MoneyCore()
     monkeypatch.setattr("fondaco.office.writer.core", lambda: core)
     settings.STAFF_MFA = False
+    settings.CASH = "USDT"
     settings.ACCOUNT_RATE_LIMITS = False
     settings.MFA_RATE_LIMITS = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -49,6 +49,7 @@ class Member(AbstractUser):
     email_confirmed_at = models.DateTimeField(null=True, editable=False)
     membership_until = models.DateField(null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, editable=False)  # may not trade since
+    left_at = models.DateTimeField(null=True, editable=False)  # removed, with empty accounts
     invited_by = models.ForeignKey(
         "self", null=True, editable=False, on_delete=models.PROTECT, related_name="invited"
     )

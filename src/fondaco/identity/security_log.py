@@ -63,6 +63,8 @@ class Action(StrEnum):
     WEBHOOK_REMOVED = "webhook removed"
     MAINTENANCE_BEGUN = "maintenance begun"
     MAINTENANCE_ENDED = "maintenance ended"
+    MEMBER_CHANGED = "member changed"  # by another: name, address or password
+    MEMBER_LEFT = "member left"
     MONEY = "money"  # deposits, withdrawals and approvals, told by what does them
 
 

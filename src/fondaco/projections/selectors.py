@@ -46,6 +46,7 @@ __all__ = [
     "order_by_client_id",
     "orders",
     "postings",
+    "traded_by",
     "trades",
     "trades_between",
 ]
@@ -185,6 +186,19 @@ def instruments() -> list[InstrumentRow]:
     columns = ", ".join(columns_of(Instrument))
     table = table_of(Instrument)
     return [InstrumentRow(*row) for row in fetch(f"SELECT {columns} FROM {table} ORDER BY number")]  # noqa: S608
+
+
+def traded_by(account: int) -> list[int]:
+    """Return the instruments on which an account ever had an order; one step of an index each."""
+    table = table_of(Order)
+    least = f"SELECT MIN(instrument) FROM {table} WHERE account = %s"  # noqa: S608
+    after = f"{least} AND instrument > found.number"
+    sql = (
+        f"WITH RECURSIVE found(number) AS ({least} UNION ALL SELECT ({after}) FROM found "  # noqa: S608
+        "WHERE found.number IS NOT NULL) SELECT number FROM found WHERE number IS NOT NULL"
+    )
+    rows = fetch(sql, (account, account))
+    return [row[0] for row in rows]
 
 
 def asset_codes() -> dict[int, tuple[str, int]]:

@@ -93,6 +93,7 @@ class OpenView(ScopedView):
         Raises Http404 for another's and for none; `what` is what the caller calls a member.
         """
         spot = Account.objects.filter(kind=AccountKind.SPOT.value, opened_at__isnull=False)
+        spot = spot.filter(member__left_at__isnull=True)
         spot = spot.select_related("member").order_by("number")
         account = spot.filter(member_id=min(number, NUMBER_MAX)).first()
         request: Request = self.request

@@ -6,7 +6,16 @@ from django.urls import URLPattern, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.views import APIView
 
-from fondaco.office.api import credentials, house, members, money, papers, schema
+from fondaco.office.api import (
+    credentials,
+    house,
+    members,
+    money,
+    papers,
+    schema,
+    stocks,
+    users,
+)
 
 __all__ = ["urlpatterns"]
 
@@ -21,6 +30,14 @@ def _route(path: str, view: type[APIView]) -> URLPattern:
 
 
 urlpatterns = [
+    re_path(r"^api/users/?\Z", users.Users.as_view()),
+    re_path(rf"^api/users/{NUMBER}/?\Z", users.OneUser.as_view()),
+    re_path(rf"^api/users/{NUMBER}/deposit/?\Z", users.DepositNow.as_view()),
+    re_path(rf"^api/users/{NUMBER}/withdraw/?\Z", users.WithdrawNow.as_view()),
+    re_path(rf"^api/users/{NUMBER}/buy/?\Z", users.Buy.as_view()),
+    re_path(rf"^api/users/{NUMBER}/sell/?\Z", users.Sell.as_view()),
+    re_path(r"^api/stocks/?\Z", stocks.Stocks.as_view()),
+    re_path(r"^api/stocks/(?P<stock_id>[A-Za-z0-9._:-]{1,64})/?\Z", stocks.OneStock.as_view()),
     re_path(r"^api/schema/?\Z", SpectacularAPIView.as_view()),
     re_path(r"^api/docs/?\Z", schema.docs, name="api-docs"),
     _route("house/maintenance", house.Maintenance),

@@ -1,0 +1,1 @@
+"""Users who trade stocks priced by a stream: the dealer market as its older callers know it."""
