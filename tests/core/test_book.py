@@ -75,6 +75,33 @@ def test_the_book_equals_a_searched_list(spread: int, seed: int) -> None:
     assert book.open_orders() > 10
 
 
+@pytest.mark.parametrize("gap", [1, 50, 1_000, 1 << 40])
+def test_books_that_share_their_rows_are_three_books(gap: int) -> None:
+    """In batches, with numbers near and far apart, levels that die and are born anew elsewhere."""
+    chance = Random(gap)
+    book, naive = BareBook(3), [ListBook() for _ in range(3)]
+    homes: list[int] = []
+    for _ in range(60):
+        batch, fills = [], []
+        for _ in range(50):
+            kind = chance.choices([ADD, CANCEL, TAKE], [6, 4, 1])[0]
+            number = chance.randrange(3) if kind != CANCEL or not homes else -1
+            named = len(homes) + 1
+            if number < 0:
+                named = chance.randrange(len(homes)) + 1
+                number = homes[named - 1]
+            if kind != CANCEL:
+                homes.append(number)
+            terms = (chance.choice([BUY, SELL]), 5_000 + chance.randint(-9, 9))
+            lots = chance.randint(1, 20)
+            batch.append(COMMAND.pack(kind, number, named * gap, *terms, lots))
+            for taker, maker, price, traded in naive[number].step(kind, named, *terms, lots):
+                fills.append((taker * gap, maker * gap, price, traded))
+        assert list(FILL.iter_unpack(book.step(b"".join(batch)))) == fills
+        assert book.open_orders() == sum(len(side.orders) for side in naive)
+    assert book.open_orders() > 100
+
+
 def test_ten_thousand_levels_are_walked_in_price_order() -> None:
     """Levels come in any order and go best first, each once; blocks split and vanish."""
     chance = Random(1)

@@ -133,7 +133,7 @@ def test_no_price_and_quantity_overflow(side: Side, price: int, lots: int) -> No
 
 def test_a_sum_past_64_bits_raises_instead_of_wrapping() -> None:
     """The money functions are checked: in C 2**63 raises, in Python it is never reached."""
-    made = Instrument(1, Slab(1, 128))
+    made = Instrument(1, Slab(1, 128), Slab(2, 32))
     made.define(instrument())
     big = (1 << 63) - 1
     if COMPILED:

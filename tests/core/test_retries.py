@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Final
 
+import pytest
+
+from fondaco.core.constants import (
+    MASK_31,
+    MASK_62,
+    MASK_64,
+    MIX_0,
+    MIX_1,
+    PRIME_0,
+    PRIME_1,
+    PRIME_2,
+    PRIME_3,
+)
 from fondaco.core.records import Command, Side, pack
 from tests.core.field import PEOPLE, SECOND_US, USD, Field, id_words, still
 
 DAY_S = 86_400
+PRIMES: Final = (PRIME_0, PRIME_1, PRIME_2, PRIME_3)
 
 
 def test_an_open_order_keeps_its_client_order_id() -> None:
@@ -85,6 +100,61 @@ def test_many_client_order_ids_are_all_remembered() -> None:
     assert {reason for reason, *_ in field.refusals(*again)} == {"DUPLICATE_ORDER"}
     field.exchange.load(field.exchange.dump())
     assert len(field.refusals(*again)) == len(names)
+
+
+# Two whose fingerprints are alike in the part by which they are found; the whole is not.
+LOOKALIKES: Final = ("n10440", "n17572")
+
+
+def alike(name: str) -> int:
+    """Return the part of a client order id's fingerprint by which it is found."""
+    state = sum(
+        (word & MASK_64) * prime
+        for word, prime in zip(id_words(name).values(), PRIMES, strict=True)
+    )
+    state &= MASK_64
+    state = (state ^ (state >> 30)) * MIX_0 & MASK_64
+    state = (state ^ (state >> 27)) * MIX_1 & MASK_64
+    return ((state ^ (state >> 31)) & MASK_62) + 1 & MASK_31 | 1
+
+
+@pytest.mark.parametrize("names", [LOOKALIKES, LOOKALIKES[::-1]])
+def test_client_order_ids_that_look_alike_are_told_apart(names: tuple[str, str]) -> None:
+    """Each is found while the other is there, is dropped alone, and can be used anew."""
+    assert alike(names[0]) == alike(names[1])
+    old, new = names
+    Field().play(f"""
+        ann buys 1 at 10 id {old}         -> new
+        wait 100                          ->
+        ann buys 1 at 11 id {new}         -> new
+        ann buys 1 at 10 id {old}         -> DUPLICATE_ORDER
+        ann buys 1 at 11 id {new}         -> DUPLICATE_ORDER
+        ann cancels id {old}              -> canceled
+        ann cancels id {new}              -> canceled
+        wait {DAY_S - 100}                ->
+        ann buys 1 at 10 id {old}         -> new
+        ann buys 1 at 11 id {new}         -> DUPLICATE_ORDER
+        wait 100                          ->
+        ann buys 1 at 11 id {new}         -> new
+        ann cancels id {old}              -> canceled
+        ann cancels id {new}              -> canceled
+    """)
+
+
+def test_memory_at_hand_changes_nothing() -> None:
+    """A core that reserved it, before or between orders, has the state of one that did not."""
+    plain, early, late = Field(), Field(), Field()
+    early.exchange.reserve(5_000)
+    for number in range(300):
+        if number == 150:
+            late.exchange.reserve(3_000)
+        for field in (plain, early, late):
+            field.play(f"ann buys 1 at {10 + number % 7} id n{number} -> new")
+    hashes = {field.exchange.state_hash() for field in (plain, early, late)}
+    assert len(hashes) == 1
+    for field in (plain, early, late):
+        field.play("ann buys 1 at 10 id n0 -> DUPLICATE_ORDER")
+        field.play("ann cancels id n299 -> canceled")
 
 
 def test_the_id_of_a_money_command_is_used_once_and_for_ever() -> None:

@@ -4,12 +4,14 @@ cdef int64_t LOTS_MAX
 @cython.final
 cdef class BareBook:
     cdef Slab orders
+    cdef Slab levels
     cdef OrderIndex index
     cdef list books
     cdef Words fills
     cdef readonly int64_t ignored
     cdef int64_t last_id
     cdef int64_t* input
+    cpdef reserve(self, int64_t orders)
     @cython.locals(book=Book)
     cpdef bytes step(self, bytes batch)
     cdef int64_t look_ahead(self, int64_t at) noexcept nogil

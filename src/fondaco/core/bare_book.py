@@ -29,12 +29,13 @@ if not cython.compiled:
         BARE_TAKE,
         BARE_WORDS,
         BUY,
+        ROW_LEVEL,
         ROW_ORDER,
         SELL,
         STP_NONE,
     )
     from fondaco.core.order_index import OrderIndex
-    from fondaco.core.rows import fetch_order, order_at, row_bytes, step_at
+    from fondaco.core.rows import fetch_level, fetch_order, order_at, row_bytes, step_at
     from fondaco.core.slab import Slab
 
 PRICE_MAX = 1 << 40
@@ -50,10 +51,16 @@ class BareBook:
         """Make empty books."""
         self.orders = Slab(ROW_ORDER, row_bytes(ROW_ORDER))
         self.index = OrderIndex()
-        self.books = [Book(self.orders, 1) for _ in range(instruments)]
+        self.levels = Slab(ROW_LEVEL, row_bytes(ROW_LEVEL))
+        self.books = [Book(self.orders, self.levels, 1) for _ in range(instruments)]
         self.fills = Words()
         self.ignored = 0
         self.last_id = 0
+
+    def reserve(self, orders: int) -> None:
+        """Have memory at hand for this many orders a day, as Exchange.reserve has it."""
+        self.orders.reserve(orders // 4)
+        self.index.reserve(2 * orders)
 
     @cython.overflowcheck(False)  # places in the batch, bounded by its length, and a count
     def step(self, batch: bytes) -> bytes:
@@ -84,7 +91,7 @@ class BareBook:
     def look_ahead(self, at: int) -> int:
         """Have fetched into the cache what later commands will ask for; changes nothing.
 
-        First where an order's number is found, then its row, then its neighbours in the queue. It
+        First where an order's number is found, then its row, then its level and neighbours. It
         doesn't ask what the commands are: nobody can foretell that, and a guess that fails costs
         more than a row fetched for nothing.
         """
@@ -94,6 +101,7 @@ class BareBook:
         order = order_at(self.orders, slot)
         fetch_order(self.orders, order.next)
         fetch_order(self.orders, order.previous)
+        fetch_level(self.levels, order.level)
         return 0
 
     def carry_out(self, book: Book, at: int) -> int:

@@ -23,6 +23,7 @@ cdef class Book:
     cdef int64_t find_level(self, Ladder ladder, int64_t key, int64_t price, int64_t side) except -1 nogil
     cdef int64_t remove(self, int64_t slot) except -1 nogil
     cdef int64_t unlink(self, Level* level, Order* order) except -1 nogil
+    cdef int64_t forget_hint(self, Ladder ladder, int64_t price, int64_t at) except -1 nogil
     cdef int64_t drop(self, int64_t at) except -1 nogil
     cdef int64_t reduce(self, int64_t slot, int64_t lots) except -1 nogil
     cdef int64_t match(self, int64_t side, int64_t limit_ticks, int64_t lots, int64_t member, int64_t self_trade) except -1 nogil
@@ -36,4 +37,3 @@ cdef class Book:
     cdef int64_t survey_take(self, int64_t price, int64_t open_lots, int64_t lots, int64_t worth) except -1 nogil
     cdef int64_t touch(self, int64_t at) except -1 nogil
     cdef int64_t settle_touches(self) except -1 nogil
-    cdef int64_t clear(self) except -1 nogil

@@ -14,7 +14,6 @@ if not cython.compiled:
         BUY,
         HINTS,
         KEY_NONE,
-        ROW_LEVEL,
         ROW_STEP,
         SELL,
         STEP_DECREMENT,
@@ -33,13 +32,13 @@ if not cython.compiled:
 
 
 class Book:
-    """Resting orders of one instrument; the rows of the orders are shared by all books."""
+    """Resting orders of one instrument; the rows of orders and levels are shared by all books."""
 
-    def __init__(self, orders: Slab, quiet: int) -> None:
-        """Make an empty book over these order rows; quiet = it keeps no list of changes."""
+    def __init__(self, orders: Slab, levels: Slab, quiet: int) -> None:
+        """Make an empty book over these rows; quiet = it keeps no list of changes."""
         self.quiet = quiet
         self.orders = orders
-        self.levels = Slab(ROW_LEVEL, row_bytes(ROW_LEVEL))
+        self.levels = levels
         self.steps = Slab(ROW_STEP, row_bytes(ROW_STEP))
         self.bids = Ladder()
         self.asks = Ladder()
@@ -83,9 +82,9 @@ class Book:
         """Put an order on this side."""
         order = order_at(self.orders, slot)
         price = order.price_ticks
-        at = ladder.hints.items[price & (HINTS - 1)]
+        at = ladder.hints[price & (HINTS - 1)]
         level = level_at(self.levels, at)
-        if level.price_ticks != price or level.side != side or level.first == 0:
+        if level.price_ticks != price:
             at = self.find_level(ladder, key, price, side)
             level = level_at(self.levels, at)
         level.open_lots += order.open_lots
@@ -108,7 +107,7 @@ class Book:
             fresh.price_ticks = price
             fresh.side = side
             ladder.insert(key, at)
-        ladder.hints.items[price & (HINTS - 1)] = at
+        ladder.hints[price & (HINTS - 1)] = at
         return at
 
     def remove(self, slot: int) -> int:
@@ -141,11 +140,19 @@ class Book:
         level = level_at(self.levels, at)
         if level.side == BUY:
             self.bids.remove(level.price_ticks)
+            self.forget_hint(self.bids, level.price_ticks, at)
         else:
             self.asks.remove(-level.price_ticks)
+            self.forget_hint(self.asks, level.price_ticks, at)
         if level.touch:
             self.touches.items[(level.touch - 1) * TOUCH_WORDS + 3] = 0
         return self.levels.give(at)
+
+    def forget_hint(self, ladder: Ladder, price: int, at: int) -> int:
+        """Let no hint lead to a level that is gone: its row may soon be another book's."""
+        if ladder.hints[price & (HINTS - 1)] == at:
+            ladder.hints[price & (HINTS - 1)] = 0
+        return 0
 
     def reduce(self, slot: int, lots: int) -> int:
         """Take `lots` off an order that keeps its place; fewer than it has."""
@@ -371,13 +378,5 @@ class Book:
             if at:
                 level_at(self.levels, at).touch = 0
             place += TOUCH_WORDS
-        self.touches.used = 0
-        return 0
-
-    def clear(self) -> int:
-        """Forget all levels."""
-        self.levels.clear()
-        self.bids.clear()
-        self.asks.clear()
         self.touches.used = 0
         return 0

@@ -64,9 +64,9 @@ class Words:
     def extend(self, count: int) -> int:
         """Add `count` words and return the place of the first."""
         at = self.used
-        if at + count > self.capacity:
-            self.grow(max(2 * (at + count), self.likely))
         self.used = at + count
+        if self.used > self.capacity:
+            self.grow(max(2 * self.used, self.likely))
         return at
 
     def add(self, word: int) -> int:

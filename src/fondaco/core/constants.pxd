@@ -81,7 +81,7 @@ cdef enum:
     HEAD_WORDS = 5
     PPM = 1000000
     BLOCK_KEYS = 64
-    HINTS = 128
+    HINTS = 256
     TOUCH_WORDS = 4
     ACCOUNT_BITS = 16
     RETRIES_MAX = 8388608

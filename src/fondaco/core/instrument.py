@@ -37,10 +37,10 @@ SCALE = 18  # decimals to which tick and lot sizes are read
 class Instrument:
     """One instrument and its book."""
 
-    def __init__(self, number: int, orders: Slab) -> None:
+    def __init__(self, number: int, orders: Slab, levels: Slab) -> None:
         """Make an instrument without a definition; define() must follow."""
         self.number = number
-        self.book = Book(orders, 0)
+        self.book = Book(orders, levels, 0)
         self.last_trade_id = IMPORTED_TRADES_MAX
         self.last_price_ticks = 0
 

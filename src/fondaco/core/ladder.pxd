@@ -3,8 +3,7 @@ cdef class Ladder:
     cdef Slab blocks
     cdef Words tops
     cdef Words slots
-    cdef Words hints
-    cdef int64_t forget_hints(self) except -1 nogil
+    cdef int32_t hints[HINTS]
     cdef readonly int64_t count
     cdef readonly int64_t best_key
     cdef readonly int64_t best_level
@@ -17,5 +16,4 @@ cdef class Ladder:
     cdef int64_t find_best(self) except -1 nogil
     cdef int64_t first(self) except -1 nogil
     cdef int64_t next(self) except -1 nogil
-    cdef int64_t clear(self) except -1 nogil
     cdef int64_t breach(self, int64_t key) except -1 nogil

@@ -17,25 +17,20 @@ if not cython.compiled:
 class Ladder:
     """Levels of one side. best_key is KEY_NONE and best_level 0 when it is empty."""
 
+    hints: list[int]
+
     def __init__(self) -> None:
         """Make an empty side."""
         self.blocks = Slab(ROW_BLOCK, row_bytes(ROW_BLOCK))
         self.tops = Words()  # the largest key of each block
         self.slots = Words()  # the slot of each block
-        self.hints = Words()  # by the low bits of the price: the level that was used last, or not
-        self.hints.extend(HINTS)
+        if not cython.compiled:
+            self.hints = [0] * HINTS  # by the low bits of the price: the level used last, or 0
         self.count = 0  # levels
         self.best_key = KEY_NONE
         self.best_level = 0
         self.at_block = 0
         self.at = 0
-        self.forget_hints()
-
-    def forget_hints(self) -> int:
-        """Forget the levels used last. A hint is checked by who takes it, so it may be stale."""
-        for place in range(HINTS):
-            self.hints.items[place] = 0
-        return 0
 
     @cython.overflowcheck(False)  # places in an array, bounded by its length
     def locate(self, key: int) -> int:
@@ -164,17 +159,6 @@ class Ladder:
             self.at = block_at(self.blocks, self.slots.items[self.at_block]).count
         self.at -= 1
         return block_at(self.blocks, self.slots.items[self.at_block]).levels[self.at]
-
-    def clear(self) -> int:
-        """Forget all levels."""
-        self.blocks.clear()
-        self.tops.used = 0
-        self.slots.used = 0
-        self.forget_hints()
-        self.count = 0
-        self.best_key = KEY_NONE
-        self.best_level = 0
-        return 0
 
     def breach(self, key: int) -> int:
         """Halt: the book and its ladder disagree."""

@@ -193,4 +193,5 @@ class OpenOrders:
     def forget(self) -> int:
         """Forget all orders, before a load."""
         self.orders.orders.clear()
+        self.orders.levels.clear()
         return self.orders.index.clear()

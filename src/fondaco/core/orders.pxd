@@ -4,6 +4,7 @@ cdef class Orders:
     cdef readonly Ledger ledger
     cdef Accounts accounts
     cdef readonly Slab orders
+    cdef readonly Slab levels
     cdef OrderIndex index
     cdef readonly Retries retries
     cdef readonly Checks checks

@@ -30,6 +30,7 @@ if not cython.compiled:
         NEW_ORDER,
         NOT_REDUCED,
         REDUCE_ORDER,
+        ROW_LEVEL,
         ROW_ORDER,
         STATUS_EXPIRED,
         STATUS_EXPIRED_IN_MATCH,
@@ -49,6 +50,7 @@ if not cython.compiled:
     from fondaco.core.rows import (
         Order,
         Step,
+        fetch_level,
         fetch_order,
         fetch_rest,
         order_at,
@@ -68,6 +70,7 @@ class Orders:
         self.ledger = ledger
         self.accounts = accounts
         self.orders = Slab(ROW_ORDER, row_bytes(ROW_ORDER))
+        self.levels = Slab(ROW_LEVEL, row_bytes(ROW_LEVEL))  # of all books
         self.index = OrderIndex()  # order_id -> slot of an open order
         self.retries = Retries(self.index)
         self.checks = Checks(events, ledger, accounts, self.retries)
@@ -104,10 +107,11 @@ class Orders:
         return 0
 
     def foresee_neighbours(self, order_id: int) -> int:
-        """Have fetched what leaving its queues changes beside an open order."""
+        """Have fetched what an open order changes when it leaves its queues."""
         order = order_at(self.orders, self.index.guess(order_id))
         fetch_order(self.orders, order.next)
         fetch_order(self.orders, order.previous)
+        fetch_level(self.levels, order.level)
         fetch_rest(self.orders, order.seat_next)
         fetch_rest(self.orders, order.seat_previous)
         return 0

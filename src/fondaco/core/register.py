@@ -285,7 +285,7 @@ class Register:
         """Make an instrument that has no definition yet."""
         while len(self.instruments) <= number:
             self.instruments.append(None)
-        fresh = Instrument(number, self.orders.orders)
+        fresh = Instrument(number, self.orders.orders, self.orders.levels)
         self.instruments[number] = fresh
         return fresh
 

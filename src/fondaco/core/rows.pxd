@@ -168,6 +168,10 @@ cdef inline int64_t fetch_page(Slab slab, int64_t slot, int64_t place) noexcept 
     fondaco_fetch(&((<Page*> slab.memory) + slot).slots[place])
     return 0
 
+cdef inline int64_t fetch_level(Slab slab, int64_t slot) noexcept nogil:
+    fondaco_fetch((<Level*> slab.memory) + slot)
+    return 0
+
 # The line of an order that matching touches, and the rest.
 cdef inline int64_t fetch_order(Slab slab, int64_t slot) noexcept nogil:
     fondaco_fetch((<Order*> slab.memory) + slot)

@@ -422,6 +422,10 @@ def fetch_page(_slab: Slab, _slot: int, _place: int) -> None:
     """Fetch the line of a place of a row into the cache, in the compiled core."""
 
 
+def fetch_level(_slab: Slab, _slot: int) -> None:
+    """Fetch a row into the cache, in the compiled core."""
+
+
 def fetch_order(_slab: Slab, _slot: int) -> None:
     """Fetch a row into the cache, in the compiled core."""
 
