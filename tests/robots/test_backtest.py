@@ -466,6 +466,7 @@ def test_candles_and_a_robots_file_are_read(tmp_path: Path) -> None:
     people = call(str(tmp_path / "robot.json"), "--candles", str(tmp_path / "candles.csv"))
     assert people.exit_code == 0
     assert "STOCKA in USD, 800 ticks of candles, walked by shape" in people.stdout
+    assert "step 1 acts: STOCKA last " in people.stdout
 
 
 @pytest.mark.parametrize(

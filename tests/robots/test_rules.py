@@ -19,6 +19,7 @@ from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.indicators import FUNCTIONS
 from fondaco.robots.rules.model import Step, schema
 from fondaco.robots.rules.plan import Plan, plan_rule
+from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import (
     Code,
     OrderStatus,
@@ -102,6 +103,7 @@ def run_pair(text: str, day: list[Any], seen: Counter[str]) -> None:
             theirs = twin.look(market)
         theirs.pop("looks")
         assert said(outcome) == theirs
+        assert all(tell(robot.plan, decision) for decision in outcome.decisions)
         assert robot.state.phase == twin.phase
         seen.update(theirs["codes"])
 
@@ -306,6 +308,10 @@ WRONG = [
     ('{"$ticker": "STOCKA"}', "3", "$.$when.$comparison", "never changes"),
     ('{"$ticker": "STOCKA"}', '{"$ticker": "stocka"}', "$.$when.$comparison.itemA.$ticker",
      "capital letters"),
+    ('{"$ticker": "STOCKA"}', '{"$ticker": "STOCKA\\n"}', "$.$when.$comparison.itemA.$ticker",
+     "capital letters"),
+    ('"shares": 100', '"shares": 100, "name": "a\\n"', "$.$do.$order.name", "a name: 1 to 20"),
+    ('"shares": 100', '"shares": "sNaN"', "$.$do.$order.shares", "not a finite number"),
     ('{"$ticker": "STOCKA"}', "{}", "$.$when.$comparison.itemA", "exactly one of $ticker"),
     ('{"$ticker": "STOCKA"}', '{"$indicator": {"name": "RSII", "ticker": "A"}}',
      "$.$when.$comparison.itemA.$indicator.name", "there are RSI"),
@@ -408,6 +414,46 @@ def test_a_decision_keeps_the_numbers_that_it_used() -> None:
     [one] = decision.looks
     assert decision.code is Code.CONDITION_FALSE
     assert (one.path, str(one.a), str(one.b)) == ("$.$when.$comparison", "20.54", "20.55")
+
+
+TOLD = {
+    "20.54": "step 1 waits: STOCKA last 20.54 gte 20.55 is false",
+    "20.550": "step 1 acts: STOCKA last 20.550 gte 20.55 is true",
+}
+
+
+@pytest.mark.parametrize("price", TOLD)
+def test_a_decision_is_told_by_its_numbers(price: str) -> None:
+    """What the rule did or didn't do, and both numbers as they were."""
+    robot = Robot(SEED)
+    [decision] = robot.look(quote(price)).decisions
+    assert tell(robot.plan, decision) == TOLD[price]
+
+
+def test_every_kind_of_number_and_end_is_told() -> None:
+    """Figures with parameters, holdings, what is unknown, and why an order failed."""
+    text = """{"$when": {"$or": [
+      {"$comparison": {"itemA": {"$indicator": {"name": "RSI", "ticker": "AAA"}},
+                       "itemB": {"$position": "AAA"}, "type": "lt"}},
+      {"$comparison": {"itemA": {"$cash": "free"}, "itemB": {"$time": "weekday"}, "type": "gt"}}]},
+      "$do": {"$order": {"kind": "MARKET", "intent": "SELL", "shares": {"$position": "AAA"}}}}"""
+    robot = Robot(text)
+    view = View(time_us=1, quotes={"AAA": Quote(lot=Decimal("0.1"))})
+    assert tell(robot.plan, robot.look(view).decisions[0]) == (
+        "step 1 waits for a number: RSI (timeperiod 14) of AAA 1h unknown"
+        " lt total position AAA 0 is not known yet"
+    )
+    little = msgspec.structs.replace(
+        view, cash_free=Decimal(9), positions_total={"AAA": Decimal("0.05")}
+    )
+    assert tell(robot.plan, robot.look(little).decisions[0]) == (
+        "step 1 can't order: shares would be 0.0 (of 0.05)"
+    )
+    enough = msgspec.structs.replace(little, positions_total={"AAA": Decimal("0.25")})
+    [sell] = robot.look(enough).orders
+    assert sell.quantity == Decimal("0.2")
+    [failed] = robot.hear("bot-1", "EXPIRED", enough).decisions
+    assert tell(robot.plan, failed) == "step 1 ends: bot-1 is EXPIRED"
 
 
 @pytest.mark.parametrize("time_s", [0, 951_782_400, 1_709_164_799, 1_735_689_600, 4_107_542_400])

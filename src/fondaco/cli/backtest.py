@@ -8,6 +8,7 @@ of the file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -34,12 +35,14 @@ from fondaco.robots.backtest.tape import (
 )
 from fondaco.robots.rules.evaluator import PREFIX
 from fondaco.robots.rules.plan import Plan, plan_rule
+from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.validation import RuleError, read_rule
 
 __all__ = ["register"]
 
 CASH: Final = "10000"
 ROBOT_BYTES_MAX: Final = 1 << 20
+DECISIONS_SHOWN: Final = 40  # to a person; --json has all that are kept
 
 
 class RobotFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +127,7 @@ def backtest(
     if as_json:
         typer.echo(encode(result).decode())
         return
-    _print(result)
+    _print(plan, result)
 
 
 def _one_of(**tapes: Path | None) -> tuple[Path, str]:
@@ -251,7 +254,7 @@ def _open_tape(
     return OpenTape(kind, survey, read_past(source, past), survey.rows, None)
 
 
-def _print(result: Result) -> None:
+def _print(plan: Plan, result: Result) -> None:
     """Print what a person wants to know first."""
     one = result.settings
     walked = f", walked by {one.walk}" if one.walk else ""
@@ -259,7 +262,7 @@ def _print(result: Result) -> None:
         "market": f"{one.base} in {one.quote}, {result.ticks} ticks of {one.source}{walked}",
         "costs": f"fees {one.maker_fee} and {one.taker_fee}, latency {one.latency_ms} ms,"
         f" depth {one.depth}, queue {one.queue}",
-        "rule": f"{result.state}, at step {result.step}",
+        "rule": f"{result.state}, at step {result.step + 1}",
         "orders": f"{len(result.orders)}, fills {len(result.fills)}",
         "equity": f"{result.equity_first} -> {result.equity} {one.quote}",
         "profit": f"{result.profit} {one.quote} ({result.profit_percent} %;"
@@ -276,3 +279,9 @@ def _print(result: Result) -> None:
             f"{'order':>10}  {order.client_order_id}  {order.side} {amount}{at} {order.kind}:"
             f" {order.status}, {order.filled} filled{reason}"
         )
+    for decision in result.decisions[:DECISIONS_SHOWN]:
+        moment = datetime.fromtimestamp(decision.time_us / 1_000_000, UTC)
+        typer.echo(f"{'decision':>10}  {moment:%Y-%m-%d %H:%M:%S}  {tell(plan, decision)}")
+    more = len(result.decisions) + result.decisions_left_out - DECISIONS_SHOWN
+    if more > 0:
+        typer.echo(f"{'':>10}  and {more} more: --json has them")

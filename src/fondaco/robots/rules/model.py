@@ -38,6 +38,7 @@ PAUSE_S_MAX: Final = 31 * 86_400
 NOTICE_CHARACTERS_MAX: Final = 500
 
 _ONE: Final = {"minProperties": 1, "maxProperties": 1}
+# In patterns: `$` of Python also stands before a last line feed; of JSON schema it doesn't.
 Number = Annotated[
     Decimal,
     Meta(
@@ -48,14 +49,14 @@ Number = Annotated[
 Symbol = Annotated[
     str,
     Meta(
-        pattern="^[A-Z0-9]{1,20}$",
+        pattern="^[A-Z0-9]{1,20}$(?!\n)",
         description='a ticker: 1 to 20 capital letters or digits, like "BTC"',
     ),
 ]
 Name = Annotated[
     str,
     Meta(
-        pattern="^[A-Za-z0-9_-]{1,20}$",
+        pattern="^[A-Za-z0-9_-]{1,20}$(?!\n)",
         description='a name: 1 to 20 letters, digits, _ or -, like "entry"',
     ),
 ]
@@ -77,7 +78,7 @@ class Indicator(Strict, frozen=True):
 
     name: Annotated[
         str,
-        Meta(pattern="^[A-Z0-9_]{2,20}$", description='a function of TA-Lib, like "RSI"'),
+        Meta(pattern="^[A-Z0-9_]{2,20}$(?!\n)", description='a function of TA-Lib, like "RSI"'),
     ]
     ticker: Symbol
     interval: Literal[
