@@ -328,7 +328,9 @@ def _advance(plan: Plan, state: State, view: View, doing: _Doing) -> State:
             rounds[place] += 1
             rounds[place + 1 :] = [0] * (len(rounds) - place - 1)
             doing.decisions.append(
-                Decision(view.time_us, state.step, Code.ROUND_OVER, detail=f"round {rounds[place] + 1}")
+                Decision(
+                    view.time_us, state.step, Code.ROUND_OVER, detail=f"round {rounds[place] + 1}"
+                )
             )
             return msgspec.structs.replace(
                 state,
