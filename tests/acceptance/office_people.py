@@ -34,7 +34,7 @@ from fondaco.office.notices.models import Endpoint as Webhook
 from fondaco.office.proofs.models import Proof
 from fondaco.office.treasury.models import Deposit, Withdrawal
 from fondaco.office.treasury.services import ask_withdrawal
-from fondaco.projections.models import Asset, Cursor, Instrument
+from fondaco.projections.models import Asset, Cursor, Instrument, Order
 from fondaco.strategies import services as strategies
 from tests.identity.stand_in import StandInCore
 
@@ -48,6 +48,7 @@ PASSWORD: Final = "a password that nobody has"
 PAGE_METHODS: Final = ("GET", "POST")
 API_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PASSKEY: Final = 77
+ORDER: Final = 700
 MONEY: Final = {Command.DEPOSIT, Command.WITHDRAW, Command.TRANSFER}
 # What stands in a path: for a route that holds the first text, the second is the thing's number.
 THINGS: Final = (
@@ -65,6 +66,8 @@ THINGS: Final = (
     ("strategies/", "strategy"),
     ("members/", "member"),
     ("api/users/", "member"),
+    ("customer/", "member"),
+    ("orders/", "order"),
 )
 NUMBERS: Final = {"number", "seq", "pk", "object_id"}
 WORDS: Final = {
@@ -79,6 +82,7 @@ WORDS: Final = {
     "app_label": "identity",
     "url": "nothing-here",
     "stock_id": "a-stock",
+    "venue": "outside",
 }
 
 
@@ -113,7 +117,7 @@ def endpoints() -> Iterator[Endpoint]:
 
 
 class MoneyCore(StandInCore):
-    """A core that knows no balances or orders and lets money move."""
+    """A core that knows no balances, lets money move, and takes and cancels every order."""
 
     def query(self, record: bytes) -> Answer:
         if int.from_bytes(record[:2], "little") == Query.DEFINITIONS:
@@ -124,6 +128,10 @@ class MoneyCore(StandInCore):
         if int.from_bytes(record[:2], "little") in MONEY:
             self.seq += 1
             return records.pack(Event.POSTING, account=0, seq=self.seq)
+        if int.from_bytes(record[:2], "little") == Command.NEW_ORDER:
+            return records.pack(Event.ORDER, account=0, order_id=ORDER)
+        if int.from_bytes(record[:2], "little") == Command.CANCEL_ORDER:
+            return records.pack(Event.CANCEL, account=0, order_id=ORDER)
         return super().submit(record)
 
 
@@ -185,7 +193,9 @@ class House:
         delivery = Delivery.objects.create(
             happening=happening, endpoint=webhook, state="delivered", next_at=timezone.now()
         )
+        market_and_order(account)
         return {
+            "order": ORDER,
             "webhook": webhook.pk,
             "delivery": delivery.pk,
             "brokerage account": brokerage.pk,
@@ -217,7 +227,13 @@ class House:
             text = text.replace(mark, plain)
         return f"/{text}"
 
-    def ask(self, who: str, endpoint: Endpoint, fields: dict[str, Any] | None = None) -> Any:
+    def ask(
+        self,
+        who: str,
+        endpoint: Endpoint,
+        fields: dict[str, Any] | None = None,
+        **headers: str,
+    ) -> Any:
         """Return the answer to one of the COLUMNS; what it changed is undone."""
         path = self.path(endpoint.pattern)
         is_api = path.startswith("/api/")
@@ -226,6 +242,7 @@ class House:
         if fields and endpoint.method != "GET":
             body = (json.dumps(fields) if is_api else urlencode(fields, doseq=True)).encode()
         client = Client(raise_request_exception=False)
+        client.defaults.update(HTTP_HOST="localhost", **headers)
         query = ""
         if who in self._cookies:
             client.cookies["sessionid"] = self._cookies[who]
@@ -260,6 +277,23 @@ def dealer_market() -> None:
     sizes = {"tick_size": "0.01", "lot_size": "1", "base_per_lot": 1, "quote_per_lot_tick": 10**6}
     names = {"symbol": "STOCKUSDT", "name": "A stock", "stock_id": "a-stock"}
     Instrument.objects.create(number=9, base=9, quote=1, market=2, status=1, **sizes, **names)
+
+
+def market_and_order(account: Account) -> None:
+    """Make an agency market, and an order on it."""
+    Asset.objects.create(number=2, code="ABAN", decimals=8)
+    sizes = {
+        "tick_size": "0.01",
+        "lot_size": "1",
+        "base_per_lot": 10**8,
+        "quote_per_lot_tick": 10**6,
+    }
+    Instrument.objects.create(
+        number=1, symbol="ABANUSD", base=2, quote=1, market=3, status=1, venue="outside", **sizes
+    )
+    given = {"account": account.pk, "instrument": 1, "status": 1, "side": 1, "order_type": 9}
+    fields = {field.name: 0 for field in Order._meta.concrete_fields}
+    Order.objects.create(**{**fields, **given, "id": ORDER, "quantity_lots": 1})
 
 
 def rows_of_the_admin() -> dict[str, int | str]:

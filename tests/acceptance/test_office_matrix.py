@@ -30,12 +30,23 @@ pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 # A word for each of the COLUMNS: stranger, unpaid, member, other member, moderator, admin,
 # read token, trade token, read key, trade key -> the endpoints that answer so.
 ROWS: Final[dict[str, tuple[str, ...]]] = {
+    "401 404 in 404 404 404 403 in 403 in": (
+        r"POST ^api/order/?\Z",
+        r"POST ^api/v1/orders/?\Z",
+        r"DELETE ^api/v1/orders/(?P<number>[0-9]{1,18})/?\Z",
+    ),
+    "401 404 in 404 in in in 403 in 403": (
+        r"GET ^api/customer/(?P<number>[0-9]{1,18})/?\Z",
+        r"GET ^api/v1/orders/(?P<number>[0-9]{1,18})/?\Z",
+        r"GET ^api/users/(?P<number>[0-9]{1,18})/?\Z",
+    ),
     "401 401 401 401 401 401 401 401 401 401": (
         "POST sandbox/v1/checkout/sessions",
         "GET sandbox/v1/checkout/sessions/<str:session_id>",
         "POST sandbox/v1/refunds",
     ),
     "401 403 403 403 403 in 403 403 403 403": (
+        r"POST ^api/customer/?\Z",
         r"POST ^api/v1/deposits/?\Z",
         r"POST ^api/v1/house/maintenance/?\Z",
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/roles/?\Z",
@@ -56,8 +67,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"POST ^api/users/(?P<number>[0-9]{1,18})/buy/?\Z",
         r"POST ^api/users/(?P<number>[0-9]{1,18})/sell/?\Z",
     ),
-    "401 404 in 404 in in in 403 in 403": (r"GET ^api/users/(?P<number>[0-9]{1,18})/?\Z",),
     "401 403 403 403 in in 403 403 403 403": (
+        r"GET ^api/v1/venues/(?P<venue>[\w.-]{1,64})/orders/?\Z",
         r"POST ^api/v1/deposits/(?P<number>[0-9]{1,18})/approve/?\Z",
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/freeze/?\Z",
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/invites/?\Z",
@@ -103,6 +114,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^api/stocks/?\Z",
         r"GET ^api/stocks/(?P<stock_id>[A-Za-z0-9._:-]{1,64})/?\Z",
         r"GET ^api/users/?\Z",
+        r"GET ^api/customer/?\Z",
+        r"GET ^api/v1/orders/?\Z",
         r"GET ^api/v1/accounts/?\Z",
         r"GET ^api/v1/deposits/?\Z",
         r"GET ^api/v1/invites/?\Z",
@@ -324,6 +337,13 @@ def bodies(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "POST ^api/v1/transfers/?\\Z": transfer,
         "POST ^api/v1/accounts/?\\Z": {"name": "another"},
         "POST ^api/v1/keys/?\\Z": key,
+        "POST ^api/order/?\\Z": {"crypto": "ABAN", "amount": 1, "customer_id": things["member"]},
+        "POST ^api/v1/orders/?\\Z": {
+            "symbol": "ABANUSD",
+            "side": "BUY",
+            "quantity": 1,
+            "customer_id": things["member"],
+        },
         "POST ^api/v1/tokens/?\\Z": {"scopes": ["read"]},
         "POST ^profile/keys/?\\Z": {"revoke": things["key"]},
         "POST ^profile/tokens/?\\Z": {"revoke": things["token"]},
@@ -399,6 +419,44 @@ def test_every_endpoint_is_listed_and_no_other(house: House) -> None:
     assert set(LISTED) <= there
     models = {"/".join(each.pattern.split("/")[1:3]) for each in endpoints()}
     assert set(ADMIN) <= models
+
+
+# ---- a house with `open_api`: the column of strangers on this machine, and behind a proxy
+
+OPEN: Final = (
+    "api/customer",
+    "api/order",
+    "api/v1/orders",
+    "api/v1/venues/",
+    "api/users",
+    "api/stocks",
+)
+
+
+def opened(house: House, settings: Any, **headers: str) -> list[str]:
+    """Return each endpoint that answers a stranger otherwise than in a closed house."""
+    settings.OPEN_API = True
+    sent = bodies(house.things)
+    found = []
+    for endpoint in endpoints():
+        row = row_of(endpoint)
+        fields = sent.get(str(endpoint), {"name": "ann"})
+        answer = answer_of(house.ask("stranger", endpoint, fields, **headers))
+        if row is not None and answer != row.split()[0]:
+            found.append(f"{answer} {endpoint}")
+    return found
+
+
+def test_the_open_door_opens_its_own_routes_and_no_other(house: House, settings: Any) -> None:
+    """With `open_api` a stranger on loopback is let in to each of OPEN; all else is as it was."""
+    open_routes = {str(each) for each in LISTED if each.partition("^")[2].startswith(OPEN)}
+    assert set(opened(house, settings)) == {f"in {each}" for each in open_routes}
+    assert len(open_routes) >= 9
+
+
+def test_behind_a_proxy_an_open_house_is_a_closed_one(house: House, settings: Any) -> None:
+    """The same stranger with X-Forwarded-For gets what strangers get."""
+    assert opened(house, settings, HTTP_X_FORWARDED_FOR="127.0.0.1") == []
 
 
 def open_page(_request: HttpRequest, **_words: str) -> HttpResponse:

@@ -91,6 +91,31 @@ def test_the_curl_example_buys(base: str) -> None:
     assert 95 < float(order["cummulativeQuoteQty"]) <= 100
 
 
+@pytest.mark.needs("curl")
+def test_the_purchase_example_buys_outside(base: str) -> None:
+    """S3: the older system's own bodies are taken by the demo, and the venue fills the order."""
+    script = example("sh", "api/customer").replace("http://127.0.0.1:8000", base)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=EXAMPLE_S_MAX,
+    )
+    customer, end = json.JSONDecoder().raw_decode(done.stdout)
+    assert (customer["name"], customer["balance"]) == ("farbod", "100.00")
+    order, _ = json.JSONDecoder().raw_decode(done.stdout[end:])
+    assert order == {"message": "Purchase order registered successfully."}
+    deadline = time.monotonic() + EXAMPLE_S_MAX
+    status = ""
+    while status != "CONFIRMED":
+        assert time.monotonic() < deadline, status
+        time.sleep(0.2)
+        with urllib.request.urlopen(f"{base}/api/v1/venues/outside/orders/") as answer:
+            status = next((each["status"] for each in json.load(answer)), "none")
+
+
 def test_the_ccxt_example_places_and_cancels(base: str) -> None:
     """The ccxt example rests an order, shows it, cancels it, and shows the balance."""
     script = example("python", "import ccxt").replace("http://127.0.0.1:8000", base)

@@ -46,6 +46,8 @@ class Planted(OpenView):
     form = Wish
 
     def get(self, request: Request) -> Response:
+        if "member" in request.query_params:
+            self.theirs(int(request.query_params["member"]), "Customer")
         return Response({"all": sees_all(request)})
 
     def post(self, request: Request) -> Response:
@@ -105,18 +107,24 @@ def test_a_wrong_token_is_refused_at_the_open_door_too() -> None:
     assert client.get(ROUTE).status_code == 401
 
 
-def test_a_closed_house_shows_each_member_their_own(settings: Any) -> None:
-    """Stranger 401, the member and staff 200, another member 404."""
+def test_a_closed_house_shows_each_member_their_own(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stranger 401, the member 200, others 404; staff see all, and write where the view says so."""
     settings.OPEN_API = False
     ann, bob, eve = person("ann"), person("bob"), person("eve", "admin")
 
-    def asked(member: Member | None) -> int:
+    def asked(member: Member | None) -> tuple[int, int]:
         client = Client(headers={"Host": "127.0.0.1"})
         if member is not None:
             client.force_login(member)
-        return client.post(ROUTE, {"member": ann.pk}).status_code
+        read = client.get(ROUTE, {"member": ann.pk}).status_code
+        return read, client.post(ROUTE, {"member": ann.pk}).status_code
 
-    assert [asked(each) for each in (None, ann, bob, eve)] == [401, 200, 404, 200]
+    people = (None, ann, bob, eve)
+    assert [asked(each) for each in people] == [(401, 401), (200, 200), (404, 404), (200, 404)]
+    monkeypatch.setattr(Planted, "staff_writes", True)
+    assert [asked(each)[1] for each in people] == [401, 200, 404, 200]
 
 
 def test_a_token_does_what_its_scopes_say(settings: Any) -> None:
@@ -133,7 +141,7 @@ def test_a_token_does_what_its_scopes_say(settings: Any) -> None:
     assert asked(ann, "read") == (403, False)
     assert asked(ann, "read", "trade") == (200, False)
     assert asked(eve, "read", "trade") == (404, False)
-    assert asked(eve, "read", "trade", "staff") == (200, True)
+    assert asked(eve, "read", "trade", "staff") == (404, True)
 
 
 def test_a_key_opens_its_own_account_alone(settings: Any) -> None:

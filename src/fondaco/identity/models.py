@@ -46,6 +46,7 @@ class Member(AbstractUser):
     first_name = None  # type: ignore[assignment]  # a house needs no civil names
     last_name = None  # type: ignore[assignment]
     email = models.EmailField()
+    customer_name = models.CharField(max_length=20, default="", editable=False)  # may repeat
     email_confirmed_at = models.DateTimeField(null=True, editable=False)
     membership_until = models.DateField(null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, editable=False)  # may not trade since

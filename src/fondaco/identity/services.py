@@ -80,10 +80,12 @@ def create_member(
     membership_until: dt.date | None = None,
     invite_code: str = "",
     invited_by: Member | None = None,
+    customer_name: str = "",
 ) -> Member:
     """Create a member with an invite; an empty password means that none lets them in.
 
-    Without `invite_code` its text is made by chance.
+    Without `invite_code` its text is made by chance. Who is made by the customers' API has a name
+    that others may have, too.
 
     Raises IdentityConflict if the name or address is taken or unfit. Whether the password is a
     good one is asked where a person types it, not here.
@@ -95,7 +97,11 @@ def create_member(
     if Member.objects.filter(email__iexact=email).exists():
         raise IdentityConflict(f"e-mail address {email} is taken; choose another")
     member = Member(
-        username=username, email=email, membership_until=membership_until, invited_by=invited_by
+        username=username,
+        email=email,
+        membership_until=membership_until,
+        invited_by=invited_by,
+        customer_name=customer_name,
     )
     member.set_password(password or None)
     member.save()

@@ -276,13 +276,19 @@ def test_a_file_that_is_none_is_said(tmp_path: Path, content: bytes | None, said
         load(path)
 
 
+ASSETS_OF_THE_DEMO = ("USDT", "BTC", "ETH", "CIB", "ABAN", "USD")
+
+
 def test_the_demo_s_house_file_stands() -> None:
-    """The file of `fondaco demo` loads, with three books and the traders' keys."""
+    """The file of `fondaco demo` loads, with its three books and a coin bought outside."""
     import fondaco.cli
 
     house = load(Path(fondaco.cli.__file__).with_name("demo.toml"))
-    assert [each.symbol for each in house.instruments] == ["BTCUSDT", "ETHUSDT", "ETHBTC"]
-    assert len(split(b"".join(commands(house, Definitions({}, {}))))) == 6
+    books = [each.symbol for each in house.instruments if each.market == "book"]
+    assert books == ["BTCUSDT", "ETHUSDT", "ETHBTC"]
+    assert [each.symbol for each in house.instruments if each.venue] == ["ABANUSD"]
+    made = split(b"".join(commands(house, Definitions({}, {}))))
+    assert len(made) == len(house.instruments) + len(ASSETS_OF_THE_DEMO)
 
 
 def test_lines_are_found_past_text_of_many_lines() -> None:

@@ -113,6 +113,8 @@ class PlacedWords(serializers.Serializer):
 
 
 class UsersView(OpenView):
+    staff_writes = True  # each view below says what staff may
+
     def handle_exception(self, exc: Exception) -> Response:
         """Say a refusal by the field at fault, or as a sentence."""
         if isinstance(exc, HistoryBehind):
