@@ -1,0 +1,217 @@
+"""What does a tick cost ten thousand waiting rules, and a backtest a year of minute candles?
+
+    python -m bench.robots_bench [--rounds 5] [--ticks 20000] [--days 365]
+
+Waiting: rules that wait for prices far from the market, and ten near it; each tick is told to the
+index, and whoever is woken is looked at and placed again. The peer looks at every rule at every
+tick. Backtest: the same file of seeded minute candles, read, walked by `shape` and traded by one
+rule, against a bare loop over the same bars that decides the same on floats, without an exchange.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+from fondaco.robots.backtest.result import Result, Settings
+from fondaco.robots.backtest.run import Backtest
+from fondaco.robots.backtest.survey import survey_candles
+from fondaco.robots.backtest.tape import Tick, Walk, read_candles, walk
+from fondaco.robots.rules.evaluator import look
+from fondaco.robots.rules.index import RuleIndex
+from fondaco.robots.rules.plan import Plan, TickerOf, plan_rule
+from fondaco.robots.rules.state import State
+from fondaco.robots.rules.validation import read_rule
+from fondaco.robots.rules.view import Quote, View
+
+WAITS = """{{"$when": {{"$comparison": {{"itemA": {{"$ticker": "AAA"}}, "itemB": {line},
+"type": "{kind}"}}}}, "$do": {{"$notify": "there"}}, "$repeat": {{"times": 10000}}}}"""
+TRADES = """{"$when": {"$comparison": {"itemA": {"$ticker": "AAA"}, "itemB": 98,
+"type": "crosses_below"}}, "$do": {"$order": {"kind": "MARKET", "intent": "BUY", "shares": 10}},
+"$then": {"$when": {"$comparison": {"itemA": {"$ticker": "AAA"}, "itemB": 102,
+"type": "crosses_above"}}, "$do": {"$order": {"kind": "MARKET", "intent": "SELL", "shares": 9}}},
+"$repeat": {"times": 10000}}"""
+NEAR = 10
+LAST = TickerOf("AAA", "last")
+
+
+def prices(count: int, chance: Random) -> list[Decimal]:
+    """A walk around 100 in cents that stays within 90 and 110."""
+    cents, found = 10_000, []
+    for _ in range(count):
+        cents = min(max(cents + chance.randint(-5, 5), 9_000), 11_000)
+        found.append(Decimal(cents) / 100)
+    return found
+
+
+class Waiting:
+    """So many rules far away, and NEAR that cross the market's price again and again."""
+
+    def __init__(self, far: int) -> None:
+        """Plan and place them all."""
+        self.index = RuleIndex()
+        self.plans: dict[str, Plan] = {}
+        self.states: dict[str, State] = {}
+        for number in range(far):
+            line = Decimal(200) + Decimal(number) / 100
+            self.add(f"far{number}", WAITS.format(line=line, kind="gte"))
+        for number in range(NEAR):
+            line = Decimal(99) + Decimal(number) / 5
+            self.add(f"near{number}", WAITS.format(line=line, kind="crosses_above"))
+
+    def add(self, bot: str, text: str) -> None:
+        self.plans[bot] = plan_rule(read_rule(text))
+        self.states[bot] = State()
+        self.look(bot, Decimal(100), 1)
+
+    def look(self, bot: str, price: Decimal, time_us: int) -> None:
+        view = View(time_us=time_us, quotes={"AAA": Quote(last=price)})
+        outcome = look(self.plans[bot], self.states[bot], view, bot)
+        self.states[bot] = outcome.state
+        self.index.place(bot, self.plans[bot], outcome, time_us)
+
+    def tick(self, price: Decimal, time_us: int) -> int:
+        """Tell the index, and look at whom it wakes; returns how many."""
+        woken = self.index.advanced(time_us) + self.index.changed(LAST, price)
+        for bot in woken:
+            self.look(bot, price, time_us)
+        return len(woken)
+
+    def look_at_all(self, price: Decimal, time_us: int) -> None:
+        view = View(time_us=time_us, quotes={"AAA": Quote(last=price)})
+        for bot, plan in self.plans.items():
+            self.states[bot] = look(plan, self.states[bot], view, bot).state
+
+
+def waiting_table(rounds: int, ticks: int) -> None:
+    """Print what a tick costs by the number of rules that it doesn't concern."""
+    walked = prices(ticks, Random(1))
+    crowds = {far: Waiting(far) for far in (0, 100, 1_000, 10_000)}
+    times: dict[int, list[float]] = {far: [] for far in crowds}
+    woken: dict[int, int] = {}
+    now_us = 1
+    for _ in range(rounds):
+        for far, crowd in crowds.items():
+            count = 0
+            began = time.process_time_ns()
+            for place, price in enumerate(walked, 1):
+                count += crowd.tick(price, now_us + place)
+            times[far].append((time.process_time_ns() - began) / ticks / 1000)
+            woken[far] = count
+        now_us += ticks
+    print("| rules that wait | us a tick, median | least to most | woken a tick | looking at all |")
+    print("|---|---|---|---|---|")
+    for far, crowd in crowds.items():
+        few = walked[: max(5, 20_000 // (far + 1))]
+        began = time.process_time_ns()
+        for place, price in enumerate(few):
+            crowd.look_at_all(price, now_us + place)
+        naive_us = (time.process_time_ns() - began) / len(few) / 1000
+        median = statistics.median(times[far])
+        print(
+            f"| {far:,} + {NEAR} | {median:.2f} | {min(times[far]):.2f} to {max(times[far]):.2f} |"
+            f" {woken[far] / ticks:.2f} | {naive_us:,.1f} |"
+        )
+
+
+def write_candles(path: Path, days: int) -> None:
+    """Write so many days of seeded minute candles around 100."""
+    chance = Random(2)
+    cents = 10_000
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["ts_ms", "open", "high", "low", "close", "volume"])
+        for minute in range(days * 1440):
+            opens = cents
+            cents = min(max(cents + chance.randint(-12, 12), 9_000), 11_000)
+            high = max(opens, cents) + chance.randint(0, 6)
+            low = min(opens, cents) - chance.randint(0, 6)
+            figures = [f"{one / 100:.2f}" for one in (opens, high, low, cents)]
+            rows.writerow([minute * 60_000, *figures, chance.randint(50, 500)])
+
+
+def bare_loop(path: Path) -> tuple[int, int]:
+    """Decide the same on floats, as a script would; returns ticks and orders."""
+    ticks = orders = side = 0
+    holds = False
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            opens, high, low, close = (float(row[n]) for n in ("open", "high", "low", "close"))
+            way = (opens, low, high, close) if close >= opens else (opens, high, low, close)
+            for price in way:
+                ticks += 1
+                line = 102.0 if holds else 98.0
+                now = 1 if price > line else -1 if price < line else side
+                if side and now != side and (now == 1) is holds:
+                    orders += 1
+                    holds = not holds
+                    now = 0
+                side = now
+    return ticks, orders
+
+
+def tape(path: Path, interval_us: int, lot: Decimal) -> Iterator[Tick]:
+    for bar in read_candles(path):
+        yield from walk(bar, interval_us, Walk.SHAPE, lot)
+
+
+def run_backtest(path: Path) -> Result:
+    """Survey and run, as the command does."""
+    survey = survey_candles(path)
+    settings = Settings(
+        source="candles", walk="shape", interval_s=60, base="AAA", quote="USD", tick=survey.tick,
+        lot=survey.lot, maker_fee=Decimal("0.001"), taker_fee=Decimal("0.001"), latency_ms=100,
+        depth=survey.depth, queue=survey.depth, cash=Decimal(1_000_000), coins=Decimal(0),
+    )  # fmt: skip
+    return Backtest(plan_rule(read_rule(TRADES)), settings).run(
+        tape(path, survey.interval_us, survey.lot)
+    )
+
+
+def backtest_table(days: int) -> None:
+    """Print how long a backtest takes, beside the bare loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "candles.csv"
+        write_candles(path, days)
+        began = time.process_time()
+        ticks, orders = bare_loop(path)
+        bare_s = time.process_time() - began
+        began = time.process_time()
+        result = run_backtest(path)
+        ours_s = time.process_time() - began
+    print(f"\n| {days * 1440:,} minute candles | s | ticks/s | orders |")
+    print("|---|---|---|---|")
+    print(f"| bare loop on floats | {bare_s:.1f} | {ticks / bare_s:,.0f} | {orders} |")
+    print(
+        f"| backtest, reading twice | {ours_s:.1f} | {result.ticks / ours_s:,.0f} |"
+        f" {len(result.orders)} |"
+    )
+    print(f"\n{ours_s / bare_s:.1f} times the bare loop.")
+
+
+def main() -> None:
+    """Read the options and print both tables."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--ticks", type=int, default=20_000)
+    options.add_argument("--days", type=int, default=365)
+    given = options.parse_args()
+    waiting_table(given.rounds, given.ticks)
+    sys.stdout.flush()
+    backtest_table(given.days)
+    print(
+        f"\nProcess time; {given.rounds} interleaved rounds of {given.ticks:,} ticks, seed 1;"
+        f" candles of seed 2."
+    )
+
+
+if __name__ == "__main__":
+    main()
