@@ -1,9 +1,9 @@
-"""Take the pictures of every server-rendered page, from a house of its own.
+"""Take the pictures of every page, from a house of its own.
 
     python docs/images/take_pages.py [NAME ...]
 
 Walks the way of tests/browser/peopled.py in Chromium, both themes and both widths, into
-docs/images/pages/, and writes docs/pages.md, which shows them. The pictures are WebP, of at most
+docs/images/pages/, and writes docs/pages.md, which shows those that were ever taken. The pictures are WebP, of at most
 HEIGHT_MAX pixels: a page that is longer is cut there.
 """
 
@@ -29,9 +29,10 @@ SCALE: Final = {1440: 0.7, 390: 1}  # of the pictures
 HEAD: Final = """\
 # The pages
 
-Every page that the house renders for people, in both themes, at a desk's width and a phone's.
+Every page of the house, in both themes, at a desk's width and a phone's.
 `python docs/images/take_pages.py` takes the pictures and writes this page; the tests of
-`tests/browser/test_every_page.py` go the same way. The market page is in the README.
+`tests/browser/test_every_page.py` go the same way. The README shows the market page of a book
+that is busy.
 """
 TITLES: Final = {"": "A stranger", "newcomer": "A newcomer", "carla": "A member who has paid"}
 TITLES_MORE: Final = {"bob": "A member", "ann": "Staff"}
@@ -73,7 +74,8 @@ def main(names: list[str]) -> None:
     with open_house(file_text=FILE, settings=SETTINGS) as house, open_browser() as browser:
         settle(house)
         Walk(browser, house.url).go(chosen, take)
-    (HERE.parent / "pages.md").write_text(page_of(STOPS), encoding="utf-8")
+    taken = tuple(stop for stop in STOPS if (OUT / f"{stop.name}-dark-1440.webp").exists())
+    (HERE.parent / "pages.md").write_text(page_of(taken), encoding="utf-8")
     total = sum(each.stat().st_size for each in OUT.iterdir())
     print(f"{len(list(OUT.iterdir()))} pictures, {total / 1e6:.1f} MB")
 

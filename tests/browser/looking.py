@@ -20,6 +20,10 @@ __all__ = ["THEMES", "WIDTHS", "Look", "Walk", "open_browser"]
 THEMES: Final = ("dark", "light")
 WIDTHS: Final = {1440: 900, 390: 844}
 FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+# A page of another size is laid out by the second frame.
+LAID_OUT: Final = (
+    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+)
 BY_INTENT: Final = "Failed to load resource"  # a page that is 4xx by intent is told there, too
 
 
@@ -69,6 +73,7 @@ class Walk:
                 open_stop(page, stop)
                 for width, height in WIDTHS.items():
                     page.set_viewport_size({"width": width, "height": height})
+                    page.evaluate(LAID_OUT)
                     each(Look(page, stop, theme, width))
                 page.close()
 

@@ -5,9 +5,9 @@
         for stop in STOPS: ...
 
 Promises: each kind of row is there in its states (deposits, withdrawals, keys, tokens, payments,
-trades, proofs, log entries), beside one member who has nothing yet; STOPS names every page once,
-with what a person does there before it is looked at. Used by the tests of every page and by the
-program that takes their pictures.
+trades, proofs, log entries, orders on every kind of market), beside one member who has nothing
+yet; STOPS names every page once, with what a person does there before it is looked at. Used by the
+tests of every page and by the program that takes their pictures.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import math
 import re
 import time
 from collections.abc import Callable
+from math import sin
 from typing import Final, NamedTuple
 
 from playwright.sync_api import Page
 
 from tests.house_fixture import HOUSE_FILE, RunningHouse
+from tests.outside_house import OUTSIDE, Feed
 from tests.treasury.people import Person
 
 __all__ = ["FILE", "SETTINGS", "STOPS", "Stop", "confirm_password", "open_stop", "settle"]
@@ -47,7 +49,9 @@ FILE: Final = (
     .replace('username = "ann"', f'username = "ann"\ninvite_code = "{CODE}"')
     .replace('username = "bob"', f'username = "bob"\ninvite_code = "{USED_UP}"')
     + BROKERAGE
+    + OUTSIDE
 )
+LIVE: Final = '[data-testid="connection"][data-state="live"]'
 
 
 def password(name: str) -> str:
@@ -66,6 +70,7 @@ def settle(house: RunningHouse) -> None:
     carla = Person(house, "carla")
     pay(carla)
     trade(house)
+    trade_outside(house, bob)
     move_money(ann, bob)
     make_keys(bob)
     send_reports(house)
@@ -108,6 +113,22 @@ def trade(house: RunningHouse) -> None:
                     price=at,
                 )
                 assert said.status == 200, said.body
+
+
+def trade_outside(house: RunningHouse, bob: Person) -> None:
+    """An hour of prices; bob has bought a part and waits for the rest, and waits in a pool."""
+    bounded = {"symbol": "CIBUSDT", "side": "BUY", "quantity": "120"}
+    with Feed(house) as feed:
+        for step in range(360, 0, -1):  # a wave, so that the chart has a shape
+            cents = 2800 + 22 * sin(step / 23) + 9 * sin(step / 7) + step * 7 % 5
+            feed.quote("CIBUSDT", f"{cents / 100:.2f}", 40 + step % 9, ago_s=60 + 10 * step)
+        assert bob.ask("POST", "/orders", **bounded, upper_bound="28.20").status == 201
+        feed.quote("CIBUSDT", "28.05", 46, ago_s=20)
+        low = bounded | {"lower_bound": "24.50", "upper_bound": "26.00"}
+        assert bob.ask("POST", "/orders", **low).status == 201
+        feed.quote("CIBUSDT", "28.22", 31, ago_s=5)
+    pooled = {"symbol": "ABANUSDT", "side": "BUY", "quantity": "0.42"}
+    assert bob.ask("POST", "/orders", **pooled).status == 201
 
 
 def move_money(ann: Person, bob: Person) -> None:
@@ -226,6 +247,13 @@ def begin_maintenance(page: Page) -> None:
     page.get_by_text("The house is in maintenance").wait_for()
 
 
+def goes_live(page: Page) -> None:
+    """Wait until the terminal has read everything, and has been quiet."""
+    page.wait_for_selector(LIVE)
+    page.wait_for_selector('[data-testid="submit"]:enabled')
+    page.wait_for_load_state("networkidle")
+
+
 def open_stop(page: Page, stop: Stop) -> None:
     """Go to a page and do what is done there."""
     page.goto(stop.path)
@@ -274,6 +302,9 @@ STOPS: Final = (
     Stop("checkout-paid", "carla", "/memberships/checkout"),
     Stop("money", "bob", "/money/"),
     Stop("money-refused", "bob", "/money/", fill(TOO_MUCH, "Withdraw")),
+    Stop("trade-book", "bob", "/trade/?symbol=BTCUSDT", goes_live),
+    Stop("trade-dealer", "bob", "/trade/?symbol=CIBUSDT", goes_live),
+    Stop("trade-agency", "bob", "/trade/?symbol=ABANUSDT", goes_live),
     Stop("statements", "bob", "/statements/"),
     Stop("statement", "bob", f"/statements/{time.strftime('%Y-%m', time.gmtime())}"),
     Stop("proofs-own", "bob", "/proofs/"),

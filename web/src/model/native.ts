@@ -110,13 +110,16 @@ export interface OutsideWish {
 }
 
 const API = '/api/v1';
+/** Newest first, open and done: older ones are in the statements. */
+const ORDERS_MAX = 500;
 
 export const native = {
   markets: () => call<WireMarket[]>('GET', `${API}/markets/`),
   market: (symbol: string) => call<WireMarket>('GET', `${API}/markets/${symbol}/`),
   candles: (symbol: string, interval: string) =>
     call<WireCandle[]>('GET', `${API}/markets/${symbol}/candles/`, { interval, limit: 500 }),
-  orders: (symbol: string) => call<WireOutsideOrder[]>('GET', `${API}/orders/`, { symbol }),
+  orders: (symbol: string) =>
+    call<WireOutsideOrder[]>('GET', `${API}/orders/`, { symbol, limit: ORDERS_MAX }),
   place: (wish: OutsideWish) => call<WireOutsideOrder>('POST', `${API}/orders/`, {}, wish),
   cancel: (id: number) => call<unknown>('DELETE', `${API}/orders/${id}/`),
 };
