@@ -3,8 +3,8 @@
     python docs/images/take_pages.py [NAME ...]
 
 Walks the way of tests/browser/peopled.py in Chromium, both themes and both widths, into
-docs/images/pages/, and writes docs/pages.md, which shows those that were ever taken. The pictures are WebP, of at most
-HEIGHT_MAX pixels: a page that is longer is cut there.
+docs/images/pages/, and writes docs/pages.md, which shows those that were ever taken. The pictures
+are WebP, of at most HEIGHT_MAX pixels: a page that is longer is cut there.
 """
 
 from __future__ import annotations
