@@ -160,8 +160,7 @@ export class Outside {
       this.#takeOrders(read);
       this.ordersRead = true;
     } catch (fault) {
-      // 404: a house of a release without this route; its market can still be watched.
-      if (!(fault instanceof Refusal) || !(fault.signedOut || fault.status === 404)) throw fault;
+      if (!(fault instanceof Refusal) || !fault.signedOut) throw fault;
       this.ordersRead = true;
     }
   }

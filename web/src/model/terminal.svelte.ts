@@ -358,12 +358,7 @@ export class Terminal {
   /** An agency market has a reference price and no history of it. */
   async #readQuoteCandles(instrument: Instrument, interval: Interval): Promise<void> {
     const read =
-      instrument.kind === 'dealer'
-        ? await native.candles(instrument.symbol, interval).catch((fault: unknown) => {
-            if (fault instanceof Refusal && fault.status === 404) return [];
-            throw fault;
-          })
-        : [];
+      instrument.kind === 'dealer' ? await native.candles(instrument.symbol, interval) : [];
     if (instrument.symbol !== this.instrument?.symbol || interval !== this.interval) return;
     this.candles = read.map(candleFromQuotes);
     this.candlesRead = true;
