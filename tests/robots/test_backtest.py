@@ -20,12 +20,13 @@ from typer.testing import CliRunner
 from fondaco.cli.main import build_app
 from fondaco.core.records import Query, pack, split, unpack
 from fondaco.robots.backtest import run as run_module
+from fondaco.robots.backtest.figures import Figures
 from fondaco.robots.backtest.market import Instrument, Market
 from fondaco.robots.backtest.result import Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
 from fondaco.robots.backtest.tape import Bar, TapeFault, Tick, Walk, read_trades, walk
 from fondaco.robots.backtest.window import DayWindow
-from fondaco.robots.rules.plan import plan_rule
+from fondaco.robots.rules.plan import Figure, plan_rule
 from fondaco.robots.rules.state import OrderWish
 from fondaco.robots.rules.validation import read_rule
 from tests.robots.test_rules import SEED
@@ -242,6 +243,22 @@ def test_a_figure_is_ta_libs_over_closed_candles(shared_data: Path) -> None:
     # The same price twice is no second look, a price at the average is a matter of the last bit,
     # and two ticks in one microsecond are one look: so not more, and nearly as many.
     assert 0.5 * expected < len(result.notices) <= expected
+
+
+def test_a_gap_longer_than_what_is_kept_is_flat() -> None:
+    """After years without a trade the figures are of flat candles, as if each had been made."""
+    asked = Figure("SUM", "AAA", "1m", (("timeperiod", 30),), "real")
+    volume = Figure("OBV", "AAA", "1m", (), "real")
+    figures = Figures([asked, volume])
+    for minute, price in ((0, 5), (1, 6), (2, 7)):
+        list(figures.take(minute * 60 * SECOND_US, D(price), D(3)))
+    years = 3 * 366 * 1440
+    assert list(figures.take(years * 60 * SECOND_US, D(9), D(1))) == [asked, volume]
+    assert figures.values[asked] == 30 * 7
+    [series] = figures._series
+    assert len(series.bars) == series.bars.kept_max
+    assert series.bars.last is not None
+    assert series.bars.last.open_ms == (years - 1) * 60_000
 
 
 # -- against naive ones ---------------------------------------------------------------------------

@@ -82,7 +82,13 @@ class Figures:
             series.volume += quantity
 
     def _close_until(self, series: _Series, open_us: int) -> Iterator[Figure]:
-        # Of a gap longer than what is kept, only what is kept matters.
+        missing = (open_us - series.open_us) // series.interval_us
+        if missing > series.bars.kept_max:
+            # Flat candles fill all that is kept: the bars before, and most of the gap, are gone.
+            length_ms, kept = series.bars.interval_ms, series.bars.kept_max
+            series.bars = type(series.bars)(interval_ms=length_ms, kept_max=kept)
+            begun_us = open_us - kept * series.interval_us
+            series.begin(begun_us, series.close, Decimal(0))
         while series.open_us < open_us:
             series.bars.add(
                 self._candle(

@@ -42,6 +42,7 @@ NOTICES_MAX: Final = 1_000
 DAY_US: Final = 86_400_000_000
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 _PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
+FIELDS: Final = ("last", "bid", "ask", "volume", "change")
 HUNDRED: Final = Decimal(100)
 _PERCENT: Final = Decimal("0.0001")
 
@@ -155,19 +156,24 @@ class Backtest:
     def _see(self, tick: Tick) -> bool:
         """Take the tick into what the robot sees; returns whether its rule must be looked at."""
         symbol = self.settings.base
+        before = self.quote
+        step = self.settings.tick
         bid, ask = self.market.bid_ticks, self.market.ask_ticks
-        seen: dict[str, Decimal | None] = {
-            "last": tick.price,
-            "bid": bid * self.settings.tick if bid > 0 else None,
-            "ask": ask * self.settings.tick if ask > 0 else None,
-        }
-        if self.window is not None:
-            seen["volume"], seen["change"] = self.window.take(tick)
+        volume, change = self.window.take(tick) if self.window is not None else (None, None)
+        self.quote = Quote(
+            last=tick.price,
+            bid=bid * step if bid > 0 else None,
+            ask=ask * step if ask > 0 else None,
+            volume=volume,
+            change=change,
+            lot=before.lot,
+            tick=before.tick,
+        )
         woken = bool(self.index.advanced(tick.time_us))
-        for name, value in seen.items():
-            if getattr(self.quote, name) != value:
+        for name in FIELDS:
+            value = getattr(self.quote, name)
+            if getattr(before, name) != value:
                 woken |= bool(self.index.changed(TickerOf(symbol, name), value))
-        self.quote = msgspec.structs.replace(self.quote, **seen)
         for figure in self.figures.take(tick.time_us, tick.price, tick.quantity):
             woken |= bool(self.index.changed(figure, self.figures.values[figure]))
         return woken

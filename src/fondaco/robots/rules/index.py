@@ -147,11 +147,16 @@ class RuleIndex:
         if isinstance(value, float) and math.isnan(value):
             value = None
         waiting = self._waiting.get(source)
-        woken = waiting.woken_by(value) if waiting is not None else set()
-        return self._wake(woken | self._always)
+        if waiting is None:
+            return self._wake(set(self._always)) if self._always else []
+        woken = waiting.woken_by(value) | self._always
+        return self._wake(woken) if woken else []
 
     def advanced(self, time_us: int, *, utc_offset_s: int | None = None) -> list[str]:
         """Return, and forget, the bots to look at now that it is so late."""
+        is_late = bool(self._alarms) and self._alarms[0][0] <= time_us
+        if not is_late and not self._always and utc_offset_s in {None, self.utc_offset_s}:
+            return []
         woken = set(self._always)
         if utc_offset_s is not None and utc_offset_s != self.utc_offset_s:
             self.utc_offset_s = utc_offset_s
