@@ -139,6 +139,31 @@ def test_post_only_that_would_match_is_fillable(ann: Any, bob: Any) -> None:
     bob.cancel_order(resting["id"], SYMBOL)
 
 
+def test_a_stop_loss_waits_triggers_and_fills(ann: Any, bob: Any) -> None:
+    """create_order with stopLossPrice and triggerPrice; a reached price is the client's error."""
+    for each in (ann, bob):
+        if each.fetch_open_orders(SYMBOL):
+            each.cancel_all_orders(SYMBOL)
+    bob.create_order(SYMBOL, "limit", "sell", 0.1, 20000)
+    bob.create_order(SYMBOL, "limit", "buy", 0.1, 20000)
+    limited = ann.create_order(SYMBOL, "limit", "sell", 0.5, 18900, {"stopLossPrice": 19000})
+    market = ann.create_order(SYMBOL, "market", "buy", 0.5, None, {"triggerPrice": 21000})
+    waiting = {each["id"]: each for each in ann.fetch_open_orders(SYMBOL)}
+    assert set(waiting) == {limited["id"], market["id"]}
+    assert waiting[limited["id"]]["triggerPrice"] == 19000
+    assert waiting[market["id"]]["type"] in {"market", "stop_loss"}
+    assert not ann.fetch_order_book(SYMBOL)["asks"]
+    with pytest.raises(ccxt.OrderImmediatelyFillable):
+        ann.create_order(SYMBOL, "limit", "sell", 0.5, 18900, {"stopLossPrice": 20001})
+    bob.create_order(SYMBOL, "limit", "buy", 1, 18950)
+    bob.create_order(SYMBOL, "limit", "sell", 0.1, 18950)
+    filled = ann.fetch_order(limited["id"], SYMBOL)
+    assert (filled["status"], filled["filled"], filled["average"]) == ("closed", 0.5, 18950)
+    assert ann.cancel_order(market["id"], SYMBOL)["status"] == "canceled"
+    bob.cancel_all_orders(SYMBOL)
+    assert ann.fetch_balance()["USDT"]["used"] == 0
+
+
 def test_unknown_orders_are_not_found(ann: Any) -> None:
     """-2011 and -2013 become OrderNotFound."""
     with pytest.raises(ccxt.OrderNotFound):

@@ -122,6 +122,20 @@ def test_market_data(ann: Any, bob: Any) -> None:
     bob.cancel_all_open_orders(symbol="BTCUSDT")
 
 
+def test_a_stop_loss_limit_waits_and_is_cancelled(ann: Any) -> None:
+    """STOP_LOSS_LIMIT and TAKE_PROFIT rest as stops, are read back and cancelled."""
+    stop = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.5", "stopPrice": "1000"}
+    limited = ann.create_order(type="STOP_LOSS_LIMIT", timeInForce="GTC", price="990", **stop)
+    market = ann.create_order(type="TAKE_PROFIT", **{**stop, "stopPrice": "90000"})
+    for made, kind in ((limited, "STOP_LOSS_LIMIT"), (market, "TAKE_PROFIT")):
+        seen = ann.get_order(symbol="BTCUSDT", orderId=made["orderId"])
+        assert (seen["type"], seen["status"], seen["isWorking"]) == (kind, "NEW", False)
+        gone = ann.cancel_order(symbol="BTCUSDT", orderId=made["orderId"])
+        assert gone["status"] == "CANCELED"
+    with pytest.raises(BinanceAPIException, match="stopPrice"):
+        ann.create_order(type="STOP_LOSS", symbol="BTCUSDT", side="SELL", quantity="0.5")
+
+
 def test_order_test_checks_and_sends_nothing(ann: Any) -> None:
     """order/test validates and leaves no order behind."""
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}

@@ -114,6 +114,8 @@ class Field:
         """Do one action; return its events, or the answer, in words."""
         if words[0] == "book":
             return self.book()
+        if words[0] == "advance":
+            return self.told(pack(Command.ADVANCE))
         if words[0] == "wait":
             self.time_us += int(words[1]) * SECOND_US
             return ""
@@ -133,7 +135,10 @@ class Field:
         )  # fmt: skip
 
     def trade(self, words: list[str]) -> str:
-        """<who> buys|sells <lots> [at <price>] [for <quote>] [words...] [id <text>] [as <name>]."""
+        """<who> buys|sells <lots> [at <price>] [for <quote>] [stop <price>] [words...] [id|as <x>].
+
+        With a stop price it is a STOP_LOSS, or a STOP_LOSS_LIMIT if it has a price.
+        """
         side = Side.BUY if words[1] == "buys" else Side.SELL
         lots = 0 if words[2] == "for" else int(words[2])
         rest = words[2:] if words[2] == "for" else words[3:]
@@ -146,6 +151,9 @@ class Field:
                 given |= {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.GTC}
             elif word == "for":
                 given["quote_quantity"], rest = int(rest[0]), rest[1:]
+            elif word == "stop":
+                given["stop_price_ticks"], rest = int(rest[0]), rest[1:]
+                given["order_type"] = OrderType.STOP_LOSS_LIMIT if price else OrderType.STOP_LOSS
             elif word == "id":
                 given |= id_words(rest[0])
                 rest = rest[1:]
@@ -231,6 +239,8 @@ def in_words(event: bytes) -> str:
     execution = Execution(words["execution"])
     if execution in {Execution.NEW, Execution.REDUCED, Execution.CANCELED, Execution.EXPIRED}:
         return execution.name.lower()
+    if execution == Execution.TRIGGERED:
+        return f"{whose} triggered"
     status = OrderStatus(words["status"])
     if status == OrderStatus.EXPIRED_IN_MATCH:
         return f"{whose} prevented"

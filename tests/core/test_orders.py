@@ -242,7 +242,7 @@ WORDS = [
     ({"side": 3}, "INVALID_SIDE"),
     ({"order_type": 0}, "INVALID_TYPE"),
     ({"order_type": 8}, "INVALID_TYPE"),
-    ({"order_type": 4}, "NOT_SUPPORTED"),
+    ({"order_type": 8}, "INVALID_TYPE"),
     ({"time_in_force": 0}, "INVALID_TIME_IN_FORCE"),
     ({"time_in_force": 4}, "INVALID_TIME_IN_FORCE"),
     ({"order_type": 3, "time_in_force": 2}, "INVALID_TIME_IN_FORCE"),

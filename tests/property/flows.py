@@ -31,7 +31,7 @@ from fondaco.core.records import (
     pack_body,
 )
 
-__all__ = ["START_US", "DeepFlow", "Flow", "OpenOrder", "stamp"]
+__all__ = ["START_US", "DeepFlow", "Flow", "OpenOrder", "StopFlow", "stamp"]
 
 START_US: Final = 1_700_000_000_000_000
 DAY_US: Final = 86_400_000_000
@@ -139,11 +139,12 @@ class Flow:
             self.limit: 34,
             self.limit_maker: 6,
             self.market: 10,
+            self.stop: 9,
             self.cancel: 14,
             self.reduce: 7,
             self.cancel_all: 2,
             self.repeat_order: 5,
-            self.deposit: 3,
+            self.deposit: 4,
             self.withdraw: 3,
             self.transfer: 3,
             self.repeat_money: 2,
@@ -185,7 +186,7 @@ class Flow:
         """Return another command."""
         (make,) = self.random.choices(self._makers, self._weights)
         record = make()
-        if make in {self.limit, self.limit_maker, self.market}:
+        if make in {self.limit, self.limit_maker, self.market, self.stop}:
             self.sent_orders.append(record)
         if make in {self.deposit, self.withdraw, self.transfer}:
             self.sent_money.append(record)
@@ -291,6 +292,25 @@ class Flow:
             if self.random.random() < 0.05:
                 words["quote_quantity"] = self.random.choice(EDGES)
         return pack(Command.NEW_ORDER, **words, order_type=OrderType.MARKET)
+
+    def stop(self) -> bytes:
+        """Return a stop of any of the four types, near the market, sometimes with a wrong word."""
+        random = self.random
+        words = self.terms()
+        limits = (OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
+        kind = random.choice((OrderType.STOP_LOSS, OrderType.TAKE_PROFIT, *limits))
+        rises = (words["side"] == Side.BUY) == (kind < OrderType.TAKE_PROFIT)
+        away = random.randrange(1, 7) if random.random() < 0.8 else -random.randrange(7)
+        stop = 100 + away if rises else 100 - away
+        words |= {"order_type": kind, "stop_price_ticks": stop}
+        if kind in limits:
+            times = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+            words["time_in_force"] = random.choices(times, (60, 20, 20))[0]
+            words["price_ticks"] = self.price(words["side"])
+        if random.random() < 0.04:
+            wrong = ("stop_price_ticks", "price_ticks", "time_in_force", "quote_quantity")
+            words[random.choice(wrong)] = random.choice((0, 1, *EDGES))
+        return pack(Command.NEW_ORDER, **words)
 
     def repeat_order(self) -> bytes:
         """Return an order that was sent before, or one with its client id and other terms."""
@@ -408,6 +428,7 @@ class Flow:
             "taker_fee_ppm": random.choice(fees),
             "status": int(status),
             "max_open_orders": random.choice((0, 3, 10, 40, 40)),
+            "stop_band_ppm": random.choice((0, 50_000, 50_000, 999_999)),
             "min_notional": random.choice((0, 0, body.min_notional)),
         }
         fate = random.random()
@@ -479,6 +500,27 @@ class Flow:
             place = self.random.randrange(3, len(record) // 8)
             struct.pack_into("<q", record, 8 * place, self.random.choice(WORD_EDGES))
         return bytes(record)
+
+
+class StopFlow(Flow):
+    """A flow of many stops at few prices: one trade reaches more than one command may run."""
+
+    def __init__(
+        self, random: Random, orders: Callable[[], list[OpenOrder]], *, money: int = 10**8
+    ) -> None:
+        """Give people more money and mostly stops to spend it on."""
+        super().__init__(random, orders, money=money)
+        self.choices |= {self.stop: 70, self.market: 4, self.limit: 30, self.cancel_all: 0.1}
+        self.choices |= {self.maintain: 0.3, self.redefine: 1.5, self.reopen: 0.1}
+        self._makers = list(self.choices)
+        self._weights = list(self.choices.values())
+
+    def terms(self) -> dict[str, int]:
+        """Return what all orders have, mostly on one instrument."""
+        words = super().terms()
+        if self.random.random() < 0.8:
+            words["instrument"] = 1
+        return words
 
 
 class DeepFlow(Flow):

@@ -33,7 +33,7 @@ CORE: Final = ROOT / "src" / "fondaco" / "core"
 FILES: Final = (
     "accounts", "answers", "book", "buffer", "checks", "events", "exchange", "index", "instrument",
     "ladder", "ledger", "order_index", "orders", "prints", "register", "retries", "slab",
-    "snapshot",
+    "snapshot", "stops", "triggers",
 )  # fmt: skip
 FLOWS: Final = 12
 TIME_MAX_S: Final = 60
@@ -166,9 +166,11 @@ def judge(flows: int) -> int:
         pair = Pair()
         pair.run(Flow(Random(seed), pair.open_orders), 150 + 50 * seed)
         pair.reload()
-    from tests.property.test_core_equals_twin import deep
+    from tests.property.test_core_equals_twin import deep, stops
 
     deep(seed=1)
+    for seed in range(3):
+        stops(seed)
     from tests.property.test_door import (
         test_a_refused_command_changes_nothing,
         test_apply_is_total,

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Protocol
 
-from fondaco.core.records import LAYOUTS, Command, Event, Query, Reason, pack, split, unpack
+from fondaco.core.records import (
+    LAYOUTS,
+    Command,
+    Event,
+    Execution,
+    Query,
+    Reason,
+    pack,
+    split,
+    unpack,
+)
 from tests.property.flows import START_US, Flow, OpenOrder, stamp
 from tests.twin.answers import answer
 from tests.twin.exchange import Twin
@@ -54,6 +64,7 @@ class Pair:
         self.kinds: Counter[int] = Counter()
         self.reasons: Counter[int] = Counter()
         self.commands = 0
+        self.most_triggered = 0  # stops in one command
 
     def send(self, *records: bytes, elapsed_us: int = 0) -> list[bytes]:
         """Apply records to both as one batch and compare; return the events."""
@@ -63,6 +74,8 @@ class Pair:
             self.seq += 1
             stamped.append(stamp(record, self.seq, self.time_us))
         expected = [self.twin.apply_one(record) for record in stamped]
+        for told in expected:
+            self.most_triggered = max(self.most_triggered, sum(map(_is_trigger, told)))
         run = self.on_trial.apply(b"".join(stamped))
         ends = self.on_trial.boundaries()
         if len(ends) != len(records):
@@ -108,8 +121,8 @@ class Pair:
             found = self.on_trial.query(question)
             if wanted != found:
                 raise Difference(_told(question, split(wanted), split(found)))
-        deadline = getattr(self.on_trial, "deadline", self.twin.outside.deadline)()
-        if deadline != self.twin.outside.deadline():
+        deadline = getattr(self.on_trial, "deadline", self.twin.deadline)()
+        if deadline != self.twin.deadline():
             raise Difference(f"the deadline is {deadline}")
         sums = self.twin.ledger.sums()
         if any(sums.values()):
@@ -146,6 +159,11 @@ class Pair:
             self.kinds[kind] += 1
             if kind == Event.REFUSED:
                 self.reasons[unpack(event)["reason"]] += 1
+
+
+def _is_trigger(event: bytes) -> bool:
+    kind = event[0] | event[1] << 8
+    return kind == Event.ORDER and unpack(event)["execution"] == Execution.TRIGGERED
 
 
 def _told(command: bytes, wanted: list[bytes], found: list[bytes]) -> str:

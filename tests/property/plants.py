@@ -21,10 +21,11 @@ from fondaco.core.records import (
 from tests.twin import exchange
 from tests.twin.answers import answer
 from tests.twin.exchange import Twin
-from tests.twin.market import Market, Order, Walk
+from tests.twin.market import Market, Order, Walk, triggers
 from tests.twin.outside import AGENCY, Outside
+from tests.twin.stops import Stops
 
-__all__ = ["OUTSIDE_PLANTS", "PLANTS", "PlantedTwin"]
+__all__ = ["OUTSIDE_PLANTS", "PLANTS", "STOP_PLANTS", "PlantedTwin"]
 
 
 class PlantedTwin(Twin):
@@ -117,6 +118,60 @@ PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "a client order id held a microsecond too long": _DuplicateAfterADay,
     "a transfer's row id accepted twice": _EntryTwice,
     "a reduced order that isn't as it was": _ReduceLosesItsPlace,
+}
+
+
+# Bugs of stops; found by flows that have many.
+
+
+class _FiredTwice(Stops):
+    def fire(self, order: Order) -> None:
+        super().fire(order)
+        if order.order_id in self.market.orders and order.order_id % 3 == 0:
+            super().fire(order)
+
+
+class _AmidTheAggressor(PlantedTwin):
+    def work(self, order: Order, walk: Walk) -> None:
+        if len(walk.steps) > 1:
+            self.market.execute(order, Walk(walk.steps[:1], stopped=False))
+            self.stops.run(order.instrument, 1)
+            walk = self.market.walk(order, order.remaining)
+        super().work(order, walk)
+
+
+class _RefusedAndStillHeld(Stops):
+    def release(self, order: Order) -> None:
+        asset, owed = self.market.obligation(order, 0)[0], order.held
+        refused = self.refused(order)
+        super().release(order)
+        if refused:
+            self.market.ledger.move(order.account, asset, free=-owed, held=owed, cause=Cause.ORDER)
+
+
+class _NewestFirst(Stops):
+    def reached(self, number: int) -> list[Order]:
+        return super().reached(number)[::-1]
+
+
+class _OnlyTheLastPrice(Market):
+    def reach(self, instrument: int, price: int) -> None:
+        for order in self.orders.values():
+            if order.instrument == instrument and not triggers(order, price):
+                order.reached = False
+        super().reach(instrument, price)
+
+
+def _stops(stops: type[Stops]) -> type[PlantedTwin]:
+    return type(stops.__name__, (PlantedTwin,), {"stops_class": stops})
+
+
+STOP_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
+    "a stop fired twice": _stops(_FiredTwice),
+    "a stop that fires before its aggressor is done": _AmidTheAggressor,
+    "a hold not released when a triggered order is refused": _stops(_RefusedAndStillHeld),
+    "the newest of the reached stops first": _stops(_NewestFirst),
+    "a stop that is reached only by the last price": _planted(_OnlyTheLastPrice),
 }
 
 

@@ -75,6 +75,23 @@ whose = {
 limit_orders = st.builds(
     _order, kind=st.sampled_from(KINDS), price_ticks=prices, quantity_lots=lots, **whose
 )
+stop_orders = st.builds(
+    _order,
+    kind=st.sampled_from(((OrderType.STOP_LOSS, 0), (OrderType.TAKE_PROFIT, 0))),
+    stop_price_ticks=prices,
+    quantity_lots=lots,
+    **whose,
+) | st.builds(
+    _order,
+    kind=st.tuples(
+        st.sampled_from((OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT)),
+        st.sampled_from(TimeInForce),
+    ),
+    stop_price_ticks=prices,
+    price_ticks=prices,
+    quantity_lots=lots,
+    **whose,
+)
 market_orders = st.builds(
     _order,
     kind=st.just((OrderType.MARKET, 0)),
@@ -101,7 +118,11 @@ class Machine(RuleBasedStateMachine):
         """Define assets, instruments, accounts and keys."""
         self.pair.send(*Flow(Random(seed), self.pair.open_orders, money=2_000_000).opening())
 
-    @rule(orders=st.lists(st.one_of(limit_orders, limit_orders, market_orders), min_size=1))
+    @rule(
+        orders=st.lists(
+            st.one_of(limit_orders, limit_orders, market_orders, stop_orders), min_size=1
+        )
+    )
     def place(self, orders: list[bytes]) -> None:
         """Send orders, as one batch."""
         self.pair.send(*orders)

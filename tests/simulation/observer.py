@@ -5,7 +5,9 @@ after it), so that what clients were told, what the core answers and what the le
 be held against each other after every step.
 
 Checked: I1 sums, I2 no negative balance, I3 holds = open orders, I4 no crossed book, I5 price-time
-priority, I6 fills within quantity and limits, I7 integers and fees to a named account.
+priority, I6 fills within quantity and limits, I7 integers and fees to a named account; a stop
+fires once, after a trade has reached it, oldest first, when no other order is at work, and a
+reached one is left only at TRIGGERS_MAX or in a closed market.
 """
 
 from __future__ import annotations
@@ -39,9 +41,17 @@ from tests.simulation.outside import Breach, OutsideReader, require
 __all__ = ["Breach", "Observer", "Seen", "require"]
 
 PPM: Final = 1_000_000
+TRIGGERS_MAX: Final = 16  # stops that run in one command
+RISES: Final = {
+    (Side.BUY, OrderType.STOP_LOSS),
+    (Side.BUY, OrderType.STOP_LOSS_LIMIT),
+    (Side.SELL, OrderType.TAKE_PROFIT),
+    (Side.SELL, OrderType.TAKE_PROFIT_LIMIT),
+}
 OPEN: Final = {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
 OUTSIDE: Final = {Event.QUOTE, Event.VENUE_ORDER, Event.VENUE_PART, Event.POSTING}
 RESTING: Final = {OrderType.LIMIT, OrderType.LIMIT_MAKER}
+STOPS: Final = {kind for _, kind in RISES}
 
 
 class Exchange(Protocol):
@@ -66,6 +76,15 @@ class Seen:
     client_id: tuple[int, int, int, int]
     rate_ppm: int = 0  # of the fee: of an order that stands in no book, the one it came in at
     fee_in_quote: bool = False
+    stop_price: int = 0
+    working_us: int = 0
+    place: int = 0  # among all orders that began to work
+    reached: bool = False  # a stop that a trade has reached
+
+    @property
+    def armed(self) -> bool:
+        """Whether it is a stop that has not fired."""
+        return self.order_type in STOPS and not self.working_us
 
     @property
     def remaining(self) -> int:
@@ -99,6 +118,10 @@ class Observer:
         self.seq = 0
         self.time_us = 0
         self.trades = 0
+        self.places = 0  # orders that began to work so far
+        self.fired: Counter[int] = Counter()  # seq -> stops
+        self.maintenance = False
+        self._left: set[int] = set()  # stops that were reached and did not run yet
         self._changed: set[int] = set()  # accounts
         self._changed_books: set[int] = set()
 
@@ -123,6 +146,8 @@ class Observer:
                 self._balance(unpack(record))
             elif kind in {Event.ASSET, Event.INSTRUMENT, Event.ACCOUNT}:
                 self._definition(kind, record)
+            elif kind == Event.HOUSE:
+                self.maintenance = unpack(record)["maintenance"] == 1
             elif kind in OUTSIDE:
                 self.outside.take(kind, unpack(record))
 
@@ -141,6 +166,9 @@ class Observer:
             require(known is None, "I12 an order is new once", order_id)
         elif known is None:
             raise Breach(f"an event about order {order_id}, which is not open")
+        if execution == Execution.TRIGGERED:
+            assert known is not None
+            self._trigger(known, words)
         if kind == Event.FILL:
             assert known is not None
             self._fill(known, words)
@@ -152,6 +180,9 @@ class Observer:
             if known is not None:
                 del self.orders[order_id]
             return
+        working_us = words[_ORDER["working_us"]]
+        if known is None or known.armed:
+            self.places += 1
         self.orders[order_id] = Seen(
             order_id=order_id,
             account=words[3],
@@ -164,13 +195,42 @@ class Observer:
             client_id=words[client : client + 4],  # type: ignore[arg-type]
             rate_ppm=known.rate_ppm if known else self.instruments[number].taker_fee_ppm,
             fee_in_quote=known.fee_in_quote if known else self.instruments[number].fee_in_quote,
+            stop_price=words[_ORDER["stop_price_ticks"]],
+            working_us=working_us,
+            place=known.place if known and not known.armed else self.places,
+            reached=known.reached if known else False,
         )
+
+    def _trigger(self, stop: Seen, words: tuple[int, ...]) -> None:
+        """A stop fires."""
+        require(stop.armed and stop.reached, "a stop fires once, after it was reached", stop)
+        require(words[_ORDER["working_us"]] == words[2], "it works from now on", words)
+        mine = [o for o in self.orders.values() if o.instrument == stop.instrument]
+        older = [o for o in mine if o.armed and o.reached and o.order_id < stop.order_id]
+        require(not older, "the oldest stop fires first", stop, older)
+        working = [order for order in mine if not order.armed]
+        bids = [o.price for o in working if o.side == Side.BUY and o.remaining]
+        asks = [o.price for o in working if o.side == Side.SELL and o.remaining]
+        require(0 not in bids + asks, "a stop fires when no order is at work", stop, working)
+        crossed = bids and asks and max(bids) >= min(asks)
+        require(not crossed, "a stop fires when no order is at work", stop, working)
+        self.fired[words[1]] += 1
+
+    def _reach(self, number: int, price: int) -> None:
+        """A trade at this price lets stops wait for their turn."""
+        for order in self.orders.values():
+            if order.instrument != number or not order.armed:
+                continue
+            rises = (order.side, order.order_type) in RISES
+            if (price >= order.stop_price) if rises else (price <= order.stop_price):
+                order.reached = True
 
     def _fill(self, known: Seen, words: tuple[int, ...]) -> None:
         lots, price = words[_FILL["last_lots"]], words[_FILL["last_price_ticks"]]
         require(words[_FILL["filled_lots"]] == known.filled + lots, "I6 filled adds up", words)
         require(lots > 0 and price > 0, "I6 a fill is of something", words)
-        if known.order_type in RESTING:
+        require(not known.armed, "a stop doesn't trade before it fires", known)
+        if known.order_type in RESTING or (known.order_type in STOPS and known.price):
             good = price <= known.price if known.side == Side.BUY else price >= known.price
             require(good, "I6 price within the limit", known, price)
         if self.instruments[known.instrument].market != 1:
@@ -185,12 +245,14 @@ class Observer:
     def _priority(self, maker: Seen, taker: Seen | None) -> None:
         """No better or older order stands on the maker's side, but those prevention passes by."""
         sign = -1 if maker.side == Side.BUY else 1
-        mine = (sign * maker.price, maker.order_id)
+        mine = (sign * maker.price, maker.place)
         for other in self.orders.values():
             if (other.instrument, other.side) != (maker.instrument, maker.side) or other is taker:
                 continue
+            if other.armed:
+                continue
             require(
-                (sign * other.price, other.order_id) >= mine, "I5 priority", maker, "before", other
+                (sign * other.price, other.place) >= mine, "I5 priority", maker, "before", other
             )
 
     def _trade(self, trade: dict[str, int]) -> None:
@@ -206,6 +268,7 @@ class Observer:
         if body.market != 1:
             self._outside_trade(trade, body)
             return
+        self._reach(number, trade["price_ticks"])
         worth = trade["price_ticks"] * trade["quantity_lots"] * body.quote_per_lot_tick
         require(trade["quote_amount"] == worth, "I7 a trade is worth price x quantity", trade)
         base = trade["quantity_lots"] * body.base_per_lot
@@ -266,6 +329,7 @@ class Observer:
         accounts = set(self.accounts) if everything else self._changed & set(self.accounts)
         books = set(self.instruments) if everything else self._changed_books
         self._check_sums(exchange)
+        self._check_stops()
         self._check_levels(exchange, books)
         for account in sorted(accounts):
             self._check_account(exchange, account)
@@ -282,11 +346,23 @@ class Observer:
             require(sum(parts) == 0, "I1 the sum over all accounts is 0", total)
             require(sums[total["asset"]] == 0, "I1 told balances sum to 0", total["asset"], sums)
 
+    def _check_stops(self) -> None:
+        """No more stops that were reached are left, but at the limit or where nobody may trade."""
+        most = max(self.fired.values(), default=0)
+        left = {o.order_id: o for o in self.orders.values() if o.armed and o.reached}
+        for order in left.values():
+            is_open = self.instruments[order.instrument].status == 1 and not self.maintenance
+            if is_open and order.order_id not in self._left:
+                require(most == TRIGGERS_MAX, "a reached stop runs", order, self.fired)
+        self._left = set(left)
+        self.fired.clear()
+
     def _check_levels(self, exchange: Exchange, books: set[int]) -> None:
         for number in sorted(books):
             counted: dict[tuple[int, int, int], int] = {}
             for order in self.orders.values():
-                if order.instrument == number and self.instruments[number].market == 1:
+                book = self.instruments[number].market == 1
+                if order.instrument == number and book and not order.armed:
                     key = (number, order.side, order.price)
                     counted[key] = counted.get(key, 0) + order.remaining
             told = {key: lots for key, lots in self.levels.items() if key[0] == number}
@@ -335,6 +411,9 @@ class Observer:
         if order.side == Side.SELL:
             return body.base, order.remaining * body.base_per_lot
         notional = order.remaining * order.price * body.quote_per_lot_tick
+        if order.armed and not order.price:
+            notional = order.remaining * order.stop_price * body.quote_per_lot_tick
+            notional += notional * body.stop_band_ppm // PPM
         ppm = max(body.maker_fee_ppm, body.taker_fee_ppm) if body.fee_in_quote else 0
         if body.market != 1:
             ppm = order.rate_ppm if order.fee_in_quote else 0

@@ -17,7 +17,7 @@ from unittest import mock
 from fondaco.core.records import split
 from fondaco.journal import scan, watermark
 from fondaco.journal.sequencer import Core
-from tests.property.plants import OUTSIDE_PLANTS, PlantedTwin
+from tests.property.plants import OUTSIDE_PLANTS, STOP_PLANTS, PlantedTwin
 from tests.property.plants import PLANTS as MARKET_PLANTS
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.world import Settings
@@ -70,8 +70,8 @@ class TwinCore:
         return len(records)
 
     def deadline(self) -> int:
-        """Return when a pool's time is over."""
-        return self.twin.outside.deadline()
+        """Return when a stop waits or a pool's time is over."""
+        return self.twin.deadline()
 
     def day(self) -> int:
         """Return the day of the last ROLL."""
@@ -84,7 +84,7 @@ class TwinCore:
     def load(self, dump: bytes) -> None:
         """Become what was dumped."""
         self.twin.__dict__.update(pickle.loads(dump))
-        self.twin.outside.twin = self.twin
+        self.twin.outside.twin = self.twin.stops.twin = self.twin
 
     def state_hash(self) -> bytes:
         """Hash what matters: balances, orders, used ids."""
@@ -178,6 +178,7 @@ PLANTS: Final[dict[str, tuple[Settings, Callable[[], AbstractContextManager[None
             "a depth that is one off at 21 lots",
         )
     },
+    **{name: _plain(_core(_with_twin(plant))) for name, plant in STOP_PLANTS.items()},
     **{
         name: _plain(Settings(core=_with_twin(plant), hash_of=None, outside=True))
         for name, plant in OUTSIDE_PLANTS.items()

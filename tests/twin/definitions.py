@@ -76,6 +76,7 @@ def _words_sound(body: InstrumentBody) -> bool:
         and body.status in {int(status) for status in InstrumentStatus}
         and 0 <= body.maker_fee_ppm < PPM
         and 0 <= body.taker_fee_ppm < PPM
+        and 0 <= body.stop_band_ppm < PPM
         and 0 <= body.min_notional <= ASSET_TOTAL_MAX
         and 0 <= body.max_notional <= ASSET_TOTAL_MAX
         and 0 <= body.max_open_orders <= OPEN_ORDERS_MAX

@@ -16,7 +16,7 @@ from fondaco.core.records import (
     Side,
     TimeInForce,
 )
-from tests.twin.market import Market, Order, Refusal, Walk, fee, hold_ppm
+from tests.twin.market import STOPS, Market, Order, Refusal, Walk, fee, hold_ppm, triggers
 
 __all__ = [
     "Terms",
@@ -29,7 +29,7 @@ __all__ = [
 
 BOOK_MARKET: Final = 1
 TYPES: Final = {int(kind) for kind in OrderType} - {OrderType.BOUNDED, OrderType.POOLED}
-SUPPORTED: Final = {OrderType.LIMIT, OrderType.MARKET, OrderType.LIMIT_MAKER}
+UNPRICED: Final = {OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT}
 
 
 class Terms(NamedTuple):
@@ -56,14 +56,12 @@ def check_shape(order: Order) -> None:
         raise Refusal(Reason.INVALID_SIDE)
     if order.order_type not in TYPES:
         raise Refusal(Reason.INVALID_TYPE)
-    if order.order_type not in SUPPORTED:
-        raise Refusal(Reason.NOT_SUPPORTED)
-    times = {
-        OrderType.LIMIT: {int(time) for time in TimeInForce},
-        OrderType.LIMIT_MAKER: {0, int(TimeInForce.GTC)},
-        OrderType.MARKET: {0},
-    }
-    if order.time_in_force not in times[OrderType(order.order_type)]:
+    times = {int(time) for time in TimeInForce}
+    if order.order_type == OrderType.LIMIT_MAKER:
+        times = {0, int(TimeInForce.GTC)}
+    elif order.order_type in UNPRICED:
+        times = {0}
+    if order.time_in_force not in times:
         raise Refusal(Reason.INVALID_TIME_IN_FORCE)
     if order.self_trade not in {int(mode) for mode in SelfTrade}:
         raise Refusal(Reason.INVALID_SELF_TRADE)
@@ -75,13 +73,13 @@ def check_shape(order: Order) -> None:
         if order.quantity < 0 or order.quantity == order.quote_quantity == 0:
             raise Refusal(Reason.INVALID_QUANTITY)
     else:
-        if order.price < 1:
+        if order.price != 0 if order.order_type in UNPRICED else order.price < 1:
             raise Refusal(Reason.INVALID_PRICE)
         if order.quantity < 1:
             raise Refusal(Reason.INVALID_QUANTITY)
         if order.quote_quantity:
             raise Refusal(Reason.INVALID_QUOTE_QUANTITY)
-    if order.stop_price != 0:
+    if order.stop_price < 1 if order.order_type in STOPS else order.stop_price != 0:
         raise Refusal(Reason.INVALID_STOP_PRICE)
 
 
@@ -92,7 +90,9 @@ def check_terms(market: Market, order: Order) -> Terms:
         raise Refusal(Reason.NOT_SUPPORTED)
     if instrument.status != InstrumentStatus.TRADING:
         raise Refusal(Reason.MARKET_CLOSED, instrument.status)
-    if order.order_type != OrderType.MARKET:
+    if order.order_type in STOPS:
+        terms = _stop_terms(market, order, instrument)
+    elif order.order_type != OrderType.MARKET:
         terms = _limit_terms(market, order, instrument)
     elif order.quote_quantity:
         terms = _quote_terms(market, order, instrument)
@@ -170,6 +170,24 @@ def _limit_terms(market: Market, order: Order, instrument: InstrumentBody) -> Te
         raise Refusal(Reason.WOULD_MATCH)
     asset, needed = market.obligation(order, order.quantity)
     return Terms(order.quantity, market.walk(order, order.quantity), asset, needed)
+
+
+def _stop_terms(market: Market, order: Order, instrument: InstrumentBody) -> Terms:
+    high = instrument.price_ticks_max or ASSET_TOTAL_MAX // instrument.quote_per_lot_tick
+    price = order.price or order.stop_price
+    if not all(instrument.price_ticks_min <= each <= high for each in (price, order.stop_price)):
+        raise Refusal(Reason.PRICE_OUT_OF_RANGE, instrument.price_ticks_min, high)
+    _check_quantity(instrument, order.quantity)
+    _check_notional(instrument, price * order.quantity * instrument.quote_per_lot_tick)
+    mine = [o for o in market.orders.values() if o.account == order.account]
+    count = sum(1 for each in mine if each.instrument == order.instrument)
+    if instrument.max_open_orders and count >= instrument.max_open_orders:
+        raise Refusal(Reason.TOO_MANY_ORDERS, instrument.max_open_orders)
+    last = market.last_price.get(order.instrument, 0)
+    if last and triggers(order, last):
+        raise Refusal(Reason.WOULD_TRIGGER, last)
+    asset, needed = market.obligation(order, order.quantity)
+    return Terms(order.quantity, Walk([], stopped=False), asset, needed)
 
 
 def _market_terms(market: Market, order: Order, instrument: InstrumentBody) -> Terms:

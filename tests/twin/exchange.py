@@ -38,8 +38,9 @@ from fondaco.core.records import (
 )
 from tests.twin import definitions, doors
 from tests.twin.ledger import Ledger
-from tests.twin.market import BOOK_MARKET, NO_ID, ClientId, Market, Order, Refusal
+from tests.twin.market import BOOK_MARKET, NO_ID, STOPS, ClientId, Market, Order, Refusal, Walk
 from tests.twin.outside import Outside
+from tests.twin.stops import Stops
 
 __all__ = ["Twin"]
 
@@ -60,11 +61,13 @@ class Twin:
 
     market_class: type[Market] = Market
     outside_class: type[Outside] = Outside
+    stops_class: type[Stops] = Stops
 
     def __init__(self) -> None:
         """Begin with the house's own accounts and nothing else."""
         self.ledger = Ledger()
         self.market = self.market_class(self.ledger)
+        self.stops = self.stops_class(self)
         self.outside = self.outside_class(self)
         self.assets: dict[int, AssetBody] = {}
         self.accounts: dict[int, AccountBody] = {}  # of members; the house's are known
@@ -125,6 +128,7 @@ class Twin:
             raise Refusal(Reason.UNKNOWN_COMMAND)
         if kind == Command.ADVANCE:
             self.outside.advance()
+            self.stops.advance()
             self.market.report_balances()
             return
         scopes = {Scope.TRADE} if trading else {Scope.WITHDRAW} & {WITHDRAWS.get(Command(kind))}
@@ -162,6 +166,7 @@ class Twin:
         self.check_retry(order)
         terms = doors.check_terms(self.market, order)
         self.take_in(order, terms)
+        self.stops.run(order.instrument)
 
     def is_outside(self, number: int) -> bool:
         """Whether an instrument has no book."""
@@ -176,12 +181,20 @@ class Twin:
         """Carry out an order that nothing stands against."""
         market, walk = self.market, terms.walk
         order.quantity, order.runs_out = terms.lots, terms.runs_out
-        if order.order_type != OrderType.MARKET:
+        if order.price:
             order.time_in_force = order.time_in_force or TimeInForce.GTC
         self.remember(order)
         market.report(order, Execution.NEW)
+        if order.armed:
+            self.stops.arm(order)
+        else:
+            self.work(order, walk)
+
+    def work(self, order: Order, walk: Walk) -> None:
+        """Let an order meet what it walks into, and rest or end."""
+        market = self.market
         may_rest = order.order_type != OrderType.MARKET and order.time_in_force == TimeInForce.GTC
-        killed = order.time_in_force == TimeInForce.FOK and walk.filled() < order.quantity
+        killed = order.time_in_force == TimeInForce.FOK and walk.filled() < order.remaining
         if not killed:
             market.execute(order, walk)
         if walk.stopped and not killed:
@@ -195,7 +208,10 @@ class Twin:
 
     def order_of(self, words: Words) -> Order:
         """Return the order that a NEW_ORDER's words describe."""
+        armed = words["order_type"] in STOPS
         return Order(
+            armed=armed,
+            working_us=0 if armed else self.time_us,
             order_id=self.seq,
             account=words["account"],
             instrument=words["instrument"],
@@ -304,7 +320,11 @@ class Twin:
         self.market.emit(Event.HOUSE, account=0, maintenance=words["maintenance"])
 
     def advance(self, words: Words) -> None:
-        """Only the outside markets wait for a time: dispatch() asks them."""
+        """Only the outside markets and stops wait for it: dispatch() asks them."""
+
+    def deadline(self) -> int:
+        """Return when ADVANCE has something to do, or 0."""
+        return self.stops.deadline() or self.outside.deadline()
 
     def tombstone(self, words: Words) -> None:
         """Say which command is passed over; the replay has left it out."""

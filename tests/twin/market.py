@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from fondaco.core.records import (
     ACCOUNT_FEES,
+    ASSET_TOTAL_MAX,
     Cause,
     Event,
     Execution,
@@ -26,6 +27,7 @@ from tests.twin.ledger import Ledger
 
 __all__ = [
     "NO_ID",
+    "STOPS",
     "Market",
     "Order",
     "Refusal",
@@ -35,6 +37,7 @@ __all__ = [
     "fee",
     "hold_ppm",
     "order_words",
+    "triggers",
 ]
 
 PPM: Final = 1_000_000
@@ -42,6 +45,13 @@ BOOK_MARKET: Final = 1
 TRADES_KEPT: Final = 1_000_000_000  # ids below belong to imported trades
 ClientId = tuple[int, int, int, int]
 NO_ID: Final[ClientId] = (0, 0, 0, 0)
+RISING: Final = {
+    (Side.BUY, OrderType.STOP_LOSS),
+    (Side.BUY, OrderType.STOP_LOSS_LIMIT),
+    (Side.SELL, OrderType.TAKE_PROFIT),
+    (Side.SELL, OrderType.TAKE_PROFIT_LIMIT),
+}
+STOPS: Final = {kind for _, kind in RISING}
 
 
 class Refusal(Exception):
@@ -77,6 +87,10 @@ class Order:
     filled_quote: int = 0
     held: int = 0
     status: int = OrderStatus.NEW
+    armed: bool = False  # a stop that was not triggered yet
+    reached: bool = False  # ... and that a trade has reached
+    working_us: int = 0
+    place: int = 0  # when it came to rest, among all that did
 
     @property
     def remaining(self) -> int:
@@ -121,6 +135,7 @@ class Market:
         self.trade_id: dict[int, int] = {}
         self.last_price: dict[int, int] = {}
         self.levels_touched: dict[tuple[int, int, int], None] = {}
+        self.rested = 0  # orders that came to rest so far
         self.events: list[bytes] = []
         self.seq = 0  # of the present command, and the rest of its head
         self.time_us = 0
@@ -134,8 +149,9 @@ class Market:
         if self.instruments[instrument].market != BOOK_MARKET:
             return []
         found = [o for o in self.orders.values() if (o.instrument, o.side) == (instrument, side)]
+        found = [order for order in found if not order.armed]
         sign = -1 if side == Side.BUY else 1
-        return sorted(found, key=lambda order: (sign * order.price, order.order_id))
+        return sorted(found, key=lambda order: (sign * order.price, order.place))
 
     def level_lots(self, instrument: int, side: int, price: int) -> int:
         """Return the open lots at one price."""
@@ -216,6 +232,11 @@ class Market:
         if order.side == Side.SELL:
             return instrument.base, lots * instrument.base_per_lot
         notional = lots * order.price * instrument.quote_per_lot_tick
+        if order.armed and not order.price:
+            notional = lots * order.stop_price * instrument.quote_per_lot_tick
+            notional += fee(notional, instrument.stop_band_ppm)
+            if notional > ASSET_TOTAL_MAX:
+                return instrument.quote, notional  # more than anybody has
         return instrument.quote, notional + fee(notional, hold_ppm(instrument))
 
     def hold_owed(self, order: Order, lots: int) -> None:
@@ -288,6 +309,7 @@ class Market:
             buyer_fee_asset=buyer_fee_asset,
             seller_fee_asset=instrument.quote,
         )
+        self.reach(maker.instrument, maker.price)
         for party, other in ((maker, taker), (taker, maker)):
             self.report(
                 party,
@@ -303,6 +325,12 @@ class Market:
             )
         if maker.remaining == 0:
             del self.orders[maker.order_id]
+
+    def reach(self, instrument: int, price: int) -> None:
+        """Let the armed stops wait for their turn that a trade at this price reaches."""
+        for order in self.orders.values():
+            if order.instrument == instrument and order.armed and triggers(order, price):
+                order.reached = True
 
     def settle(
         self,
@@ -338,6 +366,8 @@ class Market:
         """Hold what is still owed and stand in the book."""
         self.hold_owed(order, order.remaining)
         self.orders[order.order_id] = order
+        self.rested += 1
+        order.place = self.rested
         self.touch(order)
 
     def take_out(self, order: Order) -> None:
@@ -347,8 +377,14 @@ class Market:
         del self.orders[order.order_id]
 
     def hold_anew(self, instrument: int) -> None:
-        """Hold what open buys owe at new fees; those that can't pay expire. Best first."""
-        for order in self.side(instrument, Side.BUY):
+        """Hold what open buys owe at new fees; those that can't pay expire.
+
+        First those of the book, best first, then the stops, oldest first.
+        """
+        mine = [o for o in self.orders.values() if o.instrument == instrument and o.armed]
+        stops = [order for order in mine if order.side == Side.BUY]
+        stops.sort(key=lambda order: order.order_id)
+        for order in [*self.side(instrument, Side.BUY), *stops]:
             asset, owed = self.obligation(order, order.remaining)
             if owed - order.held <= self.ledger.of(order.account, asset).free:
                 self.hold_owed(order, order.remaining)
@@ -358,7 +394,9 @@ class Market:
                 self.take_out(order)
 
     def touch(self, order: Order) -> None:
-        """Remember that the level of this order is changed by the present command."""
+        """Remember that the level of this order, if it stands in one, is changed by the command."""
+        if order.armed:
+            return
         self.levels_touched.setdefault((order.instrument, order.side, order.price))
 
     # ---- events
@@ -428,16 +466,24 @@ def order_words(order: Order, execution: int) -> dict[str, int]:
         "quote_quantity": order.quote_quantity,
         "created_us": order.created_us,
         **{f"client_order_id_{place}": word for place, word in enumerate(order.client_id)},
+        "working_us": order.working_us,
     }
 
 
 def crosses(order: Order, maker: Order) -> bool:
     """Say whether the order's price lets it meet the maker."""
-    if order.order_type == OrderType.MARKET:
+    if order.order_type == OrderType.MARKET or (order.order_type in STOPS and not order.price):
         return True
     if order.side == Side.BUY:
         return maker.price <= order.price
     return maker.price >= order.price
+
+
+def triggers(order: Order, price: int) -> bool:
+    """Say whether a trade at this price triggers a stop."""
+    if (order.side, order.order_type) in RISING:
+        return price >= order.stop_price
+    return price <= order.stop_price
 
 
 def fee(amount: int, ppm: int) -> int:

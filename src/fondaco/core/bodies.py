@@ -45,6 +45,7 @@ class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     quantity_lots_min: int = 1
     quantity_lots_max: int = 0
     max_open_orders: int = 200  # an account
+    stop_band_ppm: int = 50_000  # a market stop that buys holds so much more than its stop price
     status: int = 1
     name: str = ""  # of a stock, as its feed or the house file spells it
     stock_id: str = ""  # dealer: by which feeds know it; once given it never changes

@@ -36,4 +36,5 @@ cdef class Book:
     cdef int64_t survey_level(self, Level* level, int64_t lots, int64_t worth, int64_t member, int64_t self_trade) except -1 nogil
     cdef int64_t survey_take(self, int64_t price, int64_t open_lots, int64_t lots, int64_t worth) except -1 nogil
     cdef int64_t touch(self, int64_t at) except -1 nogil
+    cdef int64_t touch_again(self, int64_t at) except -1 nogil
     cdef int64_t settle_touches(self) except -1 nogil

@@ -107,6 +107,8 @@ class Book:
             fresh.price_ticks = price
             fresh.side = side
             ladder.insert(key, at)
+            if self.touches.used:
+                self.touch_again(at)
         ladder.hints[price & (HINTS - 1)] = at
         return at
 
@@ -367,6 +369,20 @@ class Book:
             self.touches.items[place + 1] = level.price_ticks
             self.touches.items[place + 3] = at
         self.touches.items[(level.touch - 1) * TOUCH_WORDS + 2] = level.open_lots
+        return 0
+
+    @cython.overflowcheck(False)  # places in the list of changes
+    def touch_again(self, at: int) -> int:
+        """Let a new level be told in the place of one of its price that this command emptied."""
+        level = level_at(self.levels, at)
+        place = 0
+        while place < self.touches.used:
+            items = self.touches.items
+            if items[place + 1] == level.price_ticks and items[place] == level.side:
+                level.touch = place // TOUCH_WORDS + 1
+                items[place + 3] = at
+                return 0
+            place += TOUCH_WORDS
         return 0
 
     @cython.overflowcheck(False)

@@ -18,9 +18,12 @@ cdef class Checks:
     cdef int64_t check_account(self, int64_t instrument, int64_t number) except -1 nogil
     cdef int64_t find_balances(self, Instrument instrument, int64_t account) except -1 nogil
     cdef int64_t check_shape(self, NewOrder* command) except -1 nogil
+    cdef int64_t check_stop_shape(self, NewOrder* command) except -1 nogil
     cdef int64_t check_client_id(self, NewOrder* command) except -1 nogil
     cdef int64_t digest_of(self, NewOrder* command) except -1 nogil
     cdef int64_t check_limit(self, Instrument instrument, NewOrder* command) except -1 nogil
+    cdef int64_t check_stop(self, Instrument instrument, NewOrder* command) except -1 nogil
+    cdef int64_t check_places(self, Instrument instrument) except -1 nogil
     cdef int64_t check_quantity(self, Instrument instrument, int64_t lots) except -1 nogil
     cdef int64_t check_notional(self, Instrument instrument, int64_t notional) except -1 nogil
     cdef int64_t check_funds(self, Instrument instrument, int64_t side, int64_t needed) except -1 nogil

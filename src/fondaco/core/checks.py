@@ -42,6 +42,7 @@ if not cython.compiled:
         QUANTITY_OUT_OF_RANGE,
         SELL,
         STOP_LOSS,
+        STOP_LOSS_LIMIT,
         STP_DECREMENT,
         STP_NONE,
         TAKE_PROFIT_LIMIT,
@@ -49,6 +50,7 @@ if not cython.compiled:
         TRADING,
         UNKNOWN_ACCOUNT,
         WOULD_MATCH,
+        WOULD_TRIGGER,
     )
     from fondaco.core.events import Events
     from fondaco.core.instrument import Instrument
@@ -97,6 +99,8 @@ class Checks:
         if command.order_type == MARKET:
             self.find_balances(instrument, command.account)
             return self.check_market(instrument, command)
+        if command.order_type >= STOP_LOSS:
+            return self.check_stop(instrument, command)
         return self.check_limit(instrument, command)
 
     def check_account(self, instrument: int, number: int) -> int:
@@ -132,7 +136,7 @@ class Checks:
         if kind < LIMIT or kind > TAKE_PROFIT_LIMIT:
             return INVALID_TYPE
         if kind >= STOP_LOSS:
-            return NOT_SUPPORTED
+            return self.check_stop_shape(command)
         if kind == LIMIT:
             if command.time_in_force < GTC or command.time_in_force > FOK:
                 return INVALID_TIME_IN_FORCE
@@ -157,6 +161,24 @@ class Checks:
         if command.stop_price_ticks:
             return INVALID_STOP_PRICE
         return 0
+
+    def check_stop_shape(self, command: NewOrder) -> int:
+        """See that the words make a stop: with a price it will be a LIMIT order, else a MARKET."""
+        kind = command.order_type
+        limited = 1 if kind == STOP_LOSS_LIMIT or kind == TAKE_PROFIT_LIMIT else 0
+        if limited and (command.time_in_force < GTC or command.time_in_force > FOK):
+            return INVALID_TIME_IN_FORCE
+        if not limited and command.time_in_force:
+            return INVALID_TIME_IN_FORCE
+        if command.self_trade < 0 or command.self_trade > STP_DECREMENT:
+            return INVALID_SELF_TRADE
+        if (limited and command.price_ticks < 1) or (not limited and command.price_ticks):
+            return INVALID_PRICE
+        if command.quantity_lots < 1:
+            return INVALID_QUANTITY
+        if command.quote_quantity:
+            return INVALID_QUOTE_QUANTITY
+        return INVALID_STOP_PRICE if command.stop_price_ticks < 1 else 0
 
     def check_client_id(self, command: NewOrder) -> int:
         """See that the client order id is not in use: open, or of an equal order of today."""
@@ -237,6 +259,45 @@ class Checks:
         return self.check_funds(
             instrument, command.side, instrument.obligation(command.side, price, lots)
         )
+
+    def check_stop(self, instrument: Instrument, command: NewOrder) -> int:
+        """See a stop through the filters, the last price and the balance."""
+        stop = command.stop_price_ticks
+        price = command.price_ticks or stop
+        lots = command.quantity_lots
+        low = min(price, stop)
+        if low < instrument.price_min or max(price, stop) > instrument.price_max:
+            self.events.detail(instrument.price_min, instrument.price_max, 0)
+            return PRICE_OUT_OF_RANGE
+        reason = self.check_quantity(instrument, lots)
+        if reason:
+            return reason
+        if not instrument.fits(price, lots):
+            self.events.detail(AMOUNT_MAX, instrument.max_notional, 0)
+            return NOTIONAL_TOO_LARGE
+        reason = self.check_notional(instrument, price * instrument.quote_per_lot_tick * lots)
+        if reason:
+            return reason
+        reason = self.check_places(instrument)
+        if reason:
+            return reason
+        last = instrument.last_price_ticks
+        if last and instrument.triggers.is_reached(command.side, command.order_type, stop, last):
+            self.events.detail(last, 0, 0)
+            return WOULD_TRIGGER
+        self.find_balances(instrument, command.account)
+        self.lots = lots
+        self.ran_out = 0
+        needed = instrument.stop_obligation(command.side, command.price_ticks, stop, lots)
+        return self.check_funds(instrument, command.side, needed)
+
+    def check_places(self, instrument: Instrument) -> int:
+        """See that the account may have one more open order on the instrument."""
+        if self.seat and instrument.max_open_orders:
+            if seat_at(self.accounts.seats, self.seat).open_orders >= instrument.max_open_orders:
+                self.events.detail(instrument.max_open_orders, 0, 0)
+                return TOO_MANY_ORDERS
+        return 0
 
     def check_quantity(self, instrument: Instrument, lots: int) -> int:
         """See lots through the quantity filter."""

@@ -3,6 +3,7 @@ cdef int64_t BYTES_SHIFT
 @cython.final
 cdef class Events:
     cdef readonly Words words
+    cdef Index working
     cdef public int64_t seq
     cdef public int64_t time_us
     cdef public int64_t account
@@ -14,6 +15,7 @@ cdef class Events:
     cpdef int64_t refuse(self, int64_t command, int64_t reason) except -1 nogil
     cpdef int64_t detail(self, int64_t detail_0, int64_t detail_1, int64_t detail_2) except -1 nogil
     cdef int64_t state(self, OrderEvent* event, Order* order, int64_t instrument, int64_t execution, int64_t status) except -1 nogil
+    cdef int64_t stop_state(self, OrderEvent* event, Order* order) except -1 nogil
     cdef int64_t order(self, Order* order, int64_t account, int64_t instrument, int64_t execution, int64_t status) except -1 nogil
     cdef CancelEvent* cancel(self, Order* order, int64_t account, int64_t instrument) except NULL nogil
     cdef FillEvent* fill(self, Order* order, int64_t account, int64_t instrument, int64_t status) except NULL nogil

@@ -23,8 +23,11 @@ if not cython.compiled:
         STATUS_FILLED,
         STATUS_NEW,
         STATUS_PARTIALLY_FILLED,
+        STOP_LOSS,
+        TAKE_PROFIT_LIMIT,
         TRADE_HEAD,
     )
+    from fondaco.core.index import Index
     from fondaco.core.layouts import (
         CancelEvent,
         FillEvent,
@@ -50,6 +53,7 @@ class Events:
     def __init__(self) -> None:
         """Make an empty buffer."""
         self.words = Words()
+        self.working = Index()  # number of a triggered stop -> since when it works, in us
         self.seq = 0
         self.time_us = 0
         self.account = 0
@@ -111,10 +115,9 @@ class Events:
         event.price_ticks = order.price_ticks
         event.stop_price_ticks = 0
         event.quote_quantity = 0
-        if order.order_type == MARKET:
-            event.quote_quantity = order.stop_or_quote
-        else:
-            event.stop_price_ticks = order.stop_or_quote
+        event.working_us = order.created_us
+        if order.stop_or_quote:
+            self.stop_state(event, order)
         event.quantity_lots = order.quantity_lots
         event.filled_lots = filled
         event.filled_quote = order.filled_quote
@@ -123,6 +126,16 @@ class Events:
         event.client_order_id_1 = order.client_order_id_1
         event.client_order_id_2 = order.client_order_id_2
         event.client_order_id_3 = order.client_order_id_3
+        return 0
+
+    def stop_state(self, event: OrderEvent, order: Order) -> int:
+        """Write what only a stop, a bounded order or a MARKET order by quote quantity has."""
+        if order.order_type == MARKET:
+            event.quote_quantity = order.stop_or_quote
+            return 0
+        event.stop_price_ticks = order.stop_or_quote
+        if order.order_type >= STOP_LOSS and order.order_type <= TAKE_PROFIT_LIMIT:
+            event.working_us = self.working.find(order.order_id)
         return 0
 
     def order(

@@ -5,6 +5,7 @@ cdef class Exchange:
     cdef readonly Ledger ledger
     cdef readonly Accounts accounts
     cdef readonly Orders orders
+    cdef readonly Stops stops
     cdef readonly OpenOrders open_orders
     cdef readonly Waiting waiting
     cdef readonly object outside
@@ -28,6 +29,10 @@ cdef class Exchange:
     cdef int64_t carry_out(self, bytes batch, int64_t at) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t trade(self, int64_t kind, int64_t word, bytes batch, int64_t at) except -1
+    @cython.locals(instrument=Instrument)
+    cdef int64_t run_stops(self) except -1
+    @cython.locals(instrument=Instrument)
+    cdef int64_t find_due(self) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t cancel_everywhere(self, int64_t account) except -1
     cpdef int64_t stamp(self, bytearray batch, int64_t first_seq, int64_t time_us) except -1

@@ -59,6 +59,7 @@ else:
     from fondaco.core.ledger import Ledger
     from fondaco.core.open_orders import OpenOrders
     from fondaco.core.orders import Orders
+    from fondaco.core.stops import Stops
     from fondaco.core.waiting import Waiting
 
 
@@ -74,6 +75,7 @@ class Exchange:
         self.ledger = Ledger(self.events)
         self.accounts = Accounts(self.ledger)
         self.orders = Orders(self.events, self.ledger, self.accounts)
+        self.stops = Stops(self.orders)
         self.open_orders = OpenOrders(self.orders)
         self.waiting = Waiting(self.open_orders)
         from fondaco.core.outside import Outside  # they stand on what is compiled here
@@ -210,6 +212,8 @@ class Exchange:
             if command.word != ADVANCE_HEAD:
                 return self.events.refuse(kind, UNKNOWN_COMMAND)
             self.outside.advance()
+            if self.stops.left:
+                self.run_stops()
             return self.ledger.settle_touches()
         self.register.carry_out(batch[at * 8 : (at + (command.word >> 35)) * 8])
         if kind == DEFINE_INSTRUMENT:
@@ -245,7 +249,9 @@ class Exchange:
             self.outside.trade(instrument, batch[at * 8 : (at + (word >> 35)) * 8])
             return self.ledger.settle_touches()
         if kind == NEW_ORDER:
-            self.orders.new_order(instrument, command)
+            if self.orders.new_order(instrument, command) == 0 and instrument.triggers.waiting:
+                self.stops.fired = 0
+                self.stops.run(instrument)
         elif kind == CANCEL_ORDER:
             self.orders.cancel_order(instrument, cancel_order_at(self.input, at))
         elif kind == REDUCE_ORDER:
@@ -254,6 +260,18 @@ class Exchange:
             return self.orders.refuse_cancel_all()
         self.orders.tell_levels(instrument)
         return self.ledger.settle_touches()
+
+    def run_stops(self) -> int:
+        """ADVANCE: let stops run that were reached by an earlier command, by instrument."""
+        self.stops.fired = 0
+        self.stops.left = 0
+        for instrument in self.instruments:
+            if instrument is not None and self.stops.is_due(instrument):
+                self.stops.run(instrument)
+                self.orders.tell_levels(instrument)
+            elif instrument is not None and instrument.triggers.waiting:
+                self.stops.left = 1
+        return 0
 
     def cancel_everywhere(self, account: int) -> int:
         """CANCEL_ALL of all instruments, by number."""
@@ -318,7 +336,19 @@ class Exchange:
 
     def deadline(self) -> int:
         """Return when the next ADVANCE is due, in microseconds; 0 = nothing waits."""
+        if self.stops.left and self.find_due():
+            return self.time_us
         return self.outside.deadline()
+
+    def find_due(self) -> int:
+        """Return 1 if a stop waits that may run; forget that some may if there is none at all."""
+        self.stops.left = 0
+        for instrument in self.instruments:
+            if instrument is not None and instrument.triggers.waiting:
+                self.stops.left = 1
+                if self.stops.is_due(instrument):
+                    return 1
+        return 0
 
     def day(self) -> int:
         """Return the house's day, as the last ROLL told it: days since 1970-01-01; 0 = none yet."""

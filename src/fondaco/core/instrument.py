@@ -20,7 +20,9 @@ from fondaco.core.records import (
 if not cython.compiled:
     from fondaco.core.book import Book
     from fondaco.core.constants import AMOUNT_MAX, BUY, PPM, SMALL
+    from fondaco.core.rows import Order
     from fondaco.core.slab import Slab
+    from fondaco.core.triggers import Triggers
 
 INSTRUMENTS_MAX = 4096
 ASSETS_MAX = 4096
@@ -41,6 +43,7 @@ class Instrument:
         """Make an instrument without a definition; define() must follow."""
         self.number = number
         self.book = Book(orders, levels, 0)
+        self.triggers = Triggers(orders)
         self.last_trade_id = IMPORTED_TRADES_MAX
         self.last_price_ticks = 0
 
@@ -57,6 +60,7 @@ class Instrument:
         self.taker_fee_ppm = body.taker_fee_ppm
         self.fee_in_quote = body.fee_in_quote
         self.hold_ppm = max(body.maker_fee_ppm, body.taker_fee_ppm) if body.fee_in_quote else 0
+        self.stop_band_ppm = body.stop_band_ppm
         self.min_notional = body.min_notional
         self.max_notional = body.max_notional or ASSET_TOTAL_MAX
         self.price_min = body.price_ticks_min
@@ -87,6 +91,27 @@ class Instrument:
             return notional + self.fee(notional, self.hold_ppm)
         return lots * self.base_per_lot
 
+    def stop_obligation(self, side: int, price: int, stop: int, lots: int) -> int:
+        """Return what a stop must hold until it is triggered; price 0: it will be a MARKET order.
+
+        Above AMOUNT_MAX it is more than anybody has, and no more is added.
+        """
+        if price or side != BUY:
+            return self.obligation(side, price, lots)
+        notional = stop * self.quote_per_lot_tick * lots
+        worth = notional + self.fee(notional, self.stop_band_ppm)
+        if worth > AMOUNT_MAX:
+            return worth
+        return worth + self.fee(worth, self.hold_ppm)
+
+    def owed(self, order: Order) -> int:
+        """Return what an open order of a book must hold, stop or not."""
+        if order.level > 0:
+            return self.obligation(order.side, order.price_ticks, order.open_lots)
+        return self.stop_obligation(
+            order.side, order.price_ticks, order.stop_or_quote, order.open_lots
+        )
+
 
 def scaled(text: str) -> int:
     """Return a decimal text as a whole number of 10**-SCALE, or 0 if it isn't one."""
@@ -111,6 +136,7 @@ def check_definition(body: InstrumentBody, decimals: dict[int, int]) -> int:
         1 <= body.quote_per_lot_tick <= ASSET_TOTAL_MAX,
         0 <= body.maker_fee_ppm < 1_000_000,
         0 <= body.taker_fee_ppm < 1_000_000,
+        0 <= body.stop_band_ppm < 1_000_000,
         0 <= body.min_notional <= ASSET_TOTAL_MAX,
         0 <= body.max_notional <= ASSET_TOTAL_MAX,
         0 <= body.max_open_orders <= OPEN_ORDERS_MAX,

@@ -93,6 +93,7 @@ cdef struct OrderEvent:
     int64_t client_order_id_1
     int64_t client_order_id_2
     int64_t client_order_id_3
+    int64_t working_us
 
 cdef inline OrderEvent* order_event_at(int64_t* words, int64_t at) noexcept nogil:
     return <OrderEvent*> (words + at)
@@ -122,6 +123,7 @@ cdef struct FillEvent:
     int64_t client_order_id_1
     int64_t client_order_id_2
     int64_t client_order_id_3
+    int64_t working_us
     int64_t last_price_ticks
     int64_t last_lots
     int64_t last_quote
@@ -159,6 +161,7 @@ cdef struct CancelEvent:
     int64_t client_order_id_1
     int64_t client_order_id_2
     int64_t client_order_id_3
+    int64_t working_us
     int64_t cancel_id_0
     int64_t cancel_id_1
     int64_t cancel_id_2

@@ -140,6 +140,7 @@ class OrderEvent(View, kind=Event.ORDER):
     client_order_id_1: int
     client_order_id_2: int
     client_order_id_3: int
+    working_us: int
 
 
 class FillEvent(View, kind=Event.FILL):
@@ -170,6 +171,7 @@ class FillEvent(View, kind=Event.FILL):
     client_order_id_1: int
     client_order_id_2: int
     client_order_id_3: int
+    working_us: int
     last_price_ticks: int
     last_lots: int
     last_quote: int
@@ -208,6 +210,7 @@ class CancelEvent(View, kind=Event.CANCEL):
     client_order_id_1: int
     client_order_id_2: int
     client_order_id_3: int
+    working_us: int
     cancel_id_0: int
     cancel_id_1: int
     cancel_id_2: int

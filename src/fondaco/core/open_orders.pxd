@@ -14,6 +14,7 @@ cdef class OpenOrders:
     cdef int64_t list_side(self, Instrument instrument, Ladder ladder, Words slots) except -1 nogil
     cpdef int64_t dump(self, Words words, Instrument instrument) except -1
     cpdef int64_t load(self, Words words, int64_t at, Instrument instrument) except -1
+    cdef int64_t is_stop(self, Order* order) except -1 nogil
     cdef int64_t dump_order(self, Words words, int64_t slot) except -1 nogil
     cdef int64_t read_order(self, Words words, int64_t at, Instrument instrument) except -1
     cdef int64_t load_order(self, Words words, int64_t at, Instrument instrument) except -1

@@ -8,15 +8,18 @@ import cython
 if not cython.compiled:
     from fondaco.core.buffer import Words
     from fondaco.core.constants import (
+        BUY,
         CAUSE_ORDER,
         EXECUTION_EXPIRED,
         EXECUTION_NEW,
         STATUS_EXPIRED,
+        STOP_LOSS,
+        TAKE_PROFIT_LIMIT,
     )
     from fondaco.core.instrument import Instrument
     from fondaco.core.ladder import Ladder
     from fondaco.core.orders import Orders
-    from fondaco.core.rows import level_at, order_at, seat_at
+    from fondaco.core.rows import Order, level_at, order_at, seat_at
 
 ORDER_WORDS = 14  # of one order in a dump
 
@@ -72,16 +75,23 @@ class OpenOrders:
     # -- a change of fees ------------------------------------------------------------------------
 
     def hold_anew(self, instrument: Instrument) -> int:
-        """Hold what open buys need at new fees; those that can't pay expire. Best first."""
+        """Hold what open buys need at new fees; those that can't pay expire.
+
+        First those of the book, best first, then the stops, oldest first.
+        """
         slots = Words()
         self.list_side(instrument, instrument.book.bids, slots)
+        for slot in instrument.triggers.slots():
+            if order_at(self.orders.orders, slot).side == BUY:
+                slots.add(slot)
         for place in range(slots.used):
             slot = slots.items[place]
             order = order_at(self.orders.orders, slot)
             seat = seat_at(self.accounts.seats, order.seat)
-            held = instrument.obligation(order.side, order.price_ticks, order.open_lots)
+            held = instrument.owed(order)
             if held <= order.held:
-                self.orders.free_held(instrument, order)
+                self.ledger.release(seat.quote_balance, order.held - held, CAUSE_ORDER)
+                order.held = held
             elif self.ledger.free(seat.quote_balance) >= held - order.held:
                 self.ledger.hold(seat.quote_balance, held - order.held, CAUSE_ORDER)
                 order.held = held
@@ -106,14 +116,26 @@ class OpenOrders:
     # -- dump ------------------------------------------------------------------------------------
 
     def dump(self, words: Words, instrument: Instrument) -> int:
-        """Write the open orders of an instrument: bids, then asks, best first."""
+        """Write the open orders of an instrument: bids, then asks, best first; then its stops."""
         slots = Words()
         self.list_side(instrument, instrument.book.bids, slots)
         self.list_side(instrument, instrument.book.asks, slots)
         words.add(slots.used)
         for place in range(slots.used):
+            order = order_at(self.orders.orders, slots.items[place])
             self.dump_order(words, slots.items[place])
+            if self.is_stop(order):
+                words.add(self.events.working.find(order.order_id))
+        waiting = instrument.triggers.slots()
+        words.add(len(waiting))
+        for slot in waiting:
+            self.dump_order(words, slot)
+            words.add(1 if order_at(self.orders.orders, slot).level == 0 else 0)
         return 0
+
+    def is_stop(self, order: Order) -> int:
+        """Return 1 for an order that has a stop price; one word more says how far it is."""
+        return 1 if STOP_LOSS <= order.order_type <= TAKE_PROFIT_LIMIT else 0
 
     def dump_order(self, words: Words, slot: int) -> int:
         """Write one order."""
@@ -144,8 +166,24 @@ class OpenOrders:
         at += 1
         numbered = []
         for _ in range(count):
-            numbered.append((words.items[at], self.load_order(words, at, instrument)))
+            slot = self.load_order(words, at, instrument)
+            numbered.append((words.items[at], slot))
             at += ORDER_WORDS
+            if self.is_stop(order_at(self.orders.orders, slot)):
+                self.events.working.put(
+                    order_at(self.orders.orders, slot).order_id, words.items[at]
+                )
+                at += 1
+        count = words.items[at]
+        at += 1
+        for _ in range(count):
+            slot = self.read_order(words, at, instrument)
+            numbered.append((words.items[at], slot))
+            if words.items[at + ORDER_WORDS]:
+                instrument.triggers.wait(slot)
+            else:
+                instrument.triggers.add(slot)
+            at += ORDER_WORDS + 1
         numbered.sort()
         for _, slot in numbered:
             self.accounts.enlist(self.orders.orders, order_at(self.orders.orders, slot).seat, slot)
@@ -194,4 +232,5 @@ class OpenOrders:
         """Forget all orders, before a load."""
         self.orders.orders.clear()
         self.orders.levels.clear()
+        self.events.working.clear()
         return self.orders.index.clear()

@@ -17,6 +17,8 @@ cdef class Orders:
     cdef int64_t foresee_neighbours(self, int64_t order_id) except -1 nogil
     cdef int64_t new_order(self, Instrument instrument, NewOrder* command) except -1 nogil
     cdef int64_t accept(self, Instrument instrument, NewOrder* command) except -1 nogil
+    cdef int64_t arm(self, Instrument instrument, int64_t slot) except -1 nogil
+    cdef int64_t reach(self, Instrument instrument) except -1 nogil
     cdef int64_t fillable(self, Instrument instrument, Order* order) except -1 nogil
     cdef int64_t may_rest(self, int64_t slot) except -1 nogil
     cdef int64_t rest(self, Instrument instrument, int64_t slot) except -1 nogil
@@ -38,4 +40,5 @@ cdef class Orders:
     cdef int64_t cancel_all(self, Instrument instrument, int64_t account) except -1 nogil
     cdef int64_t refuse_cancel_all(self) except -1 nogil
     cdef int64_t reduce_order(self, Instrument instrument, ReduceOrder* command) except -1 nogil
+    cdef int64_t reduce_armed(self, Instrument instrument, Order* order, int64_t lots) except -1 nogil
     cpdef int64_t tell_levels(self, Instrument instrument) except -1 nogil

@@ -37,6 +37,7 @@ if not cython.compiled:
         STATUS_PARTIALLY_FILLED,
         STEP_DECREMENT,
         STEP_FILL,
+        STOP_LOSS,
         STP_NONE,
         TOUCH_WORDS,
         UNKNOWN_ORDER,
@@ -127,6 +128,8 @@ class Orders:
         order = order_at(self.orders, slot)
         side = order.side
         limit = order.price_ticks
+        if order.order_type >= STOP_LOSS:
+            return self.arm(instrument, slot)
         if instrument.book.crosses(side, limit):
             if order.time_in_force == FOK and not self.fillable(instrument, order):
                 return self.expire(instrument, slot, EXECUTION_EXPIRED, STATUS_EXPIRED)
@@ -134,6 +137,8 @@ class Orders:
             self_trade = order.self_trade or STP_NONE
             instrument.book.match(side, limit, lots, order.member, self_trade)
             self.settle(instrument, slot)
+            if instrument.triggers.armed:
+                self.reach(instrument)
             if instrument.book.prevented:
                 return self.expire(
                     instrument, slot, EXECUTION_TRADE_PREVENTION, STATUS_EXPIRED_IN_MATCH
@@ -172,7 +177,7 @@ class Orders:
         order.side = command.side
         order.order_type = command.order_type
         order.time_in_force = command.time_in_force
-        if order.time_in_force == 0 and order.order_type != MARKET:
+        if order.time_in_force == 0 and order.price_ticks:
             order.time_in_force = GTC
         order.self_trade = command.self_trade or STP_NONE
         order.created_us = command.time_us
@@ -183,6 +188,31 @@ class Orders:
         order.client_order_id_3 = command.client_order_id_3
         self.events.order(order, account, instrument.number, EXECUTION_NEW, 0)
         return slot
+
+    def arm(self, instrument: Instrument, slot: int) -> int:
+        """Hold what a stop may need and let it wait for its price."""
+        order = order_at(self.orders, slot)
+        seat = seat_at(self.accounts.seats, order.seat)
+        order.held = instrument.owed(order)
+        balance = seat.quote_balance if order.side == BUY else seat.base_balance
+        self.ledger.hold(balance, order.held, CAUSE_ORDER)
+        self.index.put(order.order_id, slot)
+        self.accounts.enlist(self.orders, order.seat, slot)
+        return instrument.triggers.add(slot)
+
+    def reach(self, instrument: Instrument) -> int:
+        """Let the stops wait for their turn that the last match has reached."""
+        first = 0
+        last = 0
+        for place in range(1, instrument.book.steps.used):
+            step = step_at(instrument.book.steps, place)
+            if step.kind == STEP_FILL:
+                last = step.price_ticks
+                if first == 0:
+                    first = last
+        if last == 0:
+            return 0
+        return instrument.triggers.reach(min(first, last), max(first, last))
 
     def fillable(self, instrument: Instrument, order: Order) -> int:
         """Return 1 if the book would fill the order whole."""
@@ -382,7 +412,10 @@ class Orders:
 
     def close(self, slot: int) -> int:
         """Forget an order that has left the book and holds nothing."""
-        self.index.remove(order_at(self.orders, slot).order_id)
+        order = order_at(self.orders, slot)
+        self.index.remove(order.order_id)
+        if order.order_type >= STOP_LOSS:
+            self.events.working.remove(order.order_id)
         self.accounts.delist(self.orders, slot)
         return self.orders.give(slot)
 
@@ -439,7 +472,10 @@ class Orders:
     def take_out(self, instrument: Instrument, slot: int) -> int:
         """Take an open order out of the book and free what it holds."""
         self.release_all(order_at(self.orders, slot))
-        instrument.book.remove(slot)
+        if order_at(self.orders, slot).level > 0:
+            instrument.book.remove(slot)
+        else:
+            instrument.triggers.remove(slot)
         return self.close(slot)
 
     def cancel_all(self, instrument: Instrument, account: int) -> int:
@@ -474,9 +510,23 @@ class Orders:
         if command.remaining_lots >= order.open_lots:
             self.events.detail(order.open_lots, 0, 0)
             return self.events.refuse(REDUCE_ORDER, NOT_REDUCED)
-        instrument.book.reduce(slot, order.open_lots - command.remaining_lots)
-        self.free_held(instrument, order)
+        if order.level > 0:
+            instrument.book.reduce(slot, order.open_lots - command.remaining_lots)
+            self.free_held(instrument, order)
+        else:
+            self.reduce_armed(instrument, order, command.remaining_lots)
         return self.events.order(order, command.account, instrument.number, EXECUTION_REDUCED, 0)
+
+    def reduce_armed(self, instrument: Instrument, order: Order, lots: int) -> int:
+        """Leave so many lots of a stop that was not triggered."""
+        order.quantity_lots = lots
+        order.open_lots = lots
+        held = instrument.owed(order)
+        seat = seat_at(self.accounts.seats, order.seat)
+        balance = seat.quote_balance if order.side == BUY else seat.base_balance
+        self.ledger.release(balance, order.held - held, CAUSE_ORDER)
+        order.held = held
+        return 0
 
     # -- the end of a command --------------------------------------------------------------------
 

@@ -193,6 +193,7 @@ class Execution(IntEnum):
     EXPIRED = 6
     TRADE_PREVENTION = 7
     REDUCED = 8
+    TRIGGERED = 9  # a stop was reached: from now on it works as an order of its kind
 
 
 class InstrumentStatus(IntEnum):
@@ -387,6 +388,7 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
         "client_order_id_1",
         "client_order_id_2",
         "client_order_id_3",
+        "working_us",  # since when it can trade; 0: a stop that has not been triggered
     ),
     Event.REFUSED: ("command", "reason", "detail_0", "detail_1", "detail_2"),
     Event.TRADE: (

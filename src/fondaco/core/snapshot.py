@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fondaco.core.exchange import Exchange
 
 MAGIC: Final = int.from_bytes(b"FONDACO1", "little")
-VERSION: Final = 2
+VERSION: Final = 3
 HASH_BYTES: Final = 16
 
 
@@ -86,6 +86,7 @@ def load(exchange: Exchange, data: bytes) -> None:
         instrument.last_trade_id = words.get(at + 1)
         instrument.last_price_ticks = words.get(at + 2)
         at = exchange.open_orders.load(words, at + 3, instrument)
+    exchange.stops.left = int(any(one.triggers.waiting for one in register.defined()))
     at = exchange.outside.load(words, at)
     if at != words.used:
         raise ValueError(f"{words.used - at} words are left over after the dump")

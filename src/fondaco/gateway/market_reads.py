@@ -19,7 +19,7 @@ from fondaco.gateway.call import Call
 from fondaco.gateway.edge import Edge, Market
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.instruments import Instrument
-from fondaco.gateway.orders import PREVENTIONS
+from fondaco.gateway.orders import PREVENTIONS, TYPES
 from fondaco.gateway.trading import time_range
 from fondaco.projections import candles, selectors
 from fondaco.projections.bars import INTERVALS, Bar
@@ -35,7 +35,7 @@ KLINES_DEFAULT: Final = 500
 KLINES_MAX: Final = 1000
 AVERAGE_MINUTES: Final = 5
 ORDERS_UNLIMITED: Final = 1_000_000  # clients want a number where the house has no limit
-SERVED_TYPES: Final = ["LIMIT", "LIMIT_MAKER", "MARKET"]
+SERVED_TYPES: Final = sorted(TYPES)
 
 
 class MarketReads:
@@ -256,6 +256,7 @@ def describe(instrument: Instrument, status: str) -> dict[str, object]:
         "maxQty": lot.text(instrument.lots_max),
         "stepSize": lot.text(1),
     }
+    orders_max = body.max_open_orders or ORDERS_UNLIMITED  # stops are among them
     return {
         "symbol": instrument.symbol,
         "status": status,
@@ -297,9 +298,9 @@ def describe(instrument: Instrument, status: str) -> dict[str, object]:
             },
             {
                 "filterType": "MAX_NUM_ORDERS",
-                "maxNumOrders": body.max_open_orders or ORDERS_UNLIMITED,
+                "maxNumOrders": orders_max,
             },
-            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 0},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": orders_max},
         ],
         "permissions": [],
         "permissionSets": [["SPOT"]],

@@ -33,7 +33,7 @@ from fondaco.gateway.edge import Market
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.instruments import Instrument
 from fondaco.gateway.numbers import Finer, split_number
-from fondaco.gateway.overlay import OrderState
+from fondaco.gateway.overlay import ORDER_WORDS, OrderState
 from fondaco.projections.selectors import OrderRow
 
 __all__ = [
@@ -62,7 +62,6 @@ ORDER_KIND: Final = int(Event.ORDER)
 FILL_KIND: Final = int(Event.FILL)
 CANCEL_KIND: Final = int(Event.CANCEL)
 OWN_KINDS: Final = frozenset({ORDER_KIND, FILL_KIND, CANCEL_KIND})
-ORDER_WORDS: Final = HEAD_WORDS + len(LAYOUTS[Event.ORDER])
 REFUSED_KIND: Final = int(Event.REFUSED)
 MARKET: Final = int(OrderType.MARKET)
 QUOTE_UNITS_MAX: Final = (1 << 62) - 1
@@ -71,7 +70,8 @@ SIDES: Final = {"BUY": 1, "SELL": 2}
 SIDE_TEXTS: Final = ("", "BUY", "SELL")
 TYPES: Final = {each.name: int(each) for each in OrderType if each < OrderType.BOUNDED}
 TYPE_TEXTS: Final = ("", *(each.name for each in OrderType))
-SERVED: Final = frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.LIMIT_MAKER})
+UNPRICED: Final = frozenset({OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT})
+STOPS: Final = frozenset(TYPES[name] for name in TYPES if name.startswith(("STOP", "TAKE")))
 TIMES: Final = {each.name: int(each) for each in TimeInForce}
 TIME_TEXTS: Final = ("GTC", "GTC", "IOC", "FOK")  # a MARKET order has none: clients read GTC
 PREVENTIONS: Final = {each.name: int(each) for each in SelfTrade}
@@ -79,6 +79,7 @@ PREVENTION_TEXTS: Final = ("NONE", *(each.name for each in SelfTrade))
 STATUSES: Final = ("", *(each.name for each in OrderStatus))
 EXECUTIONS: Final = {int(each): each.name for each in Execution}
 EXECUTIONS[Execution.REDUCED] = "REPLACED"  # clients know no other word for it
+EXECUTIONS[Execution.TRIGGERED] = "NEW"  # and see by w and W that the order works now
 _OWN_ID: Final = re.compile(r"F([1-9][0-9]{0,18})\Z")
 UNSERVED: Final = frozenset({"icebergQty", "trailingDelta", "pegPriceType"})
 
@@ -101,21 +102,25 @@ def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
     order_type = TYPES.get(get("type") or "", 0)
     if not order_type:
         raise _enumerated(call, "type", faults.INVALID_TYPE)
-    if order_type not in SERVED or not UNSERVED.isdisjoint(call.parameters):
-        raise Fault(-1020, "This operation is not supported: stops, trailing and iceberg orders.")
-    price = quantity = quote = time_in_force = 0
+    if not UNSERVED.isdisjoint(call.parameters):
+        raise Fault(-1020, "This operation is not supported: trailing, iceberg and pegged orders.")
+    price = quantity = quote = time_in_force = stop_price = 0
     if order_type == MARKET:
         quantity, quote = _market_size(call, instrument)
+    else:
+        quantity = lots_of(call, instrument)
+        if get("quoteOrderQty"):
+            raise faults.not_required("quoteOrderQty")
+    if order_type in UNPRICED:
         for name in ("price", "timeInForce"):
             if get(name):
                 raise faults.not_required(name)
     else:
-        quantity = lots_of(call, instrument)
         price = ticks_of(call, instrument)
-        if get("quoteOrderQty"):
-            raise faults.not_required("quoteOrderQty")
         time_in_force = _time_in_force(call, order_type)
-    if get("stopPrice"):
+    if order_type in STOPS:
+        stop_price = ticks_of(call, instrument, "stopPrice")
+    elif get("stopPrice"):
         raise faults.not_required("stopPrice")
     prevention = PREVENTIONS.get(get("selfTradePreventionMode") or "NONE", 0)
     if not prevention:
@@ -136,7 +141,7 @@ def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
         price,
         quantity,
         quote,
-        0,
+        stop_price,
         *words,
     )
     return NewOrder(record, client_id, _reply_type(get("newOrderRespType"), order_type))
@@ -278,7 +283,7 @@ def new_order_reply(events: bytes, instrument: Instrument, order: NewOrder) -> b
         if kind in OWN_KINDS and words[at + 6] == order_id and words[at + 3] == account:
             last = at
             if kind == FILL_KIND and wants_fills:
-                fills.append(_fill_json(words[at + 24 : at + 30], instrument))
+                fills.append(_fill_json(words[at + ORDER_WORDS : at + ORDER_WORDS + 6], instrument))
         at += head >> 35
     state = OrderState._make(words[last : last + ORDER_WORDS])
     client_id = order.client_id or f"F{order_id}"
@@ -289,7 +294,8 @@ def new_order_reply(events: bytes, instrument: Instrument, order: NewOrder) -> b
     )
     if order.reply_type == "ACK":
         return f"{text}}}".encode()
-    text = f'{text},{_result(state, instrument)},"workingTime":{made_ms},{_prevention(state)}'
+    working = f'"workingTime":{working_ms(state)},{_prevention(state)}'
+    text = f"{text},{_result(state, instrument)},{working}"
     if wants_fills:
         text = f'{text},"fills":[{",".join(fills)}]'
     return f"{text}}}".encode()
@@ -309,6 +315,9 @@ def _result(order: OrderState | OrderRow, instrument: Instrument) -> str:
     """Return the fields that every answer about an order shares."""
     lots = instrument.lot.text
     quote = instrument.quote.text
+    stop = ""
+    if order.stop_price_ticks:
+        stop = f',"stopPrice":"{instrument.tick.text(order.stop_price_ticks)}"'
     return (
         f'"price":"{instrument.tick.text(order.price_ticks)}",'
         f'"origQty":"{lots(order.quantity_lots or order.filled_lots)}",'
@@ -317,7 +326,7 @@ def _result(order: OrderState | OrderRow, instrument: Instrument) -> str:
         f'"cummulativeQuoteQty":"{quote(order.filled_quote)}",'
         f'"status":"{STATUSES[order.status]}",'
         f'"timeInForce":"{TIME_TEXTS[order.time_in_force]}",'
-        f'"type":"{TYPE_TEXTS[order.order_type]}","side":"{SIDE_TEXTS[order.side]}"'
+        f'"type":"{TYPE_TEXTS[order.order_type]}","side":"{SIDE_TEXTS[order.side]}"{stop}'
     )
 
 
@@ -334,17 +343,24 @@ def words_of(order: OrderState | OrderRow) -> tuple[int, int, int, int]:
     )
 
 
+def working_ms(order: OrderState | OrderRow) -> int:
+    """Return since when an order works, in milliseconds; -1 for a stop that wasn't triggered."""
+    return order.working_us // 1000 if order.working_us else -1
+
+
 def order_json(order: OrderRow, instrument: Instrument) -> str:
     """Return the JSON of an order as queries answer it."""
-    is_working = order.status in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
+    none = "" if order.stop_price_ticks else '"stopPrice":"0.00000000",'
+    is_open = order.status in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
+    is_working = is_open and order.working_us != 0
     created_ms = order.created_us // 1000
     return (
         f'{{"symbol":"{instrument.symbol}","orderId":{order.order_id},"orderListId":-1,'
         f'"clientOrderId":"{client_id_text(words_of(order), order.order_id)}",'
         f"{_result(order, instrument)},"
-        f'"stopPrice":"{instrument.tick.text(order.stop_price_ticks)}",'
-        f'"icebergQty":"0.00000000","time":{created_ms},"updateTime":{order.updated_us // 1000},'
-        f'"isWorking":{"true" if is_working else "false"},"workingTime":{created_ms},'
+        f'{none}"icebergQty":"0.00000000","time":{created_ms},'
+        f'"updateTime":{order.updated_us // 1000},'
+        f'"isWorking":{"true" if is_working else "false"},"workingTime":{working_ms(order)},'
         f"{_prevention(order)}}}"
     )
 

@@ -16,11 +16,12 @@ from typing import Final, NamedTuple
 from fondaco.core.records import HEAD_WORDS, LAYOUTS, Event
 from fondaco.projections.selectors import FillRow, OrderRow, TradeRow
 
-__all__ = ["OrderState", "Overlay", "fill_row", "trade_row"]
+__all__ = ["ORDER_WORDS", "OrderState", "Overlay", "fill_row", "trade_row"]
 
 SEGMENT_BYTES: Final = 1 << 18
 Place = tuple[bytes, int]  # the events of a commit, and the offset of one in them
-_ORDER_STRUCT: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Event.ORDER])}q")
+ORDER_WORDS: Final = HEAD_WORDS + len(LAYOUTS[Event.ORDER])
+_ORDER_STRUCT: Final = struct.Struct(f"<{ORDER_WORDS}q")
 _FILL_STRUCT: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Event.FILL])}q")
 _TRADE_STRUCT: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Event.TRADE])}q")
 _KIND_MASK: Final = 0xFFFF
@@ -55,6 +56,7 @@ class OrderState(NamedTuple):
     client_order_id_1: int
     client_order_id_2: int
     client_order_id_3: int
+    working_us: int
 
     @classmethod
     def at(cls, records: bytes, offset: int) -> OrderState:
@@ -71,14 +73,14 @@ class OrderState(NamedTuple):
             self.instrument,
             self.status,
             *self[9:20],
-            *self[20:24],
+            *self[20:25],
         )
 
 
 def fill_row(records: bytes, offset: int) -> FillRow:
     """Read a FILL event as the projections' row."""
     words = _FILL_STRUCT.unpack_from(records, offset)
-    price, lots, quote, fee, fee_asset, trade_id, is_maker, _ = words[24:32]
+    price, lots, quote, fee, fee_asset, trade_id, is_maker, _ = words[ORDER_WORDS:]
     return FillRow(
         words[2],
         words[5],

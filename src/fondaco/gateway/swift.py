@@ -36,11 +36,13 @@ SIGNATURE = b"signature"
 DIGITS_MAX = 17  # so many fit an int64 with room for a scale
 ORDER_KIND, FILL_KIND, CANCEL_KIND = 256, 257, 258  # compared with records.py by the test
 HEAD_WORDS = 5
+ORDER_WORDS = 25
 STATUSES = (
     b"", b"NEW", b"PARTIALLY_FILLED", b"FILLED", b"CANCELED", b"EXPIRED", b"REJECTED",
     b"EXPIRED_IN_MATCH",
 )  # fmt: skip
-TYPES = (b"", b"LIMIT", b"MARKET", b"LIMIT_MAKER")
+TYPES = (b"", b"LIMIT", b"MARKET", b"LIMIT_MAKER")  # taken on the short way
+TYPE_NAMES = (*TYPES, b"STOP_LOSS", b"STOP_LOSS_LIMIT", b"TAKE_PROFIT", b"TAKE_PROFIT_LIMIT")
 TIMES = (b"GTC", b"GTC", b"IOC", b"FOK")
 SIDES = (b"", b"BUY", b"SELL")
 PREVENTIONS = (
@@ -401,9 +403,12 @@ class Shape:
         at = put_bytes(out, at, b'","timeInForce":"')
         at = put_bytes(out, at, TIMES[word_at(events, words + 11)])
         at = put_bytes(out, at, b'","type":"')
-        at = put_bytes(out, at, TYPES[word_at(events, words + 10)])
+        at = put_bytes(out, at, TYPE_NAMES[word_at(events, words + 10)])
         at = put_bytes(out, at, b'","side":"')
         at = put_bytes(out, at, SIDES[word_at(events, words + 9)])
+        if word_at(events, words + 14):
+            at = put_bytes(out, at, b'","stopPrice":"')
+            at = self.put_price(out, at, word_at(events, words + 14))
         return put_bytes(out, at, b'",')
 
     def put_fill(self, out: bytearray, at: int, events: bytes, words: int) -> int:
@@ -431,9 +436,11 @@ class Shape:
         return put_bytes(out, at, b',"orderListId":-1,"clientOrderId":"')
 
     def new_order_reply(self, events: bytes, client_id: bytes, kind: int) -> bytes | None:
-        """Return the JSON of a new order; None if the events are not those of one."""
+        """Return the JSON of a new order; None if the events are not those of one of these."""
         end = len(events) >> 3
-        if end < 24 or word_at(events, 0) & 0xFFFF != ORDER_KIND:
+        if end < ORDER_WORDS or word_at(events, 0) & 0xFFFF != ORDER_KIND:
+            return None
+        if word_at(events, 10) >= len(TYPES):
             return None
         account = word_at(events, 3)
         order_id = word_at(events, 6)
@@ -490,7 +497,7 @@ class Shape:
                 if count:
                     out[at] = 44
                     at += 1
-                at = self.put_fill(out, at, events, place + 24)
+                at = self.put_fill(out, at, events, place + ORDER_WORDS)
                 count += 1
             place += head >> 35
         out[at] = 93

@@ -14,7 +14,6 @@ from fondaco.core.records import (
     Command,
     Event,
     InstrumentStatus,
-    OrderType,
     Query,
     pack,
     unpack,
@@ -363,12 +362,12 @@ def check_filters(order: NewOrder, instrument: Instrument) -> None:
     price, lots = words["price_ticks"], words["quantity_lots"]
     if body.status != InstrumentStatus.TRADING:
         raise Fault(*faults.MARKET_CLOSED)
-    if words["order_type"] != OrderType.MARKET and not (
-        body.price_ticks_min <= price <= instrument.ticks_max
-    ):
+    given = [ticks for ticks in (price, words["stop_price_ticks"]) if ticks]
+    if not all(body.price_ticks_min <= ticks <= instrument.ticks_max for ticks in given):
         raise Fault(*faults.PRICE_FILTER)
     if lots and not body.quantity_lots_min <= lots <= instrument.lots_max:
         raise Fault(*faults.LOT_SIZE)
-    notional = price * lots * body.quote_per_lot_tick or words["quote_quantity"]
+    worth = (price or words["stop_price_ticks"]) * lots * body.quote_per_lot_tick
+    notional = worth or words["quote_quantity"]
     if notional and not body.min_notional <= notional <= instrument.notional_max:
         raise Fault(*faults.NOTIONAL)

@@ -33,9 +33,10 @@ from fondaco.gateway.orders import (
     client_id_text,
     offsets_of,
     words_of,
+    working_ms,
 )
 from fondaco.gateway.outside import VENUE_PART
-from fondaco.gateway.overlay import OrderState, unpack_fill
+from fondaco.gateway.overlay import ORDER_WORDS, OrderState, unpack_fill
 from fondaco.gateway.streams import USER, Topics
 from fondaco.identity.seal import open_secret, seal_secret
 
@@ -44,6 +45,7 @@ __all__ = ["ListenKeys", "UserStream", "report_json"]
 BALANCE: Final = int(Event.BALANCE)
 FILL: Final = int(Event.FILL)
 CANCEL: Final = int(Event.CANCEL)
+CANCEL_BYTES: Final = (ORDER_WORDS + 4) * 8
 QUOTE: Final = int(Event.QUOTE)
 LISTEN_KEY_S: Final = 3600.0
 LISTEN_KEYS_MAX: Final = 100_000
@@ -89,14 +91,15 @@ def report_json(events: bytes, offset: int, kind: int, edge: Edge) -> str:
     fee_text, fee_asset, trade_id, is_maker = '"0"', "null", -1, False
     if kind == FILL:
         words = unpack_fill(events, offset)
-        last_price, last_lots, last_quote, fee, asset_number, trade_id = words[24:30]
-        is_maker = bool(words[30])
+        told = words[ORDER_WORDS:]
+        last_price, last_lots, last_quote, fee, asset_number, trade_id = told[:6]
+        is_maker = bool(told[6])
         asset = instrument.base if asset_number == instrument.base.number else instrument.quote
         fee_text, fee_asset = f'"{asset.text(fee)}"', f'"{asset.code}"'
     elif kind == CANCEL:
         original = client_id
-        words = OrderState.at(events, offset + 4 * 8)[20:24]
-        client_id = client_id_text(words, 0) if any(words) else f"C{state.seq}"
+        cancel_words = memoryview(events)[offset : offset + CANCEL_BYTES].cast("q")[ORDER_WORDS:]
+        client_id = client_id_text(cancel_words, 0) if any(cancel_words) else f"C{state.seq}"
     made_ms, stamp_ms = state.created_us // 1000, state.time_us // 1000
     return (
         f'{{"e":"executionReport","E":{stamp_ms},"s":"{instrument.symbol}","c":"{client_id}",'
@@ -108,10 +111,10 @@ def report_json(events: bytes, offset: int, kind: int, edge: Edge) -> str:
         f'"i":{state.order_id},"l":"{lot(last_lots)}","z":"{lot(state.filled_lots)}",'
         f'"L":"{tick(last_price)}","n":{fee_text},"N":{fee_asset},"T":{stamp_ms},'
         f'"t":{trade_id},"I":{state.seq << 10 | (offset >> 3) & 1023},'
-        f'"w":{"true" if state.status in OPEN else "false"},'
+        f'"w":{"true" if state.status in OPEN and state.working_us else "false"},'
         f'"m":{"true" if is_maker else "false"},"M":{"true" if kind == FILL else "false"},'
         f'"O":{made_ms},"Z":"{quote(state.filled_quote)}","Y":"{quote(last_quote)}",'
-        f'"Q":"{quote(state.quote_quantity)}","W":{made_ms},'
+        f'"Q":"{quote(state.quote_quantity)}","W":{working_ms(state)},'
         f'"V":"{PREVENTION_TEXTS[state.self_trade]}"{wait_text(state, events, offset)}}}'
     )
 

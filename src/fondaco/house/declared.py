@@ -64,6 +64,7 @@ class InstrumentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     maker_fee: str = "0"
     taker_fee: str = "0"
     max_open_orders: int = 200
+    stop_band: str = "0.05"  # what a market stop that buys holds above its stop price
     status: Literal["TRADING", "HALT", "BREAK", "END_OF_DAY"] = "TRADING"
     name: str = ""
     stock_id: str = ""

@@ -31,6 +31,7 @@ _TEXTS: Final = frozenset(
         "min_notional",
         "maker_fee",
         "taker_fee",
+        "stop_band",
         "reference_price",
         "slippage",
         "second_approver_above",

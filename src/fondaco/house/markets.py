@@ -118,6 +118,7 @@ def instrument_body(
             what=f"min_notional of {entry.symbol}",
         ),
         max_open_orders=entry.max_open_orders,
+        stop_band_ppm=rate(entry.stop_band, (*path, "stop_band")),
         status=int(InstrumentStatus[entry.status]),
         name=entry.name,
         **outside.outside_terms(entry, path, venues, decimals, base_per_lot=base_per_lot),

@@ -37,8 +37,8 @@ POSTINGS_MAX: Final = 1 << POSTING_BITS
 
 # Word places in a record; the layouts are records.LAYOUTS, checked by a test.
 ORDER_ID: Final = 6  # of a venue order's number, too
-# seq time account | instrument id | status ... created | client order id
-_ORDER_ROW: Final = struct.Struct("<8x3q8x2q8x16q")
+# seq time account | instrument id | status ... created | client order id, working since
+_ORDER_ROW: Final = struct.Struct("<8x3q8x2q8x17q")
 # seq time | instrument number ... created
 _VENUE_ORDER_ROW: Final = struct.Struct("<8x2q16x12q")
 # account | venue order, order, lots

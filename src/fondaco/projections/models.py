@@ -102,6 +102,7 @@ class Order(models.Model):
     client_order_id_1 = models.BigIntegerField()
     client_order_id_2 = models.BigIntegerField()
     client_order_id_3 = models.BigIntegerField()
+    working_us = models.BigIntegerField()  # 0: a stop that was not triggered
     # The four words folded into one, so that finding an order by its client id needs one number.
     client_fold = models.BigIntegerField(null=True)
 

@@ -101,6 +101,7 @@ class OrderRow(msgspec.Struct, frozen=True):
     client_order_id_1: int
     client_order_id_2: int
     client_order_id_3: int
+    working_us: int  # 0: a stop that was not triggered
 
 
 class TradeRow(msgspec.Struct, frozen=True):

@@ -179,6 +179,7 @@ _ORDER_COLUMNS: Final = (
     "client_order_id_1",
     "client_order_id_2",
     "client_order_id_3",
+    "working_us",
     "client_fold",
 )
 # What an order keeps from its beginning is not written again: it would touch every index.
@@ -191,6 +192,7 @@ _ORDER_CHANGES: Final = (
     "quantity_lots",
     "filled_lots",
     "filled_quote",
+    "working_us",
 )
 ORDERS: Final = Table(Order, _ORDER_COLUMNS, _replaced(_ORDER_CHANGES))
 TRADES: Final = Table(Trade, columns_of(Trade), None)

@@ -110,6 +110,7 @@ def test_instruments_come_in_the_core_s_own_units() -> None:
     assert (btc.number, btc.base, btc.quote) == (1, 2, 1)
     assert (btc.base_per_lot, btc.quote_per_lot_tick) == (10_000, 1)
     assert (btc.maker_fee_ppm, btc.taker_fee_ppm, btc.min_notional) == (1000, 2000, 5_000_000)
+    assert btc.stop_band_ppm == 50_000
     assert not btc.fee_in_quote
     assert acme.base_per_lot == 100_000_000
 
