@@ -1,0 +1,125 @@
+"""A dashboard over millions of reports: how long does it take, and what does more history cost?
+
+    python bench/dashboard_bench.py [--strategies 20] [--days 365] [--asks 60] [--json]
+
+Fills the office's SQLite database with a report a minute of so many strategies on four accounts,
+half of the days first, then all of them, and asks after each for what `GET /api/v1/dashboard/`
+answers (30 days of hours, as JSON), in process: no server, no session. Between two asks a report is
+stored, so that nothing is remembered from the ask before. Printed: median, 95th percentile and
+database size for both amounts of history. Rows are made by the same code that ingest uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import django
+
+MINUTE_US: Final = 60_000_000
+BATCH: Final = 20_000
+DAY: Final = 1440
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--strategies", type=int, default=20)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--asks", type=int, default=60)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="fondaco-bench-") as folder:
+        os.environ["DJANGO_SETTINGS_MODULE"] = "fondaco.office.settings"
+        os.environ["FONDACO_SECRET_KEY"] = "a key for a bench that guards nothing at all"
+        os.environ["FONDACO_DATA"] = folder
+        django.setup()
+        found = measure(arguments, Path(folder))
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    for each in found:
+        print(
+            f"{each['reports']:>11,} reports, {each['megabytes']:>6,} MB: "
+            f"median {each['median_ms']} ms, p95 {each['p95_ms']} ms"
+        )
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    from fondaco.identity import services as identity
+    from fondaco.office.services import prepare_databases
+    from fondaco.strategies import services
+
+    prepare_databases()
+    member = identity.create_member(username="ann", email="ann@example.com", password="long one")
+    accounts = [services.add_account(member, f"account {each}") for each in range(4)]
+    digests = []
+    for each in range(arguments.strategies):
+        _, token = services.add_strategy(accounts[each % 4], name=f"s{each}")
+        digests.append(services.digest_of(token))
+    end_us = time.time_ns() // 1000 // MINUTE_US * MINUTE_US
+    whole = arguments.days * DAY
+    found = []
+    for oldest, newest in ((whole // 2, 0), (whole, whole // 2)):
+        for digest in digests:
+            fill(digest, end_us, oldest, newest)
+        found.append(ask(arguments, digests, folder))
+    return found
+
+
+def fill(digest: str, end_us: int, oldest: int, newest: int) -> None:
+    """Store a report for each of these minutes before the end."""
+    from fondaco.strategies.reports import Incoming, Reports
+
+    storage = Reports()
+    for start in range(oldest, newest, -BATCH):
+        storage.store(
+            [
+                Incoming(
+                    digest,
+                    end_us - minute * MINUTE_US,
+                    False,
+                    (minute, 10**12 + minute * 10**6, 10**12 + minute * 10**6, minute, 5, 6),
+                    "XBTUSD",
+                )
+                for minute in range(start, max(start - BATCH, newest), -1)
+            ]
+        )
+
+
+def ask(arguments: argparse.Namespace, digests: list[str], folder: Path) -> dict[str, Any]:
+    from fondaco.identity.models import Member
+    from fondaco.strategies import selectors, words
+    from fondaco.strategies.models import Report
+    from fondaco.strategies.reports import Incoming, Reports
+
+    member = Member.objects.get()
+    storage = Reports()
+    taken = []
+    for number in range(arguments.asks):
+        now_us = time.time_ns() // 1000
+        digest = digests[number % len(digests)]
+        storage.store([Incoming(digest, now_us, False, (1, 2, 3, 4, 5, 6), "XBTUSD")])
+        begun = time.perf_counter()
+        told = words.dashboard_words(selectors.dashboard(member, now_us=now_us))
+        json.dumps(told)
+        taken.append((time.perf_counter() - begun) * 1000)
+        assert len(told["hourly"]) == selectors.HOURS_SHOWN
+    size = sum(each.stat().st_size for each in folder.glob("office.sqlite3*"))
+    return {
+        "reports": Report.objects.count(),
+        "megabytes": size // 1_000_000,
+        "median_ms": round(statistics.median(taken), 1),
+        "p95_ms": round(sorted(taken)[int(len(taken) * 0.95)], 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
