@@ -23,7 +23,7 @@ from fondaco.core.records import (
     unpack,
 )
 from fondaco.journal.clock import TestClock
-from fondaco.journal.faults import Poisoned
+from fondaco.journal.faults import Poisoned, WrongVersion
 from fondaco.journal.recovery import open_sequencer
 from fondaco.journal.repair import repair
 from fondaco.journal.sequencer import Sequencer
@@ -148,3 +148,16 @@ def test_a_planted_poison_is_skipped_and_replay_agrees(tmp_path: Path) -> None:
     kill(house)
     assert open_real(tmp_path, exchange_factory=Planted).exchange.state_hash() == state
     assert verify(tmp_path, exchange_factory=Planted).state_hash == state.hex()
+
+
+def test_a_snapshot_of_another_release_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state of another version isn't read: the start names both and what to do."""
+    sequencer = open_real(tmp_path / "data")
+    sequencer.commit(definitions())
+    sequencer.snapshot()
+    sequencer.close()
+    monkeypatch.setattr("fondaco.core.snapshot.VERSION", 99)
+    with pytest.raises(WrongVersion, match="version 99: start the release that wrote it"):
+        open_real(tmp_path / "data")

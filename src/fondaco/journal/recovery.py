@@ -23,7 +23,13 @@ from fondaco.journal.calendar import Calendar
 from fondaco.journal.clock import Clock, TestClock
 from fondaco.journal.disk import Disk, OsDisk, settle_directory
 from fondaco.journal.events import EventLog
-from fondaco.journal.faults import VERIFY, ForeignJournal, JournalDamaged, halted_by
+from fondaco.journal.faults import (
+    VERIFY,
+    ForeignJournal,
+    JournalDamaged,
+    WrongVersion,
+    halted_by,
+)
 from fondaco.journal.file_log import FileLog
 from fondaco.journal.framing import Batch
 from fondaco.journal.replay import Replay
@@ -200,8 +206,12 @@ class _Opening:
         return None
 
     def _load(self, snapshot: Snapshot) -> None:
-        self.exchange.load(snapshot.dump)
         path = self.snapshots.path(snapshot.seq)
+        try:
+            self.exchange.load(snapshot.dump)
+        except ValueError as error:  # its checks have passed: another release's core wrote it
+            advice = f"{error}: start the release that wrote it"
+            raise WrongVersion(path, 0, snapshot.seq, advice) from error
         if any(snapshot.state_hash):
             check_hash(snapshot, path, self.exchange.state_hash)
         self.events_digest = snapshot.events_digest
