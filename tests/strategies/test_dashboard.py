@@ -81,6 +81,27 @@ def test_s1_7_figures_equal_a_recomputation(member: Member, flow: Flow) -> None:
         assert [(point.start_us, point.value) for point in found.hourly] == curve
 
 
+def test_s1_7_a_curve_that_adds_up_strategies_is_caught(
+    member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: each strategy counts, not each account."""
+    account = services.add_account(member, "main")
+    tokens = [services.add_strategy(account, name=name)[1] for name in "ab"]
+    flow = [(0, NOW_US - HOUR_US, 100), (0, NOW_US - 2 * HOUR_US, 70)]
+    Reports().store(
+        [report(token, at, wallet) for token, (_, at, wallet) in zip(tokens, flow, strict=True)]
+    )
+    equity, _, curve = slow_truth(flow, 4)
+    right = selectors.dashboard(member, now_us=NOW_US, hours=4)
+    assert (right.equity, [tuple(point) for point in right.hourly]) == (equity, curve)
+    hourly = selectors._hourly
+    monkeypatch.setattr(
+        selectors, "_hourly", lambda of, *more: hourly({each: each for each in of}, *more)
+    )
+    wrong = selectors.dashboard(member, now_us=NOW_US, hours=4)
+    assert [tuple(point) for point in wrong.hourly] != curve
+
+
 def test_s1_7_two_strategies_on_one_account_count_once(member: Member) -> None:
     """S1-7: the newest wallet of an account is its wallet, whichever strategy told it."""
     main, other = services.add_account(member, "main"), services.add_account(member, "other")

@@ -7,7 +7,7 @@ nothing here costs more when history grows. Archived accounts and strategies tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -114,7 +114,8 @@ def dashboard(member: Member, *, now_us: int, hours: int = HOURS_SHOWN) -> Dashb
     An account that began since counts from its first report on: money that was brought is no
     profit.
     """
-    live = [each for each in strategies(member) if hasattr(each, "standing")]
+    rows = strategies(member)
+    live = [each for each in rows if hasattr(each, "standing")]
     account_of = {each.pk: each.account_id for each in live}
     now = newest(
         (account_of[each.pk], Wallet(each.standing.created_us, each.standing.wallet_balance))
@@ -128,7 +129,7 @@ def dashboard(member: Member, *, now_us: int, hours: int = HOURS_SHOWN) -> Dashb
         equity=sum(wallet.balance for wallet in now.values()),
         reference=sum(wallet.balance for wallet in before.values()),
         hourly=_hourly(account_of, now_us, hours) if hours else [],
-        strategies=strategies(member),
+        strategies=rows,
     )
 
 
@@ -144,26 +145,26 @@ def _hourly(account_of: dict[int, int], now_us: int, hours: int) -> list[Point]:
     """Return the accounts' sum at the end of each hour, carried forward through silence."""
     last = now_us // HOUR_US * HOUR_US
     start = last - (hours - 1) * HOUR_US
-    held = _wallets_at(account_of, start - 1)
-    changes: dict[int, list[tuple[int, Wallet]]] = {}
-    for strategy, start_us, last_us, balance in _hours(list(account_of), start):
-        changes.setdefault(start_us, []).append((account_of[strategy], Wallet(last_us, balance)))
+    held: dict[int, tuple[int, int]] = {**_wallets_at(account_of, start - 1)}
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        rows = tables.hours_from(cursor, list(account_of), start)
     points = []
-    total = sum(wallet.balance for wallet in held.values())
-    for at in range(start, max([last, *changes]) + HOUR_US, HOUR_US):
-        for account, wallet in changes.get(at, ()):
-            had = held.get(account)
-            if had is None or wallet > had:
-                total += wallet.balance - (had.balance if had else 0)
-                held[account] = wallet
-        if held:
-            points.append(Point(at, total))
+    total = sum(balance for _, balance in held.values())
+    at = start
+    for strategy, start_us, last_us, balance in rows:
+        while at < start_us:
+            if held:
+                points.append(Point(at, total))
+            at += HOUR_US
+        account = account_of[strategy]
+        had = held.get(account)
+        wallet = (last_us, balance)
+        if had is None or wallet > had:
+            total += balance - (had[1] if had else 0)
+            held[account] = wallet
+    if held:
+        points += [Point(each, total) for each in range(at, max(at, last) + HOUR_US, HOUR_US)]
     return points
-
-
-def _hours(ids: Sequence[int], start_us: int) -> list[tuple[int, int, int, int]]:
-    rows = Period.objects.filter(strategy__in=ids, length_s=HOUR_S, start_us__gte=start_us)
-    return list(rows.values_list("strategy_id", "start_us", "last_us", "wallet_balance"))
 
 
 def _wallets_at(account_of: dict[int, int], time_us: int) -> dict[int, Wallet]:

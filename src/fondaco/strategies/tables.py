@@ -12,11 +12,12 @@ from typing import Final
 import msgspec
 from django.db.backends.utils import CursorWrapper
 
-from fondaco.strategies.models import DAY_S, VALUES
+from fondaco.strategies.models import DAY_S, HOUR_S, VALUES
 
 __all__ = [
     "existing",
     "first_wallets",
+    "hours_from",
     "insert_reports",
     "live_tokens",
     "log_number",
@@ -128,6 +129,20 @@ def wallets_at(
         "SELECT max(b.created_us) FROM strategies_report b "
         "WHERE b.strategy_id = asked.strategy_id AND b.created_us <= %s)",
         [encoded([[each] for each in strategies]), time_us],
+    )
+    return list(cursor.fetchall())
+
+
+def hours_from(
+    cursor: CursorWrapper, strategies: Sequence[int], start_us: int
+) -> list[tuple[int, int, int, int]]:
+    """Return (strategy, start, time, wallet) of the hours since a moment, oldest first."""
+    asked = rows_as_sql(cursor, ("strategy_id",))
+    cursor.execute(
+        "SELECT p.strategy_id, p.start_us, p.last_us, p.wallet_balance "  # noqa: S608 - names of ours
+        f"FROM ({asked}) AS asked JOIN strategies_period p ON p.strategy_id = asked.strategy_id "
+        "AND p.length_s = %s AND p.start_us >= %s ORDER BY p.start_us",
+        [encoded([[each] for each in strategies]), HOUR_S, start_us],
     )
     return list(cursor.fetchall())
 
