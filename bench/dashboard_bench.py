@@ -6,7 +6,8 @@ Fills the office's SQLite database with a report a minute of so many strategies 
 half of the days first, then all of them, and asks after each for what `GET /api/v1/dashboard/`
 answers (30 days of hours, as JSON), in process: no server, no session. Between two asks a report is
 stored, so that nothing is remembered from the ask before. Printed: median, 95th percentile (also
-of the processor's time alone) and database size for both amounts of history. Rows are made by the same code that ingest uses.
+of the processor's time alone) and database size for both amounts of history. Rows are made by the
+same code that ingest uses.
 """
 
 from __future__ import annotations
