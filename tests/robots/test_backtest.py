@@ -182,6 +182,26 @@ def test_a_market_that_money_cannot_hold_is_refused() -> None:
         run(rule(BID_100), ticks("1 100 1 buy"), tick=fine, lot=fine)
 
 
+def test_a_stop_is_set_off_by_the_recorded_price() -> None:
+    """A stop of 7 at 98 sleeps at 99 and 98.50, and sells into the depth below 98, once."""
+    stop = rule('"kind": "STOP_LOSS", "intent": "SELL", "stop": 98, "shares": 7')
+    tape = ticks("1 100 1 buy", "2 99 1 sell", "3 98.50 9 sell", "4 97.90 1 sell", "5 97 9 sell")
+    result = run(stop, tape)
+    assert fills(result) == ["4 4.9 at 97.90", "4 2.1 at 97.89"]
+    assert result.state == "DONE"
+    assert result.orders[0].status == "FILLED"
+
+
+def test_a_stop_limit_rests_and_a_reached_stop_is_refused() -> None:
+    """Set off, a stop limit rests at its limit; a stop that the price has passed is refused."""
+    limit = '"kind": "STOP_LOSS_LIMIT", "intent": "SELL", "stop": 98, "ask": 99, "shares": 2'
+    tape = ticks("1 100 1 buy", "2 97 9 sell", "3 98.99 9 buy", "4 99.01 9 buy")
+    assert fills(run(rule(limit), tape)) == ["4 2.0 at 99.00"]
+    late = run(rule(limit.replace('"stop": 98', '"stop": 101')), tape)
+    assert (late.orders[0].status, late.orders[0].reason) == ("REJECTED", "WOULD_TRIGGER")
+    assert late.fills == ()
+
+
 # -- candles and figures ---------------------------------------------------------------------------
 
 
@@ -263,6 +283,11 @@ def test_a_gap_longer_than_what_is_kept_is_flat() -> None:
 
 # -- against naive ones ---------------------------------------------------------------------------
 
+STOPS = rule(
+    '"kind": "MARKET", "intent": "BUY", "shares": 2',
+    last("crosses_above", "10"),
+    rule('"kind": "STOP_LOSS", "intent": "SELL", "stop": 9.90, "shares": 2', last("gt", "9.95")),
+)
 RULES = [
     rule('"kind": "MARKET", "intent": "BUY", "spend": {"$cash": "free"}', last("lt", "9.9"),
          rule('"kind": "LIMIT", "intent": "SELL", "ask": 10.10, "shares": {"$position": "AAA"}')
@@ -275,6 +300,7 @@ RULES = [
          ' "name": "exit"', "",
          f'{{"$when": {last("lt", "9.95")}, "$do": [{{"$cancel": "exit"}}, {{"$notify": "off"}}]}}')
     [:-1] + ', "$repeat": {"times": 20}}',
+    STOPS[:-1] + ', "$repeat": {"times": 9}}',
 ]  # fmt: skip
 tapes = st.lists(
     st.tuples(st.integers(0, 1_500), st.integers(-8, 8), st.integers(1, 60), st.booleans()),

@@ -7,6 +7,8 @@ that are named here and shown in the result:
   robot has resting there. What the robot offers at a better price than the trade's is always taken.
 - Queue: a resting order that joins a price that was quoted already (not better than the best) has
   `queue` lots of the crowd before it, and price-time priority does the rest.
+- Stops: while the robot has one armed, each recorded trade is also a trade of one lot between two
+  of the crowd, so that the core's own triggers see its price; what they set off finds the depth.
 - Depth: an order of the robot that takes finds `depth` lots at the best price and at each of the
   next ticks. The best prices are the last trade of each taker, kept one tick apart.
 
@@ -128,11 +130,12 @@ class News(msgspec.Struct, frozen=True):
 
 
 class _Open(msgspec.Struct):
-    """An order of the robot in the book, and the crowd's order before it (0: none)."""
+    """An order of the robot, and the crowd's order before it (0: none)."""
 
     side: Side
-    price_ticks: int
+    price_ticks: int  # 0: none
     queue_order: int
+    stop_lots: int = 0  # of a stop: it may be armed, and takes so much when it is set off
 
 
 class Market:
@@ -151,6 +154,7 @@ class Market:
         self.queue = queue
         self.bid_ticks = 0
         self.ask_ticks = 0
+        self.last: tuple[int, bool] | None = None  # price and whether its taker bought
         self.fills: list[Fill] = []
         self.exchange = Exchange()
         self.open: dict[str, _Open] = {}
@@ -200,10 +204,27 @@ class Market:
             if any(self._is_reached(each, side, limit) for each in self.open.values()):
                 news += self._send(time_us, self._order(CROWD, taker, limit, lots, TimeInForce.IOC))
         self.quote_from(price_ticks, buys=buys)
+        if any(each.stop_lots for each in self.open.values()):
+            news += self._print(time_us, price_ticks, buys=buys)
+        return news
+
+    def _print(self, time_us: int, price_ticks: int, *, buys: bool) -> list[News]:
+        """Have the crowd trade one lot at a price, with depth on both sides for what follows."""
+        lots = max((each.stop_lots for each in self.open.values()), default=1)
+        depth = [
+            record
+            for side in (Side.BUY, Side.SELL)
+            for record in self._depth_for(side, 0, lots + 1, 0)
+        ]
+        side = Side.BUY if buys else Side.SELL
+        taker = self._order(QUEUE, side, price_ticks, 1, TimeInForce.IOC)
+        news = self._send(time_us, *depth, taker)
+        self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
         return news
 
     def quote_from(self, price_ticks: int, *, buys: bool) -> None:
         """Take the best prices from a recorded trade; enough while the robot has no order."""
+        self.last = (price_ticks, buys)
         if buys:
             self.ask_ticks = price_ticks
             self.bid_ticks = min(self.bid_ticks or price_ticks - 1, price_ticks - 1)
@@ -217,6 +238,8 @@ class Market:
             record, side, price, lots, spend = self._pack(wish)
         except _Refused as refused:
             return [News(wish.client_order_id, OrderStatus.REJECTED, str(refused))]
+        if wish.stop is not None:
+            return self._arm(time_us, wish, record, _Open(side, price, 0, lots))
         taking = price == 0 or (
             (price >= self.ask_ticks > 0) if side == Side.BUY else price <= self.bid_ticks
         )
@@ -231,6 +254,16 @@ class Market:
         if taking:
             self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
         return news
+
+    def _arm(self, time_us: int, wish: OrderWish, record: bytes, opened: _Open) -> list[News]:
+        """Take a stop of the robot; the core must know the last price to judge it."""
+        if self.last is None:
+            reason = "there was no trade yet, so nothing to measure a stop by"
+            return [News(wish.client_order_id, OrderStatus.REJECTED, reason)]
+        price, buys = self.last
+        news = self._print(time_us, price, buys=buys)
+        self.open[wish.client_order_id] = opened
+        return news + self._send(time_us, record)
 
     def cancel(self, time_us: int, client_order_id: str) -> list[News]:
         """Cancel an order of the robot; one that is over already gives no news."""
@@ -250,7 +283,7 @@ class Market:
     # -- orders
 
     def _is_reached(self, order: _Open, side: Side, limit: int) -> bool:
-        if order.side != side:
+        if order.side != side or not order.price_ticks:
             return False
         return order.price_ticks >= limit if side == Side.BUY else order.price_ticks <= limit
 
