@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError
 
 from fondaco.gateway.ingest import TOKEN_LIMIT_1M, Ingest
-from fondaco.gateway.limits import Limits
+from fondaco.gateway.limits import Limits, Windows
 from fondaco.gateway.native import Counters
 from fondaco.gateway.report_writer import ReportWriter
 from fondaco.strategies.reports import Incoming, Stored
@@ -20,6 +20,7 @@ from fondaco.strategies.services import digest_of
 
 NOW_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
 TOKEN = "OsoDiJtKUMqSZkq5GfjpssYLwkPtm+wejqkO+Dq4IL"
+ENDLESS_S = 10**12  # a window that doesn't turn while a test runs
 KNOWN = {digest_of(TOKEN)}
 
 
@@ -207,11 +208,12 @@ async def test_any_origin_may_ask() -> None:
 async def test_a_token_has_its_limit() -> None:
     """Past so many reports in a minute a token is told how long to wait; others are not."""
     door = Door(Remembering(), enforced=True)
+    door.ingest._by_token = Windows(ENDLESS_S)
     token = {"strategy_access_token": "another"}
     found = await asyncio.gather(*(door.ask(sample(str)) for _ in range(TOKEN_LIMIT_1M + 1)))
     assert [status for status, *_ in found].count(201) == TOKEN_LIMIT_1M
     refused = next(each for each in found if each[0] == 429)
-    assert 1 <= int(refused[2][b"retry-after"]) <= 60
+    assert int(refused[2][b"retry-after"]) > 0
     assert (await door.ask(sample(str, **token)))[0] == 404
     await door.writer.stop()
 
