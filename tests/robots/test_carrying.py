@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from fondaco.core.records import Command, Side, VenueStatus, pack, unpack
+from fondaco.core.records import Command, Side, pack, unpack
 from fondaco.robots.venues import carrying
 from fondaco.robots.venues.carrying import Effect, Place, Query, Tell, Wait, carry
-from fondaco.robots.venues.port import NOTHING, Outcome, Refused, Unanswered
+from fondaco.robots.venues.port import Outcome, Unanswered
 from tests.robots.carrier import ANN, BOB, CRASHES, Case, Crash, fates
+from tests.robots.planted_steps import PLANTED_STEPS
 
 FILLED = {ANN: (8_500, 65_000), BOB: (7_500, 75_000)}  # cents left, units of the coin
 UNTOUCHED = {ANN: (10_000, 50_000), BOB: (10_000, 50_000)}
@@ -73,99 +74,20 @@ def test_a_crash_at_any_step_neither_buys_twice_nor_loses_a_debit(tmp_path: Path
     assert breaches(tmp_path) == []
 
 
-# ---- planted bugs: each is carry() with one step wrong
-
-
-Steps = Generator[Effect, Any, None]
-
-
-def sends_before_it_is_durable(carried: carrying.Carried, **words: Any) -> Steps:
-    """Place first, then say VENUE_SENT."""
-    if carried.status != VenueStatus.PENDING:
-        yield from carry(carried, **words)
-        return
-    try:
-        answers = yield Place(carried.order, words["now_s"]() + 2)
-    except Unanswered:
-        answers = ()
-    except Refused:
-        answers = (NOTHING,)
-    yield Tell(pack(Command.VENUE_SENT, venue_order=carried.number))
-    for outcome in answers:
-        yield from carrying._report(carried, outcome, words["note"], by_query=0)
-    if not answers:
-        yield Tell(pack(Command.VENUE_UNKNOWN, venue_order=carried.number))
-        yield from carrying._ask(carried, words["now_s"]() + 5, words["now_s"], words["note"])
-
-
-def sends_again_on_a_timeout(carried: carrying.Carried, **words: Any) -> Steps:
-    """What has no answer is sent once more."""
-    steps = carry(carried, **words)
-    effect = next(steps)
-    while True:
-        try:
-            answer = yield effect
-        except Unanswered as error:
-            if isinstance(effect, Place):
-                answer = yield Place(effect.order, words["now_s"]() + 2)
-            else:
-                effect = steps.throw(error)
-                continue
-        except Refused as error:
-            effect = steps.throw(error)
-            continue
-        try:
-            effect = steps.send(answer)
-        except StopIteration:
-            return
-
-
-def believes_no_such_order_at_once(carried: carrying.Carried, **words: Any) -> Steps:
-    """A send may still be under way, and the money is given back."""
-    if carried.status == VenueStatus.PENDING:
-        yield from carry(carried, **words)
-        return
-    if carried.status == VenueStatus.SENT:
-        yield Tell(pack(Command.VENUE_UNKNOWN, venue_order=carried.number))
-    yield from carrying._ask(carried, 0.0, words["now_s"], words["note"])
-
-
-def gives_back_what_has_no_answer(carried: carrying.Carried, **words: Any) -> Steps:
-    """A timeout is taken for a failure."""
-    steps = carry(carried, **words)
-    effect = next(steps)
-    while True:
-        try:
-            answer = yield effect
-        except Unanswered as error:
-            if isinstance(effect, Place):
-                answer = (NOTHING,)
-            else:
-                effect = steps.throw(error)
-                continue
-        except Refused as error:
-            effect = steps.throw(error)
-            continue
-        try:
-            effect = steps.send(answer)
-        except StopIteration:
-            return
-
-
 @pytest.mark.parametrize(
     "planted, said",
     [
-        (sends_before_it_is_durable, "bought 2 times"),
-        (sends_again_on_a_timeout, "bought 2 times"),
-        (believes_no_such_order_at_once, "members have"),
-        (gives_back_what_has_no_answer, "members have"),
+        ("sends before it is durable", "bought 2 times"),
+        ("sends again on a timeout", "bought 2 times"),
+        ("believes no such order at once", "members have"),
+        ("gives back what has no answer", "members have"),
     ],
 )
 def test_a_worker_that_is_wrong_in_one_step_is_caught(
-    tmp_path: Path, planted: Callable[..., Steps], said: str
+    tmp_path: Path, planted: str, said: str
 ) -> None:
     """The planted bugs: each breaks what the real steps keep."""
-    assert any(said in breach for breach in breaches(tmp_path, planted))
+    assert any(said in breach for breach in breaches(tmp_path, PLANTED_STEPS[planted]))
 
 
 # ---- single facts

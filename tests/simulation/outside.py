@@ -1,8 +1,9 @@
 """The outside of a simulated house: a venue with a truth of its own, its worker, and a reader.
 
-The worker carries messages only, by the doors of decision 0101, and is forgotten at each crash.
-Its venue fills, rejects, fills in part, answers late, or never gets what was sent; it keeps each
-id that reached it. OutsideReader holds what the events tell against that truth:
+The worker's steps are the real ones (robots.venues.carrying), in two processes that are forgotten
+at each crash, together or one alone. Its venue fills, rejects, fills in part, answers twice, in any
+order or not at all, and gets what was sent late or never; it keeps each id
+that reached it. OutsideReader holds what the events tell against that truth:
 
 I14 an outside order reaches the venue once, and only after it was SENT; UNKNOWN ends by query
 I15 an order is part of one venue order, of its own instrument and side
@@ -12,9 +13,11 @@ and what a venue order filled is exactly what its parts and the rounding account
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from random import Random
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from fondaco.core.records import (
     Cause,
@@ -29,11 +32,16 @@ from fondaco.core.records import (
     split,
     unpack,
 )
+from fondaco.robots.venues import carrying
+from fondaco.robots.venues.carrying import Carried, Effect, Tell, Wait, perform
+from fondaco.robots.venues.port import Order, Outcome, Refused, Unanswered
 
 __all__ = ["Breach", "OutsideReader", "Venue", "Worker", "require"]
 
 Words = dict[str, int]
-FATES: Final = ("fill", "fill", "reject", "partial", "slow", "timeout", "lost")
+FATES: Final = (
+    *("fill", "fill", "reject", "partial", "slow", "timeout", "lost", "late", "duplicate"),
+)
 DUST: Final = 3  # units that a fill is short of whole lots, now and then
 
 
@@ -50,80 +58,206 @@ def require(held: bool, invariant: str, *facts: object) -> None:
 class Venue:
     """An outside exchange: what reached it, by id. It survives all that befalls the house."""
 
+    request_timeout_s = 10.0
+
     def __init__(self, random: Random) -> None:
         """Begin without orders."""
         self.random = random
         self.orders: dict[int, tuple[int, int]] = {}  # id -> base and quote in the end
+        self.closed: set[int] = set()  # those that the house has confirmed
+        self.late: list[tuple[float, Order]] = []  # on their way, by when they arrive
+        self.now_s: Callable[[], float] = lambda: 0.0
+        self.may_send: Callable[[int], bool] = lambda _number: True
 
-    def send(self, order: Words, body: InstrumentBody) -> str:
-        """Take an order; return its fate."""
+    def place(self, order: Order) -> list[Outcome]:
+        """Take an order and let its fate befall it."""
+        self.settle()
+        number = int(order.client_id)
+        require(self.may_send(number), "I14 sent only after SENT is durable", number)
         fate = self.random.choice(FATES)
-        if fate == "lost":
-            return fate
-        number = order["venue_order"]
+        if fate == "late":
+            within_s = self.request_timeout_s + carrying.GRACE_S
+            self.late.append((self.now_s() + self.random.random() * within_s, order))
+        elif fate != "lost":
+            self.arrive(order, fate)
+        if fate in {"late", "lost", "timeout"}:
+            raise Unanswered(fate)
+        if fate == "reject":
+            raise Refused(fate)
+        final = self.outcome(number)
+        if fate == "duplicate":
+            return [final, final]
+        if fate == "slow":
+            early = Outcome(
+                base=Fraction(final.base // 2),
+                quote=Fraction(final.quote * (final.base // 2) // max(final.base, Fraction(1))),
+                is_final=False,
+            )
+            answers = [early, final]
+            self.random.shuffle(answers)
+            return answers
+        return [final]
+
+    def query(self, order: Order) -> Outcome | None:
+        """Tell of an order, or now and then of nothing."""
+        self.settle()
+        if self.random.random() < 0.1:
+            raise Unanswered("the line is down")
+        number = int(order.client_id)
+        return self.outcome(number) if number in self.orders else None
+
+    def outcome(self, number: int) -> Outcome:
+        """Return what an order did."""
+        base, quote = self.orders[number]
+        return Outcome(base=Fraction(base), quote=Fraction(quote), is_final=True)
+
+    def settle(self) -> None:
+        """Let arrive what is due."""
+        for due_s, order in [each for each in self.late if each[0] <= self.now_s()]:
+            self.late.remove((due_s, order))
+            self.arrive(order, "fill")
+
+    def arrive(self, order: Order, fate: str) -> None:
+        """Carry an order out."""
+        number = int(order.client_id)
         require(number not in self.orders, "I14 an order is sent once", number)
-        base = order["quantity_lots"] * body.base_per_lot
+        require(number not in self.closed, "I14 what was given back is never done", number)
+        base = int(order.quantity)
         if fate == "reject":
             base = 0
         elif fate == "partial":
             base = self.random.randrange(base)
         elif self.random.random() < 0.1:
             base -= min(base, DUST)
-        worth = base * order["limit_ticks"] * body.quote_per_lot_tick // body.base_per_lot
+        worth = int(base * order.limit)
         better = self.random.randrange(worth // 20 + 1)
-        quote = worth - better if order["side"] == Side.BUY else worth + better
-        self.orders[number] = (base, quote)
-        return fate
+        self.orders[number] = (base, worth - better if order.is_buy else worth + better)
+
+
+Steps = Generator[Effect, Any, None]
+
+
+@dataclass
+class _Carrier:
+    """One order in one process: its steps, and what it is about to do."""
+
+    steps: Steps
+    effect: Effect | None
+    wake_s: float = 0.0
 
 
 class Worker:
-    """Carries messages between the house and the venue; a crash forgets all that it knows."""
+    """Two processes that carry orders by the worker's own steps; a crash forgets all they know."""
 
-    def __init__(self, random: Random, venue: Venue) -> None:
+    def __init__(
+        self,
+        random: Random,
+        venue: Venue,
+        reader: OutsideReader,
+        now_s: Callable[[], float],
+        carry: Callable[..., Steps] = carrying.carry,
+    ) -> None:
         """Begin with nothing known."""
         self.random = random
         self.venue = venue
-        self.answers: dict[int, list[Words]] = {}  # venue order -> reports yet to be made
-        self.seen: set[int] = set()  # those that this process sent
+        self.reader = reader
+        self.carry = carry
+        self.venue.now_s = self.now_s = now_s
+        self.venue.may_send = self.may_send
+        self.processes: list[dict[int, _Carrier]] = [{}, {}]
+        self.telling: tuple[dict[int, _Carrier], int] | None = None
+
+    def may_send(self, number: int) -> bool:
+        """Whether VENUE_SENT of an order is durable."""
+        return self.reader.venue_orders[number]["status"] != VenueStatus.PENDING
 
     def forget(self) -> None:
-        """Be another process."""
-        self.answers = {}
-        self.seen = set()
+        """Be other processes."""
+        self.processes = [{}, {}]
+        self.telling = None
 
     def wish(self, orders: list[Words]) -> bytes | None:
-        """Return the next command, of those venue orders that are not done."""
+        """Do what one process does next; return the command, if it is one."""
+        self.telling = None
         if not orders:
             return None
         order = self.random.choice(orders)
         number = order["venue_order"]
-        if self.random.random() < 0.08:  # another worker with an old view wants to send, too
+        if self.random.random() < 0.04:  # somebody says that they will send, and never does
             return pack(Command.VENUE_SENT, venue_order=number)
-        if order["status"] == VenueStatus.PENDING:
-            return pack(Command.VENUE_SENT, venue_order=number)
-        if order["status"] == VenueStatus.UNKNOWN:
-            base, quote = self.venue.orders.get(number, (0, 0))
-            found = {"filled_base": base, "filled_quote": quote, "is_final": 1, "by_query": 1}
-            return pack(Command.VENUE_REPORT, venue_order=number, **found)
-        waiting = self.answers.get(number)
-        if waiting:
-            report = waiting.pop(0) if self.random.random() < 0.7 else waiting[-1]
-            return pack(Command.VENUE_REPORT, venue_order=number, **report)
-        return pack(Command.VENUE_UNKNOWN, venue_order=number)
+        place = self.random.randrange(len(self.processes))
+        if self.random.random() < 0.03:
+            self.processes[place] = {}  # this process alone dies
+        process = self.processes[place]
+        if number not in process:
+            steps = self.carry(
+                self._carried(order),
+                request_timeout_s=self.venue.request_timeout_s,
+                now_s=self.now_s,
+                note=lambda _text: None,
+            )
+            process[number] = _Carrier(steps, next(steps))
+        return self._go_on(process, number)
 
-    def sent(self, order: Words, body: InstrumentBody) -> None:
-        """VENUE_SENT was accepted and is durable: send, and note what comes back."""
-        number = order["venue_order"]
-        fate = self.venue.send(order, body)
-        if fate in {"timeout", "lost"}:
+    def told(self, event: bytes) -> bool:
+        """Hear the core's answer to a wish; return whether an order is to be sent now."""
+        if self.telling is None:
+            return False
+        process, number = self.telling
+        self._step(process, number, event)
+        return number in process and isinstance(process[number].effect, carrying.Place)
+
+    def _go_on(self, process: dict[int, _Carrier], number: int) -> bytes | None:
+        carrier = process[number]
+        effect = carrier.effect
+        if isinstance(effect, Tell):
+            self.telling = (process, number)
+            return effect.record
+        if isinstance(effect, Wait):
+            if self.now_s() >= carrier.wake_s:
+                self._step(process, number, None)
+        elif effect is not None:
+            try:
+                answer: object = perform(self.venue, effect, self.now_s)
+            except (Refused, Unanswered) as error:
+                answer = error
+            self._step(process, number, answer)
+        return None
+
+    def _step(self, process: dict[int, _Carrier], number: int, answer: object) -> None:
+        carrier = process[number]
+        try:
+            if isinstance(answer, Refused | Unanswered):
+                carrier.effect = carrier.steps.throw(answer)
+            else:
+                carrier.effect = carrier.steps.send(answer)
+        except StopIteration:
+            del process[number]
             return
-        base, quote = self.venue.orders[number]
-        final = {"filled_base": base, "filled_quote": quote, "is_final": 1, "by_query": 0}
-        self.answers[number] = [final]
-        if fate == "slow" and base > 1:
-            part = base // 2
-            early = {"filled_base": part, "filled_quote": quote * part // base, "is_final": 0}
-            self.answers[number] = [{**early, "by_query": 0}, final]
+        if isinstance(carrier.effect, Wait):
+            carrier.wake_s = self.now_s() + carrier.effect.seconds
+
+    def _carried(self, words: Words) -> Carried:
+        """Return an order as carry() takes it; amounts are in units."""
+        body = self.reader.instruments[words["instrument"]]
+        quantity = Fraction(words["quantity_lots"] * body.base_per_lot)
+        return Carried(
+            number=words["venue_order"],
+            status=words["status"],
+            base_unit=Fraction(1),
+            quote_unit=Fraction(1),
+            filled_base=words["filled_base"],
+            filled_quote=words["filled_quote"],
+            order=Order(
+                client_id=str(words["venue_order"]),
+                base="base",
+                quote="quote",
+                is_buy=words["side"] == Side.BUY,
+                quantity=quantity,
+                limit=Fraction(words["limit_ticks"] * body.quote_per_lot_tick, body.base_per_lot),
+                reference=Fraction(words["notional"]) / quantity,
+            ),
+        )
 
 
 @dataclass
@@ -220,6 +354,7 @@ class OutsideReader:
         told = (words["filled_base"], words["filled_quote"])
         require((given.base, given.quote) == told, "the parts are the whole", given, words)
         if self.venue is not None:
+            self.venue.closed.add(words["venue_order"])
             truth = self.venue.orders.get(words["venue_order"], (0, 0))
             require(truth == told, "I14 what the venue did is what was shared", truth, words)
 

@@ -19,6 +19,7 @@ from fondaco.journal import scan, watermark
 from fondaco.journal.sequencer import Core
 from tests.property.plants import OUTSIDE_PLANTS, STOP_PLANTS, PlantedTwin
 from tests.property.plants import PLANTS as MARKET_PLANTS
+from tests.robots.planted_steps import PLANTED_STEPS
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.world import Settings
 from tests.twin.exchange import Twin
@@ -184,4 +185,6 @@ PLANTS: Final[dict[str, tuple[Settings, Callable[[], AbstractContextManager[None
         for name, plant in OUTSIDE_PLANTS.items()
     },
 }
+for name, planted in PLANTED_STEPS.items():
+    PLANTS[f"a worker that {name}"] = _plain(Settings(outside=True, carry=planted))
 assert watermark.WATERMARK == "watermark"

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -29,6 +29,8 @@ from fondaco.core.snapshot import hash_of
 from fondaco.journal.faults import Halted, JournalDamaged, Poisoned
 from fondaco.journal.recovery import open_sequencer
 from fondaco.journal.sequencer import Committed, Core, Sequencer
+from fondaco.robots.venues import carrying
+from fondaco.robots.venues.carrying import Effect
 from tests.property.flows import START_US, Flow, OpenOrder, stamp
 from tests.property.outside_flows import OutsideFlow
 from tests.simulation.disk import FAULTS, Plan, PowerCut, SimulatedDisk
@@ -68,6 +70,7 @@ class Settings:
     with_twin: bool = False
     outside: bool | None = None  # with dealer and agency markets; None: every other seed
     segment_bytes: int = SEGMENT_BYTES
+    carry: Callable[..., Generator[Effect, Any, None]] = carrying.carry
 
 
 @dataclass
@@ -130,8 +133,14 @@ class World:
         """Return the clients' wishes; with the outside, its feed's, too, and have a worker."""
         if not (seed % 2 if outside is None else outside):
             return Flow(Random(seed + 2), self._open_orders)
-        self.worker = Worker(Random(seed + 3), Venue(Random(seed + 4)))
-        self.observer.outside.venue = self.worker.venue
+        venue = self.observer.outside.venue = Venue(Random(seed + 4))
+        self.worker = Worker(
+            Random(seed + 3),
+            venue,
+            self.observer.outside,
+            lambda: self.clock.time_us / 1_000_000,
+            self.settings.carry,
+        )
         flow = OutsideFlow(Random(seed + 2), self._open_orders, self.observer.outside.open_orders)
         return flow.without_venue()
 
@@ -179,17 +188,10 @@ class World:
             return
         crashes = self.history.crashes
         self.commit([wish])
-        if wish[0] != Command.VENUE_SENT or self.history.crashes != crashes:
+        if self.history.crashes != crashes:
             return
-        number = unpack(wish)["venue_order"]
-        (answer,) = split(self.acknowledged[-1][1]) or (b"",)
-        if answer[:2] != int(Event.VENUE_ORDER).to_bytes(2, "little"):
-            return  # refused: another sends it, or has
-        if self.random.random() < 0.1:
+        if worker.told(split(self.acknowledged[-1][1])[0]) and self.random.random() < 0.1:
             self.crash(power=self.random.random() < 0.7)  # durable as SENT, and never sent
-            return
-        order = self.observer.outside.venue_orders[number]
-        worker.sent(order, self.observer.instruments[order["instrument"]])
 
     def batch(self) -> list[bytes]:
         """Return what the clients send now: first what was never answered, then new wishes."""

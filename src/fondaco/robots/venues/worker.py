@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from fondaco.robots.holding import Held, while_held
 from fondaco.robots.venues import carrying
 from fondaco.robots.venues.carrying import Effect, Tell, Wait, carry, perform
 from fondaco.robots.venues.catalogue import Catalogue
+from fondaco.robots.venues.ccxt_venue import CcxtVenue, settings_of
 from fondaco.robots.venues.mark import house_mark
 from fondaco.robots.venues.port import Refused, Unanswered, Venue
 from fondaco.robots.venues.simulated import SimulatedVenue
@@ -55,7 +57,9 @@ def make_venue(entry: VenueEntry, data_dir: Path) -> Venue:
     if entry.kind == "simulated":
         file = data_dir / "venues" / f"{entry.name}.sqlite3"
         return SimulatedVenue(file, latency_s=entry.latency_s, script=entry.script)
-    raise VenueBroken(f"kind {entry.kind} is not served yet")
+    if find_spec("ccxt") is None:
+        raise VenueBroken("ccxt is not installed; install fondaco[venues]")
+    return CcxtVenue(entry.exchange, settings_of(entry.name))
 
 
 def start_all(house: House, data_dir: Path, stop: threading.Event) -> list[threading.Thread]:
