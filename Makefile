@@ -36,7 +36,7 @@ help:
 
 # ---- setup
 
-setup: $(STAMPS)/install
+setup: $(STAMPS)/install $(STAMPS)/client
 
 $(BIN)/python:
 	@tools/preflight $(PYTHON)
@@ -64,6 +64,10 @@ $(STAMPS)/core: $(CORE_SOURCES) $(STAMPS)/dependencies
 
 $(STAMPS)/install: pyproject.toml $(STAMPS)/core
 	FONDACO_CORE_BUILT=1 $(UV) pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(STAMPS)/client: clients/python/pyproject.toml $(STAMPS)/dependencies
+	$(UV) pip install --quiet --no-build-isolation --no-deps --editable clients/python
 	@touch $@
 
 # ---- run, test
@@ -118,10 +122,11 @@ lock: $(STAMPS)/uv
 	$(UV) pip compile --quiet --generate-hashes --upgrade --custom-compile-command "make lock" \
 		--output-file requirements/base.txt pyproject.toml
 	$(UV) pip compile --quiet --generate-hashes --upgrade --custom-compile-command "make lock" \
-		--all-extras --output-file requirements/dev.txt pyproject.toml
+		--all-extras --output-file requirements/dev.txt pyproject.toml clients/python/pyproject.toml
 
 build: setup
 	$(UV) build --wheel --no-build-isolation --out-dir dist
+	$(UV) build --wheel --no-build-isolation --out-dir dist clients/python
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
