@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,7 @@ WRITER_WAIT_S: Final = 3600.0  # a long recovery is no fault of the worker's
 POLL_S: Final = 0.05
 DEMO_SEED: Final = 1
 LEASE_WAIT_S: Final = 10.0
+SWITCH_S: Final = 0.0005  # how long the projector's thread may keep a feed's from going on
 
 
 def run(role: str, asked: Start) -> None:
@@ -136,7 +138,8 @@ def run_worker_role(asked: Start) -> None:
         from fondaco.robots.venues import worker as venues
 
         threading.Thread(target=chores.run, args=(stop,), name="chores", daemon=True).start()
-        running.start(asked.house, client.address, stop)
+        if running.start(asked.house, client.address, stop):
+            sys.setswitchinterval(SWITCH_S)  # a feed's thread waits for the network all the time
         venues.start_all(asked.house, asked.data_dir, stop)
 
         def project(held: Held) -> None:

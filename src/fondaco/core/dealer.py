@@ -65,7 +65,10 @@ class Dealer:
 
     def desk(self, number: int) -> Desk:
         """Return the desk of an instrument."""
-        return self.desks.setdefault(number, Desk())
+        desk = self.desks.get(number)
+        if desk is None:
+            desk = self.desks[number] = Desk()
+        return desk
 
     # -- orders ----------------------------------------------------------------------------------
 
