@@ -20,8 +20,8 @@ from fondaco.identity.selectors import member_of
 from fondaco.office import writer
 from fondaco.office.api.faults import NotDone, writer_asked
 from fondaco.office.api.open_door import OpenView, sees_all
+from fondaco.office.orders.selectors import HistoryBehind, caught_up
 from fondaco.office.stocks import selectors
-from fondaco.office.stocks.placing import HistoryBehind, caught_up
 
 __all__ = ["OneStock", "Stocks"]
 

@@ -25,18 +25,14 @@ from fondaco.identity.permissions import Permission, may
 from fondaco.office import writer
 from fondaco.office.api.callers import holds_staff_scope
 from fondaco.office.api.faults import Conflict, NotDone, writer_asked
+from fondaco.office.api.numbers import PlainDecimal
 from fondaco.office.api.open_door import OpenView, is_free, sees_all
 from fondaco.office.api.stocks import DealWords
 from fondaco.office.callers import address_of, is_proven
-from fondaco.office.stocks import placing, selectors, services
-from fondaco.office.stocks.placing import (
-    Funds,
-    HistoryBehind,
-    OrderRefused,
-    Terms,
-    caught_up,
-    ticks_of,
-)
+from fondaco.office.orders import services as orders
+from fondaco.office.orders.selectors import HistoryBehind, caught_up, ticks_of
+from fondaco.office.orders.services import Funds, OrderRefused, Terms
+from fondaco.office.stocks import selectors, services
 from fondaco.office.stocks.services import NoFunds, UserRefused
 from fondaco.projections.selectors import InstrumentRow, asset_codes
 
@@ -54,7 +50,7 @@ class UserForm(serializers.Serializer):
     password = serializers.CharField(
         max_length=128, trim_whitespace=False, style={"input_type": "password"}
     )
-    balance = serializers.DecimalField(**DIGITS, min_value=0, required=False)
+    balance = PlainDecimal(**DIGITS, min_value=0, required=False)
 
 
 class ChangeForm(serializers.Serializer):
@@ -73,14 +69,14 @@ class ChangeForm(serializers.Serializer):
 
 
 class AmountForm(serializers.Serializer):
-    amount = serializers.DecimalField(**DIGITS)
+    amount = PlainDecimal(**DIGITS)
 
 
 class OrderForm(serializers.Serializer):
     stock_id = serializers.CharField(max_length=64)
     total = serializers.IntegerField(min_value=1, max_value=COUNT_MAX)
-    lower_bound = serializers.DecimalField(**DIGITS, min_value=0)
-    upper_bound = serializers.DecimalField(**DIGITS, min_value=0)
+    lower_bound = PlainDecimal(**DIGITS, min_value=0)
+    upper_bound = PlainDecimal(**DIGITS, min_value=0)
 
 
 class UserWords(serializers.Serializer):
@@ -313,7 +309,7 @@ class StockOrder(UsersView):
         key = request.auth.pk if isinstance(request.auth, ApiKey) else 0
         with writer_asked():
             try:
-                placing.place(writer.core(), account=account, key=key, market=row, terms=terms)
+                orders.place(writer.core(), account=account, key=key, market=row, terms=terms)
             except Funds:
                 text = (
                     "you dont have the fund to buy"
@@ -322,7 +318,7 @@ class StockOrder(UsersView):
                 )
                 return Response({"error": text}, status=status.HTTP_400_BAD_REQUEST)
             except OrderRefused as refusal:
-                name = refusal.field
+                name = "total" if refusal.field == "quantity" else refusal.field
                 told: dict[str, Any] = {name: [f"{refusal}."]} if name else {"error": str(refusal)}
                 return Response(told, status=status.HTTP_400_BAD_REQUEST)
         return Response({"message": PLACED})
