@@ -248,9 +248,9 @@ def begin_maintenance(page: Page) -> None:
 
 
 def goes_live(page: Page) -> None:
-    """Wait until the terminal has read everything, and has been quiet."""
+    """Wait until the terminal has read everything, also in maintenance, and has been quiet."""
     page.wait_for_selector(LIVE)
-    page.wait_for_selector('[data-testid="submit"]:enabled')
+    page.wait_for_selector(".purse", state="attached")
     page.wait_for_load_state("networkidle")
 
 
