@@ -207,6 +207,11 @@ class Worker:
         self._step(process, number, event)
         return number in process and isinstance(process[number].effect, carrying.Place)
 
+    def send(self) -> None:
+        """Send at once what told() said is to be sent."""
+        assert self.telling is not None
+        self._go_on(*self.telling)
+
     def _go_on(self, process: dict[int, _Carrier], number: int) -> bytes | None:
         carrier = process[number]
         effect = carrier.effect
@@ -222,6 +227,8 @@ class Worker:
             except (Refused, Unanswered) as error:
                 answer = error
             self._step(process, number, answer)
+            if number in process and isinstance(process[number].effect, carrying.Place):
+                return self._go_on(process, number)  # only a wrong worker sends here
         return None
 
     def _step(self, process: dict[int, _Carrier], number: int, answer: object) -> None:

@@ -190,8 +190,13 @@ class World:
         self.commit([wish])
         if self.history.crashes != crashes:
             return
-        if worker.told(split(self.acknowledged[-1][1])[0]) and self.random.random() < 0.1:
+        if not worker.told(split(self.acknowledged[-1][1])[0]):
+            return
+        fate = self.random.random()
+        if fate < 0.1:
             self.crash(power=self.random.random() < 0.7)  # durable as SENT, and never sent
+        elif fate < 0.9:
+            worker.send()  # or else it stands still, perhaps for too long
 
     def batch(self) -> list[bytes]:
         """Return what the clients send now: first what was never answered, then new wishes."""

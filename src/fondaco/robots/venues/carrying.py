@@ -109,7 +109,7 @@ def carry(
             is_over |= yield from _report(carried, outcome, note, by_query=0)
         if is_over:
             return
-        settled_s = now_s() + GRACE_S
+        settled_s = max(settled_s, now_s() + GRACE_S)  # an early error says nothing of the rest
     if status == VenueStatus.SENT:
         yield Tell(pack(Command.VENUE_UNKNOWN, venue_order=carried.number))
     yield from _ask(carried, settled_s, now_s, note)
