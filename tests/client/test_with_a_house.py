@@ -93,7 +93,7 @@ def test_the_native_routes_take_the_signed_style(ann: Client) -> None:
     assert all(
         each.opening + each.credits - each.debits == each.closing for each in statement.assets
     )
-    assert ann.statements.month_csv(month).startswith(("month", "time", "seq"))
+    assert "USDT" in ann.statements.month_csv(month)
 
 
 def test_a_wrong_secret_is_nobody(house: RunningHouse) -> None:
