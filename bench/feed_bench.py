@@ -19,7 +19,6 @@ import os
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,7 +35,6 @@ from fondaco.core import records  # noqa: E402
 from fondaco.link.address import writer_socket  # noqa: E402
 from fondaco.link.blocking import BlockingClient  # noqa: E402
 from tests.acceptance.dealer_house import buy, open_dealer, user  # noqa: E402
-from tests.house_fixture import RunningHouse  # noqa: E402
 from tests.mosquitto_fixture import TOPIC, Mosquitto, price  # noqa: E402
 
 LOTS: Final = 2  # that each message fills
@@ -83,15 +81,6 @@ def bare(broker: Mosquitto, sent: list[bytes]) -> float:
     return len(sent) / (time.perf_counter() - begun_s)
 
 
-def child_of(house: RunningHouse, role: str) -> int:
-    assert house.process is not None
-    listed = subprocess.run(
-        ["ps", "--ppid", str(house.process.pid), "-o", "pid=,args="],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    return next(int(line.split()[0]) for line in listed.splitlines() if f"--role {role}" in line)
-
-
 def newest(client: BlockingClient) -> dict[str, int]:
     answer = client.query(records.pack(records.Query.QUOTES))
     found = [records.unpack(each) for each in records.split(bytes(answer.records))]
@@ -106,9 +95,9 @@ def house(broker: Mosquitto, sent: list[bytes], *, alone: bool = False) -> float
     with open_dealer(broker, settings="rate_limits = false") as running:
         buyer = user(running, "buyer", 100_000_000)
         buy(running, buyer, LOTS * len(sent), 0, 22)
-        worker = child_of(running, "worker")
+        worker = running.child("worker")
         if alone:
-            os.kill(child_of(running, "edge"), signal.SIGSTOP)
+            os.kill(running.child("edge"), signal.SIGSTOP)
         os.kill(worker, signal.SIGSTOP)
         broker.publish(sent)
         with BlockingClient(writer_socket(running.data), role="bench") as client:
@@ -121,7 +110,7 @@ def house(broker: Mosquitto, sent: list[bytes], *, alone: bool = False) -> float
                 time.sleep(POLL_S)
             seconds = time.perf_counter() - begun_s
             found = newest(client)
-        os.kill(child_of(running, "edge"), signal.SIGCONT)
+        os.kill(running.child("edge"), signal.SIGCONT)
         if found["position_lots"] != -LOTS * len(sent):
             raise SystemExit(f"{-found['position_lots']} of {LOTS * len(sent)} shares were filled")
     return len(sent) / seconds

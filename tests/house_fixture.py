@@ -193,6 +193,21 @@ class RunningHouse:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(END_S)
 
+    def child(self, role: str) -> int:
+        """Return the process id of its first child of a role, or 0."""
+        assert self.process is not None
+        listed = subprocess.run(
+            ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        for line in listed.splitlines():
+            number, _, arguments = line.strip().partition(" ")
+            if f"--role {role}" in arguments and "<defunct>" not in arguments:
+                return int(number)
+        return 0
+
     def read_log(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
 

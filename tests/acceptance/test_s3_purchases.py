@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -171,6 +175,48 @@ def test_s3_5_every_fate_is_found_out_and_none_is_sent_again() -> None:
         assert found == [bought, nothing, bought, nothing, part, bought]
         assert [order["attempts"] for order in outside(house)] == [1] * len(FATES)
         assert sums_are_zero(house)
+
+
+# The script counts what reached the venue; the third order's answer never comes.
+KILLED_AT = ("PENDING", "SENT", "UNKNOWN", "SENT")
+KILLED_FATES = ["fill", "fill", "timeout", "partial 0.4"]
+
+
+def test_s3_5_a_worker_killed_at_any_state_buys_once_and_loses_nothing() -> None:
+    """S3-5: kill -9 before, while and after sending: one arrival each, every debit kept."""
+    with open_agency(latency_s=0.5, script=KILLED_FATES) as house:
+        people = []
+        for count, state in enumerate(KILLED_AT, 1):
+            people.append(customer(house, f"killed {count}"))
+            assert buy(house, people[-1], "ABAN", 2).status == 200
+            until(partial(has_been, house, count, state))
+            os.kill(house.child("worker"), signal.SIGKILL)
+            until(partial(all_done, house, count))
+        (file,) = (house.data / "venues").glob("*.sqlite3")
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            arrivals = dict(
+                database.execute("SELECT client_id, count(*) FROM arrival GROUP BY client_id")
+            )
+        bought = {order["client_order_id"]: order for order in outside(house)}
+        assert set(arrivals.values()) == {1}
+        spent = got = Decimal(0)
+        for order in bought.values():
+            filled = Decimal(order["filled_quantity"])
+            assert filled in {Decimal(0), Decimal(2), Decimal("0.8")}
+            assert filled == 0 or order["client_order_id"] in arrivals
+            got += filled
+            spent += Decimal(order["filled_quote"])
+        found = [wealth(house, number) for number in people]
+        assert sum(coins.get("ABAN", Decimal(0)) for _, coins in found) == got > 0
+        assert sum(balance for balance, _ in found) == 400 - spent
+        assert sums_are_zero(house)
+
+
+def has_been(house: RunningHouse, count: int, state: str) -> bool:
+    """Whether the newest of so many outside orders has come as far as a state."""
+    order = ("PENDING", "SENT", "UNKNOWN", "CONFIRMED")
+    found = outside(house)
+    return len(found) == count and order.index(found[-1]["status"]) >= order.index(state)
 
 
 def test_s3_6_coins_are_shared_pro_rata_to_the_last_unit() -> None:

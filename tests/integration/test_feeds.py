@@ -101,7 +101,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(broker: Mosquitto) -> None:
         publisher.start()
         for part in range(1, 4):
             until(partial(has_quotes, house, part * 500), "messages come")
-            worker = child(house, "worker")
+            worker = house.child("worker")
             os.kill(worker, signal.SIGKILL)
             until(partial(has_another, house, worker), "another worker")
         publisher.join()
@@ -135,7 +135,7 @@ def test_two_workers_have_one_consumer(broker: Mosquitto) -> None:
             until(lambda: state(house)["received"] == 199, "all are counted")
             assert (state(house)["current"], state(house)["duplicate"]) == (199, 0)
             assert peers(house).count("feed") == 1
-            os.kill(child(house, "worker"), signal.SIGKILL)
+            os.kill(house.child("worker"), signal.SIGKILL)
             broker.publish([price(21, n, at(200 + n)) for n in range(1, 100)])
             until(lambda: prices(house) == [(2100, 99)], "it goes on")
             assert second.poll() is None
@@ -237,26 +237,10 @@ def has_quotes(house: RunningHouse, count: int) -> bool:
 
 
 def has_another(house: RunningHouse, worker: int) -> bool:
-    return child(house, "worker") not in {0, worker}
+    return house.child("worker") not in {0, worker}
 
 
 def peers(house: RunningHouse) -> list[str]:
     """The roles of those who are connected to the writer."""
     with BlockingClient(writer_socket(house.data), role="test") as client:
         return list(client.status()["roles"])
-
-
-def child(house: RunningHouse, role: str) -> int:
-    """The process of a role under this house's parent, or 0."""
-    assert house.process is not None
-    listed = subprocess.run(
-        ["ps", "--ppid", str(house.process.pid), "-o", "pid=,args="],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    for line in listed.splitlines():
-        number, _, arguments = line.strip().partition(" ")
-        if f"--role {role}" in arguments and "<defunct>" not in arguments:
-            return int(number)
-    return 0

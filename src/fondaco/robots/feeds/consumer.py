@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -32,6 +33,7 @@ CONNECT_S: Final = 5.0
 BACK_OFF_S: Final = 0.25
 BACK_OFF_S_MAX: Final = 15.0
 QOS: Final = 1
+CORK: Final[int] = getattr(socket, "TCP_CORK", 0)  # Linux: hold back for a moment; 0 = none
 
 
 class Away(Exception):
@@ -94,7 +96,7 @@ class Consumer:
                 for mid in done:
                     client.ack(mid, QOS)
                 if client.want_write():
-                    _done(client.loop_write())
+                    self._write(client)
                 self.intake.tell()
                 _done(client.loop_misc())
         finally:
@@ -138,6 +140,16 @@ class Consumer:
         if answers >= 0:
             poll.register(answers, select.POLLIN)
         poll.poll(POLL_S * 1000)
+
+    def _write(self, client: Client) -> None:
+        """Write all that waits as one piece: paho sends each acknowledgement by itself."""
+        found = client.socket()
+        corked = found if isinstance(found, socket.socket) and CORK else None
+        if corked is not None:
+            corked.setsockopt(socket.IPPROTO_TCP, CORK, 1)
+        _done(client.loop_write())
+        if corked is not None and corked.fileno() >= 0:
+            corked.setsockopt(socket.IPPROTO_TCP, CORK, 0)
 
     def _gather(self, client: Client) -> None:
         """Read what has come."""
