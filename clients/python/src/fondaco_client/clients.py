@@ -9,25 +9,31 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
 from typing import Any, Final, Generic, Self, TypeVar
 
 import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.sync.client import ClientConnection as SyncSocket
+from websockets.sync.client import connect as sync_connect
 
 from fondaco_client.calls import Async, Call, Sync
 from fondaco_client.credentials import Credentials, credentials_from
-from fondaco_client.errors import NotSent, OutcomeUnknown
+from fondaco_client.errors import NotSent, OutcomeUnknown, refusal_of
 from fondaco_client.flow import Ask, House, Pause, Reply, Retrying, settle
 from fondaco_client.markets import Markets
 from fondaco_client.members import Members, Money, Statements
 from fondaco_client.orders import Orders, OutsideOrders
 from fondaco_client.reports import Strategies
+from fondaco_client.streams import NOT_NOW, Connect, Say, Stream, StreamBroken, Streams, Tell
 
 __all__ = ["AsyncClient", "Client"]
 
 T = TypeVar("T")
 K = TypeVar("K")
+E = TypeVar("E")
 TIMEOUT_S: Final = 10.0
 URL_BY_DEFAULT: Final = "http://127.0.0.1:8000"
 # What httpx raises before the first byte of a request has left.
@@ -45,6 +51,18 @@ def _faults(what: Ask) -> Iterator[None]:
     except httpx.TransportError as error:
         kind = type(error).__name__
         raise OutcomeUnknown(f"{place}: no answer: {kind}: {error}") from error
+
+
+@contextmanager
+def _breaks() -> Iterator[None]:
+    """Say of a WebSocket that it ended, however it did, or why the house opens none."""
+    try:
+        yield
+    except InvalidStatus as error:
+        refused = error.response
+        raise refusal_of(refused.status_code, bytes(refused.body or b"")) from error
+    except (OSError, TimeoutError, WebSocketException) as error:
+        raise StreamBroken(f"{type(error).__name__}: {error}") from error
 
 
 def _reply(answer: httpx.Response) -> Reply:
@@ -90,6 +108,7 @@ class _Groups(Generic[K]):
         self.money = Money[K](me)
         self.statements = Statements[K](me)
         self.strategies = Strategies[K](me, self.house)
+        self.streams = Streams[K](me, self.house)
         self._open()
 
     def __repr__(self) -> str:
@@ -132,6 +151,34 @@ class Client(_Groups[Sync], Sync):
             answer: T = end.value
             return answer
 
+    def follow(self, stream: Stream[E]) -> Generator[E, None, None]:
+        """Yield what a stream tells. Leaving the loop closes it. Raises FondacoError."""
+        with closing(stream), ExitStack() as connected:
+            socket: SyncSocket | None = None
+            step = next(stream)
+            while True:
+                answer: object = None
+                try:
+                    if isinstance(step, Tell):
+                        yield step.event
+                    elif isinstance(step, Ask | Pause):
+                        answer = self._do(step)
+                    else:
+                        with _breaks():
+                            if isinstance(step, Connect):
+                                connected.close()
+                                socket = connected.enter_context(
+                                    sync_connect(step.url, open_timeout=self._timeout_s)
+                                )
+                            elif socket is not None and isinstance(step, Say):
+                                socket.send(step.text)
+                            elif socket is not None:
+                                answer = socket.recv(decode=False)
+                except NOT_NOW as error:
+                    step = stream.throw(error)
+                else:
+                    step = stream.send(answer)
+
     def _do(self, step: Ask | Pause) -> Reply | None:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
@@ -147,6 +194,7 @@ class AsyncClient(_Groups[Async], Async):
 
     def _open(self) -> None:
         self._http = httpx.AsyncClient(timeout=self._timeout_s, transport=self._transport)
+        self._sockets: set[ClientConnection] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -156,7 +204,9 @@ class AsyncClient(_Groups[Async], Async):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, of streams that were left, too."""
+        for socket in tuple(self._sockets):
+            await socket.close()
         await self._http.aclose()
 
     async def ask(self, call: Call[T]) -> T:
@@ -174,6 +224,37 @@ class AsyncClient(_Groups[Async], Async):
         except StopIteration as end:
             answer: T = end.value
             return answer
+
+    async def follow(self, stream: Stream[E]) -> AsyncGenerator[E, None]:
+        """Yield what a stream tells. Leaving the loop closes it. Raises FondacoError."""
+        with closing(stream):
+            async with AsyncExitStack() as connected:
+                socket: ClientConnection | None = None
+                step = next(stream)
+                while True:
+                    answer: object = None
+                    try:
+                        if isinstance(step, Tell):
+                            yield step.event
+                        elif isinstance(step, Ask | Pause):
+                            answer = await self._do(step)
+                        else:
+                            with _breaks():
+                                if isinstance(step, Connect):
+                                    await connected.aclose()
+                                    socket = await connected.enter_async_context(
+                                        connect(step.url, open_timeout=self._timeout_s)
+                                    )
+                                    self._sockets.add(socket)
+                                    connected.callback(self._sockets.discard, socket)
+                                elif socket is not None and isinstance(step, Say):
+                                    await socket.send(step.text)
+                                elif socket is not None:
+                                    answer = await socket.recv(decode=False)
+                    except NOT_NOW as error:
+                        step = stream.throw(error)
+                    else:
+                        step = stream.send(answer)
 
     async def _do(self, step: Ask | Pause) -> Reply | None:
         if isinstance(step, Pause):
