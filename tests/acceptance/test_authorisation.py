@@ -30,7 +30,22 @@ email = "mia@example.com"
 password = "mia-s long password"
 roles = ["member", "moderator"]
 balances = {{ USDT = "1000" }}
+
+[[instruments]]
+symbol = "CIBUSDT"
+base = "CIB"
+quote = "USDT"
+market = "dealer"
+stock_id = "6ffb8e62-92c1-40c7-9d38-5b976a346b62"
+tick_size = "0.01"
+lot_size = "1"
 """
+
+
+def path_of(route: str) -> tuple[str, str]:
+    """Return a route's method and its path, with a market of the kind that it tells of."""
+    method, _, path = route.partition(" ")
+    return method, path.replace("{symbol}", "CIBUSDT")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +75,7 @@ def test_every_route_for_every_key(house: RunningHouse, caller: str) -> None:
     """Each route lets in whom its security lets in, and answers 401 to all others."""
     who, allowed = callers(house)[caller]
     for name, security in SECURITIES.items():
-        method, _, path = name.partition(" ")
+        method, path = path_of(name)
         reply = house.signed(who, method, path, symbol="BTCUSDT")
         if security in allowed:
             assert reply.status not in {401, 403, 404, 405}, (caller, name, reply)
@@ -71,7 +86,7 @@ def test_every_route_for_every_key(house: RunningHouse, caller: str) -> None:
 def test_strangers_read_the_market_only(house: RunningHouse) -> None:
     """Without a key or a session every route but the public ones is 401."""
     for name, security in SECURITIES.items():
-        method, _, path = name.partition(" ")
+        method, path = path_of(name)
         reply = house.request(method, f"{path}?symbol=BTCUSDT")
         assert (reply.status == 401) is (security is not Security.NONE), (name, reply)
 
@@ -147,7 +162,7 @@ def test_signed_in_people_reach_every_route(house: RunningHouse, name: str) -> N
     browser.sign_in(name, f"{name}-s long password")
     own: dict[str, Any] = {"Origin": house.url, "X_CSRFToken": browser.cookie("csrftoken")}
     for route in SECURITIES:
-        method, _, path = route.partition(" ")
+        method, path = path_of(route)
         status, text = browser.ask(method, f"{path}?symbol=BTCUSDT", **own)
         assert status not in {401, 403, 404, 405, 500}, (name, route, text)
 

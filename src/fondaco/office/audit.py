@@ -26,8 +26,12 @@ from fondaco.office.callers import address_of
 
 __all__ = ["NOT_TOLD", "SECRET", "AuditActor", "hide", "start"]
 
-APPS: Final = ("identity", "office", "billing", "treasury", "proofs", "notices", "robots")
-SECRET: Final = frozenset({"password", "secret", "digest", "key", "code", "token", "url"})
+APPS: Final = (
+    *("identity", "office", "billing", "treasury", "proofs", "notices", "robots", "strategies"),
+)
+SECRET: Final = frozenset(
+    {"password", "secret", "digest", "key", "code", "token", "token_digest", "url"}
+)
 UNTOLD_FIELDS: Final = {"identity.member": ["last_login"]}  # the security log tells of sign-ins
 NOT_TOLD: Final = {
     "identity.securityentry": "is a log itself, and chained",
@@ -43,6 +47,9 @@ NOT_TOLD: Final = {
     "robots.feedstate": "is what a consumer counts",
     "robots.setasidemessage": "is a message as it came",
     "robots.housemark": "is made once, by the house",
+    "strategies.report": "is a message as it came",
+    "strategies.period": "is made of the reports",
+    "strategies.standing": "is the newest of the reports",
 }
 HIDDEN: Final = "(hidden)"
 
