@@ -237,6 +237,7 @@ def test_everybody_can_read_them(visits: Visits, symbol: str, scheme: str) -> No
     """Axe finds nothing serious, and nothing is wider than a phone on any of its tabs."""
     wide = visits.open(symbol, scheme=scheme)
     wide.fill("#ticket-quantity", "1")
+    wide.wait_for_function("document.getAnimations().length === 0")  # the button changes colour
     assert wide.evaluate(FINDINGS) == []
     phone = visits.open(symbol, 390, 844, scheme)
     tabs = phone.get_by_role("navigation", name="Panels").get_by_role("button")
