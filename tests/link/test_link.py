@@ -222,6 +222,19 @@ async def test_projections_too_far_behind_slow_the_door(house: House) -> None:
         assert event(await client.submit(deposit(8))) == (7, 8)
 
 
+async def test_who_subscribes_late_hears_where_the_projections_are(house: House) -> None:
+    """The cursor that was told before a peer subscribed is told to it, though nothing follows."""
+    server = await house.open()
+    cursors: list[int] = []
+    async with connected(house) as client, connected(house, "projector") as projector:
+        await client.submit(deposit(1))
+        assert projector._transport is not None
+        projector._transport.write(encode(Frame.CURSOR, 0, struct.pack("<q", 1)))
+        await until(lambda: server.cursor == 1)
+        client.subscribe(1, lambda *_: None, cursors.append)
+        await until(lambda: cursors == [1])
+
+
 async def test_a_halt_answers_nothing_that_was_in_hand(house: House) -> None:
     """When the disk fails, what was given to it stays unanswered and what waited is HALTED."""
     await house.open(batch=5)

@@ -108,6 +108,7 @@ class WriterServer:
         self.limits = limits or Limits()
         self.peers: set[Peer] = set()
         self.cursor = sequencer.seq  # the projections', as far as anybody has said
+        self.has_cursor = False  # somebody has said
         self.counters = dict.fromkeys(
             ("commits", "commands", "queries", "overloaded", "dropped", "commit_ns", "batch_max"), 0
         )
@@ -272,12 +273,10 @@ class WriterServer:
 
     def set_cursor(self, seq: int) -> None:
         """Take the projections' position and tell every subscriber."""
-        self.cursor = seq
-        frame = encode(Frame.CURSOR, 0, SEQ.pack(seq))
+        self.cursor, self.has_cursor = seq, True
         for peer in self.peers:
             if peer.feed is not None:
-                peer.out.append(frame)
-                peer.flush_soon()
+                peer.tell_cursor()
 
     def _fail(self, error: BaseException) -> None:
         """Stop for ever: say HALTED to what was not begun, nothing to what was."""
@@ -355,6 +354,8 @@ class Peer(asyncio.Protocol):
             self.feed = Feed(self, self.server, wanted.from_seq)
             self._wants_places = wanted.by_place
             self.feed.pump()
+            if self.server.has_cursor:  # said before: it may not be said again for hours
+                self.tell_cursor()
         elif frame == Frame.CURSOR:
             self.server.set_cursor(SEQ.unpack(payload)[0])
         else:
@@ -370,6 +371,10 @@ class Peer(asyncio.Protocol):
         self.role = hello.role[:32]
         answer = Hello(version=VERSION, role="writer", seq=self.server.sequencer.seq)
         self.out.append(encode(Frame.HELLO, 0, msgspec.msgpack.encode(answer)))
+        self.flush_soon()
+
+    def tell_cursor(self) -> None:
+        self.out.append(encode(Frame.CURSOR, 0, SEQ.pack(self.server.cursor)))
         self.flush_soon()
 
     def fault(self, correlation: int, code: FaultCode, text: str) -> None:
