@@ -13,8 +13,11 @@ STAMPS := $(VENV)/stamps
 UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 
 # Arguments for pytest: make test ARGS="tests/core -k ladder"; FAST=1 leaves the slow ones out.
+# JOBS processes share the files of tests, in the order of the run; JOBS=0 runs all in one.
 ARGS ?=
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 PYTEST := $(BIN)/python -m pytest $(if $(FAST),-m "not slow")
+SHARED_OUT := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup run test services check lint types layers docs-check web-check bench prove \
 	web lock build clean core-build FORCE
@@ -22,7 +25,7 @@ PYTEST := $(BIN)/python -m pytest $(if $(FAST),-m "not slow")
 help:
 	@echo "make setup     build everything into .venv (.venv/bin/fondaco)"
 	@echo "make run       the demo house with a live market on http://127.0.0.1:8000"
-	@echo "make test      every test that this machine can run (ARGS=..., FAST=1)"
+	@echo "make test      every test that this machine can run (ARGS=..., FAST=1, JOBS=n)"
 	@echo "make services  install PostgreSQL, Redis, mosquitto, HAProxy, Chromium and FUSE with apt"
 	@echo "make check     what CI checks before the tests: lint, types, layers, docs, web build"
 	@echo "make bench     measure, into bench/results.md"
@@ -79,9 +82,9 @@ run: setup
 CORE_TESTS := $(wildcard tests/core tests/property)
 test: setup
 	@echo "== the core's tests on the pure build"
-	FONDACO_PURE=1 $(PYTEST) $(CORE_TESTS) -q -p no:cacheprovider
+	FONDACO_PURE=1 $(PYTEST) $(SHARED_OUT) $(CORE_TESTS) -q -p no:cacheprovider
 	@echo "== all tests on the compiled build"
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(SHARED_OUT) $(ARGS)
 
 services:
 	@tools/services

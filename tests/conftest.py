@@ -11,6 +11,7 @@ It does not start servers: the fixtures beside the tests do.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -21,10 +22,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("FONDACO_SHARED_DATA") or ROOT.parent / "shared" / "data")
+OWN_FOLDER = "fondaco-tests-"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 PURE = os.environ.get("FONDACO_PURE", "") not in {"", "0"}
 
-_missing: Counter[str] = Counter()
+_WANTED = re.compile(r"needs (?P<name>[\w-]+):|recorded data not found")
 
 
 def _program(*names: str) -> Callable[[], bool]:
@@ -64,9 +66,10 @@ def core_build() -> str:
 
 
 def pytest_configure() -> None:
-    """Give Django the settings of the office, with a secret and a folder for this run alone."""
+    """Give Django the settings of the office, with a secret and a folder for this process alone."""
     os.environ.setdefault("FONDACO_SECRET_KEY", "a key for tests only, longer than 32 bytes")
-    os.environ.setdefault("FONDACO_DATA", tempfile.mkdtemp(prefix="fondaco-tests-"))
+    if Path(os.environ.get("FONDACO_DATA", OWN_FOLDER)).name.startswith(OWN_FOLDER):
+        os.environ["FONDACO_DATA"] = tempfile.mkdtemp(prefix=OWN_FOLDER)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fondaco.office.settings")
     from django.conf import settings
 
@@ -76,7 +79,7 @@ def pytest_configure() -> None:
 def pytest_unconfigure() -> None:
     """Remove the folder of this run if it is ours."""
     folder = Path(os.environ["FONDACO_DATA"])
-    if folder.name.startswith("fondaco-tests-"):
+    if folder.name.startswith(OWN_FOLDER):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -109,7 +112,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.fail(f"unknown need {name!r}; known: {', '.join(sorted(SERVERS))}")
             if SERVERS[name]():
                 continue
-            _missing[name] += 1
             if IN_CI:
                 pytest.fail(f"needs {name}, and CI never skips: `make services` installs it")
             pytest.skip(f"needs {name}: `make services` installs it")
@@ -117,10 +119,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name once, at the end, what was not tested for want of something."""
-    if not _missing:
+    missing: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", ()):
+        found = _WANTED.search(str(report.longrepr))
+        if found:
+            missing[found["name"] or "recorded data (FONDACO_SHARED_DATA)"] += 1
+    if not missing:
         return
     terminalreporter.section("not tested on this machine")
-    for name, count in sorted(_missing.items()):
+    for name, count in sorted(missing.items()):
         terminalreporter.line(f"{count} test(s) for want of {name}")
 
 
@@ -128,7 +135,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def shared_data() -> Path:
     """The folder of recorded market data; FONDACO_SHARED_DATA names another."""
     if not SHARED_DATA.is_dir():
-        _missing["recorded data (FONDACO_SHARED_DATA)"] += 1
         pytest.skip(f"recorded data not found at {SHARED_DATA}: set FONDACO_SHARED_DATA")
     return SHARED_DATA
 
