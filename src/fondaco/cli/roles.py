@@ -110,6 +110,7 @@ def run_worker_role(asked: Start) -> None:
     from fondaco.office.services import prepare_databases
     from fondaco.projections import projector
     from fondaco.projections.services import SecondProjector
+    from fondaco.robots import services as robots
     from fondaco.strategies import services as strategies
 
     prepare_databases()
@@ -124,6 +125,7 @@ def run_worker_role(asked: Start) -> None:
                 client.wait_until_connected(POLL_S)
                 identity.apply_house(asked.house, client)
                 strategies.apply_house(asked.house)
+                robots.apply_house(asked.house, client)
             except HouseFault as fault:
                 raise located(asked.house_path, fault) from fault
             except (Overloaded, Unanswered, Halted):

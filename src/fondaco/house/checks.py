@@ -25,6 +25,7 @@ from fondaco.house.declared import (
     VenueEntry,
 )
 from fondaco.house.errors import HouseFault
+from fondaco.house.robots import ConfigFault, read_config
 
 __all__ = ["check", "is_loopback", "is_username", "loosened"]
 
@@ -167,7 +168,7 @@ def _check_venues(venues: Sequence[VenueEntry]) -> None:
 
 def _check_members(house: House, decimals: dict[str, int]) -> None:
     for number, member in enumerate(house.members):
-        _check_member(member, ("members", number), decimals)
+        _check_member(member, ("members", number), decimals, house.house.cash)
     members = house.members
     _unique(("members",), "username", [member.username.lower() for member in members])
     _unique(("members",), "email", [member.email.lower() for member in members])
@@ -178,7 +179,7 @@ def _check_members(house: House, decimals: dict[str, int]) -> None:
     _unique_inside("strategies", "access_token", reporting)
 
 
-def _check_member(member: MemberEntry, path: Path, decimals: dict[str, int]) -> None:
+def _check_member(member: MemberEntry, path: Path, decimals: dict[str, int], cash: str) -> None:
     if not is_username(member.username):
         raise HouseFault(
             (*path, "username"),
@@ -190,7 +191,7 @@ def _check_member(member: MemberEntry, path: Path, decimals: dict[str, int]) -> 
     for number, key in enumerate(member.api_keys):
         _check_key(key, (*path, "api_keys", number))
     for number, robot in enumerate(member.robots):
-        _check_robot(robot, (*path, "robots", number), decimals)
+        _check_robot(robot, (*path, "robots", number), decimals, cash)
     accounts = [account.name for account in member.brokerage_accounts]
     _unique((*path, "brokerage_accounts"), "name", accounts)
     _unique((*path, "strategies"), "name", [each.name for each in member.strategies])
@@ -240,12 +241,18 @@ def _is_ed25519(text: str) -> bool:
         return False
 
 
-def _check_robot(robot: RobotEntry, path: Path, decimals: dict[str, int]) -> None:
+def _check_robot(robot: RobotEntry, path: Path, decimals: dict[str, int], cash: str) -> None:
     if not _ROBOT_ID.match(robot.id):
         raise HouseFault(
             (*path, "id"), f'robot id "{robot.id}" must be 1 to 64 letters, digits or . _ -'
         )
     _check_balances(robot.allotment, (*path, "allotment"), decimals)
+    try:
+        read_config(robot.config, decimals=decimals[cash])
+    except ConfigFault as fault:
+        raise HouseFault(
+            (*path, "config"), f'config of robot "{robot.id}": {fault.field} {fault}'
+        ) from fault
     if robot.kind != "rule":
         return
     try:

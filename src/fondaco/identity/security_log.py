@@ -59,6 +59,9 @@ class Action(StrEnum):
     STRATEGY_TOKEN_REVOKED = "strategy token revoked"  # noqa: S105 - the name of an action
     BROKERAGE_ACCOUNT_ARCHIVED = "brokerage account archived"
     BROKERAGE_ACCOUNT_RESTORED = "brokerage account restored"
+    ROBOT_OPENED = "robot opened"
+    ROBOT_CHANGED = "robot changed"
+    ROBOT_CLOSED = "robot closed"
     WEBHOOK_ADDED = "webhook added"
     WEBHOOK_REMOVED = "webhook removed"
     MAINTENANCE_BEGUN = "maintenance begun"

@@ -35,12 +35,14 @@ from fondaco.identity.security_log import Action, note
 __all__ = [
     "IdentityConflict",
     "KeyLimits",
+    "account_row",
     "allow_sign_in",
     "apply_house",
     "check_an_admin_stays",
     "create_admin",
     "create_member",
     "grant_key",
+    "in_utc",
     "issue_invite",
     "open_account",
     "revoke_ended",
@@ -215,7 +217,7 @@ def open_account(
     `opening` holds (asset number, amount in units), posted from the world in the same command.
     Raises CommandRefused and what the client raises; calling again goes on where it stopped.
     """
-    account = _account_row(member, name, kind)
+    account = account_row(member, name, kind)
     if account.opened_at is None:
         body = records.AccountBody(
             member=member.pk,
@@ -235,7 +237,7 @@ def open_account(
     return account
 
 
-def _account_row(member: Member, name: str, kind: records.AccountKind) -> Account:
+def account_row(member: Member, name: str, kind: records.AccountKind) -> Account:
     """Return the row of the account, made under the next free number if it is missing."""
     for place in range(NUMBER_TRIES_MAX):
         try:
@@ -436,7 +438,7 @@ def _account_of_key(entry: ApiKeyEntry, spot: Account, core: Core) -> Account:
     return open_account(core, member=spot.member, name=entry.account, kind=kind)
 
 
-def _in_utc(moment: dt.datetime | None) -> dt.datetime | None:
+def in_utc(moment: dt.datetime | None) -> dt.datetime | None:
     """Return a moment of the house file; without a zone it is in UTC."""
     if moment is None or moment.tzinfo is not None:
         return moment
@@ -454,7 +456,7 @@ def _apply_key(entry: ApiKeyEntry, account: Account, core: Core) -> None:
             secret=entry.secret,
             public_key=entry.public_key.strip(),
             addresses=entry.addresses,
-            expires_at=_in_utc(entry.expires_at),
+            expires_at=in_utc(entry.expires_at),
             limits=KeyLimits(
                 order_limit_10s=entry.order_limit_10s,
                 order_limit_1d=entry.order_limit_1d,

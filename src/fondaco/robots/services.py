@@ -1,23 +1,71 @@
-"""Every write of the robots but leases: how feeds stand, and what they set aside.
+"""Every write of the robots but leases and the hub's: robots, their allotments, and feeds.
 
-Promises: what is kept of a feed has a bound, however much of its stream can't be read.
+Promises: a robot's row and those of its transfers are durable before the core hears of them, and
+calling again goes on where a crash or a lost answer stopped it: no allotment is paid twice. A
+robot's money moves between its account and its member's spot account, and only by the core. What
+is kept of a feed has a bound, however much of its stream can't be read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 
-from fondaco.robots.models import FeedState, SetAsideMessage
+from fondaco.core import records
+from fondaco.core.money import parse_units
+from fondaco.house.declared import House, MemberEntry, RobotEntry
+from fondaco.house.errors import HouseFault
+from fondaco.house.robots import RobotConfig, read_config
+from fondaco.identity import core_door
+from fondaco.identity import services as identity
+from fondaco.identity.core_door import CommandRefused, Core
+from fondaco.identity.models import Account, Member
+from fondaco.identity.security_log import Action, note
+from fondaco.identity.services import IdentityConflict
+from fondaco.robots.models import FeedState, Robot, RobotKind, RobotTransfer, SetAsideMessage
 
-__all__ = ["SET_ASIDE_MAX", "Aside", "set_aside", "tell_feed"]
+__all__ = [
+    "SET_ASIDE_MAX",
+    "AllotmentRefused",
+    "Aside",
+    "RobotRefused",
+    "apply_house",
+    "close",
+    "configure",
+    "open_robot",
+    "set_aside",
+    "tell_feed",
+]
+
+ROBOTS_MAX: Final = 1_000  # of a member; each is an account
+ACCOUNT_NAME_MAX: Final = 64
+ALL_INSTRUMENTS: Final = 0
+SPOT: Final = records.AccountKind.SPOT
 
 SET_ASIDE_MAX: Final = 1_000  # of a feed; older ones go
 PAYLOAD_LETTERS_MAX: Final = 2_048
 REASON_LETTERS_MAX: Final = 300
+
+
+class RobotRefused(Exception):
+    """What was asked of a robot can't be done: one sentence; `field` is what it is about, or ""."""
+
+    def __init__(self, text: str, *, field: str = "") -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class AllotmentRefused(RobotRefused):
+    """The member's spot account has less than the allotment; the robot stands without it."""
+
+    def __init__(self, asset: int) -> None:
+        super().__init__("the spot account has less than that free", field="allotment")
+        self.asset = asset
 
 
 class Aside(msgspec.Struct, frozen=True):
@@ -55,3 +103,274 @@ def tell_feed(state: FeedState) -> None:
 def _shown(payload: bytes) -> str:
     text = payload[:PAYLOAD_LETTERS_MAX].decode("utf-8", "backslashreplace")
     return text.replace("\0", "\\x00")
+
+
+# ---- robots
+
+
+def open_robot(
+    core: Core,
+    *,
+    member: Member,
+    number_of_cash: int,
+    id: str,  # noqa: A002 - the contract's word
+    kind: str,
+    config: RobotConfig | None = None,
+    rule: str = "",
+    allotment: Mapping[int, int] | None = None,
+    is_active: bool = True,
+    is_locked: bool = False,
+    locked_until_us: int = 0,
+    actor: Member | None = None,
+    address: str = "",
+) -> Robot:
+    """Open a robot's account and move its allotment there: (asset number -> units).
+
+    Calling again with the same id and member goes on where it stopped, and pays what was refused
+    for want of money. Raises RobotRefused for an id that is another's, AllotmentRefused, and what
+    the client raises.
+    """
+    robot = Robot.objects.select_related("member", "account").filter(pk=id).first()
+    if robot is None:
+        with transaction.atomic():
+            Member.objects.select_for_update().get(pk=member.pk)
+            if Robot.objects.filter(member=member).count() >= ROBOTS_MAX:
+                raise RobotRefused(f"you have {ROBOTS_MAX} robots; use one of them")
+            account = identity.account_row(member, _account_name(id), records.AccountKind.ROBOT)
+            try:
+                with transaction.atomic():
+                    robot = Robot.objects.create(
+                        id=id,
+                        member=member,
+                        account=account,
+                        kind=RobotKind(kind),
+                        config=msgspec.to_builtins(config or RobotConfig()),
+                        rule=rule,
+                        is_active=is_active,
+                        is_locked=is_locked,
+                        locked_until_us=locked_until_us,
+                    )
+            except IntegrityError as error:
+                raise RobotRefused(f"robot {id} exists; choose another id", field="id") from error
+            note(Action.ROBOT_OPENED, actor=actor, subject=member, address=address, robot=id)
+    if robot.member_id != member.pk or robot.closed_at is not None:
+        raise RobotRefused(f"robot {id} exists; choose another id", field="id")
+    _declare_transfers(robot, allotment or {})
+    _open_account(core, robot, number_of_cash)
+    _pay(core, robot)
+    return robot
+
+
+def configure(
+    core: Core,
+    robot: Robot,
+    *,
+    number_of_cash: int,
+    config: RobotConfig | None = None,
+    is_active: bool | None = None,
+    rule: str | None = None,
+    actor: Member | None = None,
+    address: str = "",
+) -> None:
+    """Change what a robot is told; its limits follow by a journaled command."""
+    changed = []
+    if config is not None and msgspec.to_builtins(config) != robot.config:
+        robot.config = msgspec.to_builtins(config)
+        changed.append("config")
+    if is_active is not None and is_active != robot.is_active:
+        robot.is_active = is_active
+        changed.append("is_active")
+    if rule is not None and rule != robot.rule:
+        robot.rule = rule
+        changed.append("rule")
+    if not changed:
+        return
+    with transaction.atomic():
+        robot.save(update_fields=changed)
+        what = " ".join(changed)
+        note(
+            Action.ROBOT_CHANGED,
+            actor=actor,
+            subject=robot.member,
+            address=address,
+            robot=robot.pk,
+            what=what,
+        )
+    del core, number_of_cash  # the core's robot terms follow here
+
+
+def close(core: Core, robot: Robot, *, actor: Member | None = None, address: str = "") -> None:
+    """End a robot: its orders cancelled, all that it has given back to the spot account.
+
+    Raises RobotRefused while something of it is held or on its way; calling again goes on.
+    """
+    if robot.closed_at is not None:
+        return
+    if robot.is_active:
+        robot.is_active = False
+        robot.save(update_fields=["is_active"])
+    account = robot.account_id
+    everything = records.pack(
+        records.Command.CANCEL_ALL, account=account, instrument=ALL_INSTRUMENTS
+    )
+    core_door.submit(core, everything)
+    _pay(core, robot)
+    for asset, free, held in balances(core, account):
+        if held:
+            raise RobotRefused("something of the robot is still held; try again")
+        if free:
+            RobotTransfer.objects.create(robot=robot, asset=asset, amount=free, is_return=True)
+    _pay(core, robot)
+    with transaction.atomic():
+        robot.closed_at = timezone.now()
+        robot.save(update_fields=["closed_at"])
+        note(
+            Action.ROBOT_CLOSED,
+            actor=actor,
+            subject=robot.member,
+            address=address,
+            robot=robot.pk,
+        )
+
+
+def balances(core: Core, account: int) -> list[tuple[int, int, int]]:
+    """Return (asset, free, held) of what an account has now."""
+    answer = core.query(records.pack(records.Query.BALANCES, account=account))
+    found = []
+    for record in records.split(bytes(answer.records)):
+        if core_door.kind_of(record) == records.Event.BALANCE:
+            words = records.unpack(record)
+            found.append((words["asset"], words["free"], words["held"]))
+    return found
+
+
+def _account_name(robot_id: str) -> str:
+    name = f"robot {robot_id}"
+    if len(name) <= ACCOUNT_NAME_MAX:
+        return name
+    return f"robot {hashlib.blake2b(robot_id.encode(), digest_size=16).hexdigest()}"
+
+
+@transaction.atomic
+def _declare_transfers(robot: Robot, allotment: Mapping[int, int]) -> None:
+    """Write the rows of an allotment; one that was refused for want of money may be another."""
+    for asset, amount in allotment.items():
+        if not amount:
+            continue
+        row = RobotTransfer.objects.filter(robot=robot, asset=asset, is_return=False).first()
+        if row is None:
+            RobotTransfer.objects.create(robot=robot, asset=asset, amount=amount)
+        elif row.reason == records.Reason.INSUFFICIENT_BALANCE:
+            row.reason, row.amount = 0, amount
+            row.save(update_fields=["reason", "amount"])
+
+
+def _open_account(core: Core, robot: Robot, number_of_cash: int) -> None:
+    del number_of_cash  # the core's robot terms follow here
+    identity.open_account(
+        core,
+        member=robot.member,
+        name=robot.account.name,
+        kind=records.AccountKind.ROBOT,
+    )
+
+
+def _pay(core: Core, robot: Robot) -> None:
+    """Carry out the transfers of a robot that have no answer. Raises AllotmentRefused."""
+    waiting = RobotTransfer.objects.filter(robot=robot, seq=0, reason=0)
+    if not waiting:
+        return
+    spot = Account.objects.get(member=robot.member_id, kind=SPOT.value)
+    for row in waiting.order_by("pk"):
+        giver, taker = spot.pk, robot.account_id
+        if row.is_return:
+            giver, taker = taker, giver
+        command = records.pack(
+            records.Command.TRANSFER,
+            account=giver,
+            to_account=taker,
+            asset=row.asset,
+            amount=row.amount,
+            entry=row.entry,
+        )
+        try:
+            events = core_door.submit(core, command)
+        except CommandRefused as refusal:
+            if refusal.reason is records.Reason.DUPLICATE_ENTRY:  # done, the answer was lost
+                row.seq = refusal.detail[0]
+            else:
+                row.reason = refusal.reason.value
+        else:
+            row.seq = records.HEAD.unpack_from(events[0])[1]
+        row.save(update_fields=["seq", "reason"])
+        if row.reason == records.Reason.INSUFFICIENT_BALANCE:
+            raise AllotmentRefused(row.asset)
+        if row.reason:
+            reason = records.Reason(row.reason)
+            raise RobotRefused(f"the core refused the transfer ({reason.name})", field="allotment")
+
+
+# ---- the house file
+
+
+def apply_house(house: House, core: Core) -> None:
+    """Open the robots that the house file declares and are missing. Idempotent.
+
+    What exists keeps its config, switch and money. Raises HouseFault for an allotment that its
+    member can't pay, IdentityConflict for an id that is another member's, and what the client
+    raises.
+    """
+    if not any(entry.robots for entry in house.members):
+        return
+    assets = {}
+    for kind, record in core_door.definitions(core):
+        if kind == records.Event.ASSET:
+            body = msgspec.msgpack.decode(records.unpack_body(record), type=records.AssetBody)
+            assets[body.code] = body
+    cash = assets[house.house.cash]
+    done = set(Robot.objects.filter(account__opened_at__isnull=False).values_list("pk", flat=True))
+    done -= set(
+        RobotTransfer.objects.exclude(seq__gt=0).values_list("robot_id", flat=True).distinct()
+    )
+    for place, entry in enumerate(house.members):
+        for number, robot in enumerate(entry.robots):
+            if robot.id not in done:
+                _apply_robot(core, entry, robot, ("members", place, "robots", number), assets, cash)
+
+
+def _apply_robot(
+    core: Core,
+    entry: MemberEntry,
+    robot: RobotEntry,
+    path: tuple[str | int, ...],
+    assets: Mapping[str, records.AssetBody],
+    cash: records.AssetBody,
+) -> None:
+    until = identity.in_utc(robot.locked_until)
+    allotment = {
+        assets[code].number: parse_units(amount, assets[code].decimals)
+        for code, amount in robot.allotment.items()
+    }
+    try:
+        open_robot(
+            core,
+            member=Member.objects.get(username__iexact=entry.username),
+            number_of_cash=cash.number,
+            id=robot.id,
+            kind=robot.kind,
+            config=read_config(robot.config, decimals=cash.decimals),
+            rule=robot.rule,
+            allotment=allotment,
+            is_active=robot.active,
+            is_locked=robot.locked,
+            locked_until_us=int(until.timestamp() * 1_000_000) if until is not None else 0,
+        )
+    except AllotmentRefused as refusal:
+        code = next(each.code for each in assets.values() if each.number == refusal.asset)
+        raise HouseFault(
+            (*path, "allotment"),
+            f"allotment of robot {robot.id} is {robot.allotment[code]} {code}, and "
+            f"{entry.username} has less than that free; give less, or deposit first",
+        ) from refusal
+    except RobotRefused as refusal:
+        raise IdentityConflict(f"robot {robot.id} of the house file: {refusal}") from refusal
