@@ -1,8 +1,10 @@
 """What pyproject.toml cannot say: the compiled core, and the compiled modules of the edge.
 
-`python -m fondaco_build` (with src on the path) calls it in place; `pip install` calls it too.
+`python -m fondaco_build` (with src on the path) calls it in place; `pip install` calls it too,
+and with FONDACO_CORE_BUILT=1 leaves out what was built in place before.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -63,28 +65,24 @@ PyMODINIT_FUNC PyInit_{STAMP}(void) {{
     return str(CORE / path.name)
 
 
-united = Extension(
-    f"fondaco.core.{UNITED}", [write_united()], extra_compile_args=FLAGS + CORE_FLAGS
-)
-stamp = Extension(f"fondaco.core.{STAMP}", [write_stamp()], extra_compile_args=FLAGS)
-
-edge = [
-    Extension(
-        f"fondaco.{name}",
-        [f"src/fondaco/{name.replace('.', '/')}.py"],
-        extra_compile_args=FLAGS,
+def extensions() -> list[Extension]:
+    """Return what is to be compiled, its sources written."""
+    united = Extension(
+        f"fondaco.core.{UNITED}", [write_united()], extra_compile_args=FLAGS + CORE_FLAGS
     )
-    for name in EDGE
-]
-
-setup(
-    ext_modules=[
-        *cythonize([united], include_path=["build/united"], build_dir="build/cython", force=True),
-        *cythonize(
-            edge,
-            build_dir="build/cython",
-            include_path=["src"],
-        ),
-        stamp,
+    edge = [
+        Extension(
+            f"fondaco.{name}",
+            [f"src/fondaco/{name.replace('.', '/')}.py"],
+            extra_compile_args=FLAGS,
+        )
+        for name in EDGE
     ]
-)
+    return [
+        *cythonize([united], include_path=["build/united"], build_dir="build/cython", force=True),
+        *cythonize(edge, build_dir="build/cython", include_path=["src"]),
+        Extension(f"fondaco.core.{STAMP}", [write_stamp()], extra_compile_args=FLAGS),
+    ]
+
+
+setup(ext_modules=[] if os.environ.get("FONDACO_CORE_BUILT") == "1" else extensions())
