@@ -95,14 +95,14 @@ def house(broker: Mosquitto, sent: list[bytes], *, alone: bool = False) -> float
     with open_dealer(broker, settings="rate_limits = false") as running:
         buyer = user(running, "buyer", 100_000_000)
         buy(running, buyer, LOTS * len(sent), 0, 22)
-        worker = running.child("worker")
+        feeds = running.child("feeds")
         if alone:
             os.kill(running.child("edge"), signal.SIGSTOP)
-        os.kill(worker, signal.SIGSTOP)
+        os.kill(feeds, signal.SIGSTOP)
         broker.publish(sent)
         with BlockingClient(writer_socket(running.data), role="bench") as client:
             before = client.status()["commands"]
-            os.kill(worker, signal.SIGCONT)
+            os.kill(feeds, signal.SIGCONT)
             begun_s = time.perf_counter()
             while client.status()["commands"] - before < len(sent):
                 if time.perf_counter() - begun_s > END_S:

@@ -105,12 +105,12 @@ class Mosquitto:
         text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
         return len(re.findall(r": fondaco\w+ 1 ", text))
 
-    def publish(self, payloads: Iterable[bytes], *, topic: str = TOPIC) -> None:
-        """Publish with QoS 1; return when the broker has them all."""
+    def publish(self, payloads: Iterable[bytes], *, topic: str = TOPIC, qos: int = 1) -> None:
+        """Publish; return when the broker has them all (QoS 0: when they have left)."""
         client = Client(CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", self.port)
         client.loop_start()
-        sent = [client.publish(topic, payload, qos=1) for payload in payloads]
+        sent = [client.publish(topic, payload, qos=qos) for payload in payloads]
         for each in sent:
             each.wait_for_publish(START_S)
             assert each.is_published()

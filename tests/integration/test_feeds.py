@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -79,6 +80,14 @@ def test_messages_become_prices(broker: Mosquitto) -> None:
         assert prices(house) == [(2050, 7)]
         assert (found["current"], found["older"], found["set_aside"]) == (2, 1, 1)
         assert found["address"] == broker.url
+        broker.publish([price(21, n, at(3)) for n in range(1, 50)], qos=0)
+        until(lambda: prices(house) == [(2100, 49)], "what wants no acknowledgement counts, too")
+        assert state(house)["reconnects"] == 1
+        numbers = house.get("/metrics").body.decode()
+        assert re.search(r"^fondaco_feed_connected{.*} 1\.0$", numbers, re.MULTILINE)
+        assert re.search(
+            r'^fondaco_feed_messages_total{.*was="set_aside"} 1\.0$', numbers, re.MULTILINE
+        )
 
 
 def test_an_unreachable_broker_blocks_no_start_and_is_found(broker: Mosquitto) -> None:
@@ -92,8 +101,8 @@ def test_an_unreachable_broker_blocks_no_start_and_is_found(broker: Mosquitto) -
         until(lambda: prices(house) == [(2000, 50)], "the price is there")
 
 
-def test_a_killed_worker_loses_and_doubles_nothing(broker: Mosquitto) -> None:
-    """Messages stream while the worker is killed three times: each is in the journal once."""
+def test_a_killed_follower_loses_and_doubles_nothing(broker: Mosquitto) -> None:
+    """Messages stream while their process is killed three times: each is in the journal once."""
     count = 3000
     sent = [price(10 + n % 90, n + 1, at(n // 100)) for n in range(count)]
     with following(broker) as house:
@@ -101,9 +110,9 @@ def test_a_killed_worker_loses_and_doubles_nothing(broker: Mosquitto) -> None:
         publisher.start()
         for part in range(1, 4):
             until(partial(has_quotes, house, part * 500), "messages come")
-            worker = house.child("worker")
-            os.kill(worker, signal.SIGKILL)
-            until(partial(has_another, house, worker), "another worker")
+            follower = house.child("feeds")
+            os.kill(follower, signal.SIGKILL)
+            until(partial(has_another, house, follower), "another one")
         publisher.join()
         last = [(1000 + (count - 1) % 90 * 100, count)]
         until(lambda: prices(house) == last, "the last price")
@@ -117,7 +126,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(broker: Mosquitto) -> None:
 
 
 def test_two_workers_have_one_consumer(broker: Mosquitto) -> None:
-    """A second worker stands by: one session at the broker, and it goes on when the first ends."""
+    """A worker beside the house stands by: one session at the broker, and it takes over."""
     with following(broker) as house:
         environment = {**os.environ, "FONDACO_SECRET_KEY": SECRET_KEY}
         second = subprocess.Popen(
@@ -135,9 +144,12 @@ def test_two_workers_have_one_consumer(broker: Mosquitto) -> None:
             until(lambda: state(house)["received"] == 199, "all are counted")
             assert (state(house)["current"], state(house)["duplicate"]) == (199, 0)
             assert peers(house).count("feed") == 1
-            os.kill(house.child("worker"), signal.SIGKILL)
-            broker.publish([price(21, n, at(200 + n)) for n in range(1, 100)])
+            with stopped(house.child("feeds")):  # its lease runs out; the broker lets go of it
+                broker.publish([price(21, n, at(200 + n)) for n in range(1, 50)])
+                until(lambda: prices(house) == [(2100, 49)], "the other one goes on")
+            broker.publish([price(21, n, at(200 + n)) for n in range(50, 100)])
             until(lambda: prices(house) == [(2100, 99)], "it goes on")
+            assert peers(house).count("feed") == 1
             assert second.poll() is None
         finally:
             second.terminate()
@@ -236,8 +248,18 @@ def has_quotes(house: RunningHouse, count: int) -> bool:
     return len(quotes_of(house)) > count
 
 
-def has_another(house: RunningHouse, worker: int) -> bool:
-    return house.child("worker") not in {0, worker}
+def has_another(house: RunningHouse, follower: int) -> bool:
+    return house.child("feeds") not in {0, follower}
+
+
+@contextlib.contextmanager
+def stopped(process: int) -> Iterator[None]:
+    """Let a process stand still."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 def peers(house: RunningHouse) -> list[str]:

@@ -380,7 +380,7 @@ def test_the_demo_opens_a_market_that_lives(tmp_path: Path) -> None:
     """`fondaco demo` needs no configuration, prints who may come in, and trades by itself."""
     with running(tmp_path, "demo", FONDACO_SECRET_KEY="") as demo:
         demo.until_ready()
-        assert set(demo.children()) == {*ROLES, "traders", "stocks"}
+        assert set(demo.children()) == {*ROLES, "feeds", "traders", "stocks"}
 
         def last_trade() -> tuple[int, int]:
             status, found = demo.get("/api/v3/trades?symbol=BTCUSDT&limit=1")

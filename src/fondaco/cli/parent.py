@@ -1,4 +1,4 @@
-"""The parent of a house: starts writer, worker and edge, keeps them running, ends them in order.
+"""The parent of a house: starts writer, worker, edge and feeds, keeps them, ends them in order.
 
 Promises: the data directory is locked and the port bound before anything starts; both pass to the
 children, so that a house whose parent was killed keeps them until its last child is gone. A dead
@@ -26,7 +26,11 @@ __all__ = ["Parent"]
 
 FINAL: Final = frozenset({2, 3, 4})  # statuses that starting again can't mend
 # Those who end together, and the seconds they have before they are killed: together under ten.
-STOP_ORDER: Final = ((("traders", "stocks", "edge"), 4.0), (("worker",), 2.0), (("writer",), 2.5))
+STOP_ORDER: Final = (
+    (("traders", "stocks", "edge"), 4.0),
+    (("feeds", "worker"), 2.0),
+    (("writer",), 2.5),
+)
 STOP_S_MAX: Final = 10.0
 POLL_S: Final = 0.5
 GONE_S: Final = 0.05

@@ -1,4 +1,4 @@
-"""The roles of a house as processes: writer, edge, office, worker; the demo's traders and stocks.
+"""The roles of a house as processes: writer, edge, office, worker, feeds; the demo's own two.
 
 Promises: each imports its own room only, ends with 0 at SIGTERM, and raises its faults for the
 command line to say. Standing alone, a writer locks the data directory and an edge binds its own
@@ -33,6 +33,7 @@ POLL_S: Final = 0.05
 DEMO_SEED: Final = 1
 LEASE_WAIT_S: Final = 10.0
 SWITCH_S: Final = 0.0005  # how long the projector's thread may keep a feed's from going on
+FEEDS_APART: Final = "FONDACO_FEEDS_APART"  # set: a process of their own follows the feeds
 
 
 def run(role: str, asked: Start) -> None:
@@ -43,6 +44,7 @@ def run(role: str, asked: Start) -> None:
         "edge": run_edge_role,
         "office": run_edge_role,
         "worker": run_worker_role,
+        "feeds": run_feeds_role,
         "traders": run_traders_role,
         "stocks": run_stocks_role,
     }
@@ -93,12 +95,9 @@ def run_worker_role(asked: Start) -> None:
     """Bring both databases up to date, apply the house file, then work until told to stop.
 
     Of several workers one projects, one follows each feed and one carries each venue's orders; the
-    others stand by.
+    others stand by. Under a parent the feeds have a process of their own.
     """
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: stop.set())
+    stop = _asked_to_stop()
 
     import django
 
@@ -140,7 +139,8 @@ def run_worker_role(asked: Start) -> None:
         from fondaco.robots.venues import worker as venues
 
         threading.Thread(target=chores.run, args=(stop,), name="chores", daemon=True).start()
-        if running.start(asked.house, client.address, stop):
+        is_apart = os.environ.get(FEEDS_APART) == "1"
+        if not is_apart and running.start(asked.house, client.address, stop):
             sys.setswitchinterval(SWITCH_S)  # a feed's thread waits for the network all the time
         venues.start_all(asked.house, asked.data_dir, stop)
 
@@ -154,6 +154,46 @@ def run_worker_role(asked: Start) -> None:
                     raise
 
         while_held("projector", stop, project)
+
+
+def run_feeds_role(asked: Start) -> None:
+    """Follow the price feeds, once a worker has applied the house file, until told to stop."""
+    stop = _asked_to_stop()
+
+    import django
+
+    django.setup()
+    from fondaco.core import records
+    from fondaco.house import commands
+    from fondaco.house.errors import HouseFault
+    from fondaco.house.file import located
+    from fondaco.link.blocking import BlockingClient, Halted, Overloaded, Unanswered
+    from fondaco.office.services import prepare_databases
+    from fondaco.robots.feeds import running
+
+    prepare_databases()
+    with BlockingClient(writer_socket(asked.data_dir), role="feeds") as client:
+        while not stop.is_set():
+            try:
+                answer = client.query(records.pack(records.Query.DEFINITIONS))
+                if not list(commands.commands(asked.house, bytes(answer.records))):
+                    break
+            except HouseFault as fault:
+                raise located(asked.house_path, fault) from fault
+            except (Overloaded, Unanswered, Halted):
+                pass  # the writer is recovering
+            stop.wait(POLL_S)
+    running.start(asked.house, client.address, stop)
+    stop.wait()
+
+
+def _asked_to_stop() -> threading.Event:
+    """Return what SIGTERM sets, and SIGINT, unless it is left to the parent."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
+    return stop
 
 
 def run_traders_role(asked: Start) -> None:

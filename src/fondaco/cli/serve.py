@@ -58,6 +58,7 @@ class Role(enum.StrEnum):
     EDGE = "edge"
     OFFICE = "office"
     WORKER = "worker"
+    FEEDS = "feeds"
     TRADERS = "traders"
     STOCKS = "stocks"
 
@@ -187,6 +188,9 @@ def serve_all(asked: Start) -> int:
             return Child(role.value, arguments, is_vital=is_vital)
 
         children = [child(Role.WRITER), child(Role.WORKER)]
+        has_feeds = any(feed.kind == "mqtt" for feed in asked.house.feeds)
+        if has_feeds:
+            children.append(child(Role.FEEDS))
         children += [child(Role.EDGE) for _ in range(asked.house.house.edges)]
         broker = ""
         if asked.is_demo:
@@ -200,6 +204,7 @@ def serve_all(asked: Start) -> int:
             **({MQTT_URL: broker} if broker else {}),
             "FONDACO_LISTENER": str(listener.fileno()),
             "FONDACO_PREPARED": str(prepared),
+            "FONDACO_FEEDS_APART": "1" if has_feeds else "0",
         }
         parent = Parent(children, environment, lock=lock.fileno(), listener=listener)
         welcome.announce_when_ready(

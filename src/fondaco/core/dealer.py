@@ -9,6 +9,7 @@ zero, to the instrument's limit either way; what the limit stops waits. Plain Py
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Final
 
 from fondaco.core.bounds import Bounds
@@ -17,6 +18,9 @@ from fondaco.core.instrument import Instrument
 from fondaco.core.records import (
     ACCOUNT_INVENTORY,
     ASSET_TOTAL_MAX,
+    HEAD_WORDS,
+    LAYOUTS,
+    VERSION,
     Event,
     InstrumentStatus,
     OrderType,
@@ -35,6 +39,10 @@ __all__ = ["DEALER", "Dealer"]
 DEALER: Final = 2  # InstrumentBody.market
 DAY_US: Final = 86_400_000_000
 SAME_TIME_MAX: Final = 256  # different messages of one time of one stock
+# seq and time of the head; instrument, price, availability and the message's own time
+_QUOTE: Final = struct.Struct("<8x2q16x4q")
+_QUOTE_BYTES: Final = (HEAD_WORDS + len(LAYOUTS[Event.QUOTE])) * 8
+_QUOTE_HEAD: Final = int(Event.QUOTE) | VERSION << 16 | _QUOTE_BYTES << 32
 
 
 class Desk:
@@ -95,29 +103,28 @@ class Dealer:
 
     def quote(self, record: bytes) -> int:
         """QUOTE."""
-        words = unpack(record)
-        instrument = self.outside.instrument(words["instrument"], DEALER)
+        seq, time_us, number, price, lots, message_us = _QUOTE.unpack(record)
+        instrument = self.outside.instrument(number, DEALER)
         if instrument is None:
             return Reason.UNKNOWN_INSTRUMENT
         body = instrument.body
-        price, lots = words["price_ticks"], words["availability_lots"]
         if not 1 <= price <= ASSET_TOTAL_MAX // body.quote_per_lot_tick:
             return Reason.INVALID_PRICE
         if not 1 <= lots <= ASSET_TOTAL_MAX // body.base_per_lot:
             return Reason.INVALID_QUANTITY
-        if not 0 <= words["message_us"] <= words["time_us"] + DAY_US:
+        if not 0 <= message_us <= time_us + DAY_US:
             return Reason.INVALID_TIME
-        desk = self.desk(instrument.number)
-        if words["message_us"] < desk.message_us:
-            self.tell(instrument.number, desk, words, Verdict.OLDER)
+        desk = self.desk(number)
+        if message_us < desk.message_us:
+            self._tell(number, desk, [price, lots, message_us, Verdict.OLDER])
             return 0
-        reason = self._take(desk, words)
+        reason = self._take(desk, (price, lots), message_us, seq)
         if reason:
             return reason
         if self.is_open(instrument):
             desk.bought_lots = self._fill(instrument, desk, Side.BUY)
             desk.sold_lots = self._fill(instrument, desk, Side.SELL)
-        self.tell(instrument.number, desk, words, Verdict.CURRENT)
+        self._tell(number, desk, [price, lots, message_us, Verdict.CURRENT])
         return 0
 
     def is_open(self, instrument: Instrument) -> bool:
@@ -125,10 +132,9 @@ class Dealer:
         is_trading = instrument.body.status == InstrumentStatus.TRADING
         return is_trading and self.waiting.orders.checks.maintenance == 0
 
-    def _take(self, desk: Desk, words: dict[str, int]) -> int:
+    def _take(self, desk: Desk, message: tuple[int, int], message_us: int, seq: int) -> int:
         """Let a message that isn't older be the newest, unless it is one of the newest."""
-        message = (words["price_ticks"], words["availability_lots"])
-        if words["message_us"] > desk.message_us or desk.price_ticks == 0:
+        if message_us > desk.message_us or desk.price_ticks == 0:
             desk.same_time = []
         elif message in desk.same_time:
             return Reason.DUPLICATE_QUOTE
@@ -136,8 +142,8 @@ class Dealer:
             return Reason.CAPACITY
         desk.same_time.append(message)
         desk.price_ticks, desk.availability_lots = message
-        desk.message_us = words["message_us"]
-        desk.quote_seq = words["seq"]
+        desk.message_us = message_us
+        desk.quote_seq = seq
         desk.bought_lots = desk.sold_lots = 0
         desk.waits = {Side.BUY: 0, Side.SELL: 0}
         return 0
@@ -178,22 +184,14 @@ class Dealer:
             room = min(room, max(0, body.inventory_lots_max + position))
         return room
 
-    def tell(self, number: int, desk: Desk, words: dict[str, int], verdict: Verdict) -> None:
-        """QUOTE, the event."""
-        current = verdict == Verdict.CURRENT
-        self.outside.tell(
-            Event.QUOTE,
-            instrument=number,
-            price_ticks=words["price_ticks"],
-            availability_lots=words["availability_lots"],
-            message_us=words["message_us"],
-            verdict=verdict,
-            bought_lots=desk.bought_lots if current else 0,
-            sold_lots=desk.sold_lots if current else 0,
-            position_lots=desk.position_lots,
-            buys_wait=desk.waits[Side.BUY] if current else 0,
-            sells_wait=desk.waits[Side.SELL] if current else 0,
-        )
+    def _tell(self, number: int, desk: Desk, message: list[int]) -> None:
+        """QUOTE, the event; `message` is price, availability, time and verdict."""
+        of_message = [desk.bought_lots, desk.sold_lots]
+        waits = [desk.waits[Side.BUY], desk.waits[Side.SELL]]
+        if message[-1] != Verdict.CURRENT:
+            of_message = waits = [0, 0]
+        words = [number, *message, *of_message, desk.position_lots, *waits]
+        self.outside.events.put(_QUOTE_HEAD, 0, words)
 
     # -- questions -------------------------------------------------------------------------------
 
@@ -201,12 +199,8 @@ class Dealer:
         """Write the newest quote, if there is one."""
         desk = self.desks.get(instrument.number)
         if desk is not None and desk.price_ticks:
-            words = {
-                "price_ticks": desk.price_ticks,
-                "availability_lots": desk.availability_lots,
-                "message_us": desk.message_us,
-            }
-            self.tell(instrument.number, desk, words, Verdict.CURRENT)
+            message = [desk.price_ticks, desk.availability_lots, desk.message_us]
+            self._tell(instrument.number, desk, [*message, Verdict.CURRENT])
 
     def wait_of(self, instrument: Instrument, terms: list[int]) -> Wait:
         """Return why an order waits."""

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import contextlib
 import select
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
 
-from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fondaco.house.feeds import Address
 from fondaco.robots.feeds.intake import Flight, Intake, NotTaken, Waiting
+from fondaco.robots.feeds.wire import Malformed, Wire, WireClient
 
 __all__ = ["BATCH_MAX", "Away", "Consumer"]
 
@@ -33,7 +33,6 @@ CONNECT_S: Final = 5.0
 BACK_OFF_S: Final = 0.25
 BACK_OFF_S_MAX: Final = 15.0
 QOS: Final = 1
-CORK: Final[int] = getattr(socket, "TCP_CORK", 0)  # Linux: hold back for a moment; 0 = none
 
 
 class Away(Exception):
@@ -56,7 +55,6 @@ class Consumer:
         self.topic = topic
         self.client_id = client_id
         self.intake = intake
-        self._messages: list[MQTTMessage] = []
         self._refusal = ""
         self._is_connected = False
 
@@ -80,23 +78,22 @@ class Consumer:
 
     def _follow(self, stop: Waiting) -> None:
         """Connect and take what comes. Raises Away, OSError and NotTaken."""
-        self._messages, self._refusal, self._is_connected = [], "", False
+        self._refusal, self._is_connected = "", False
         client = self._client()
         client.connect(self.address.host, self.address.port, KEEP_ALIVE_S)
+        wire = client.wire
         flight = self._make_flight()
         try:
             while not stop.is_set():
-                self._wait(client, flight)
-                if flight.room > 0:
-                    self._gather(client)
-                if self._messages:
-                    came, self._messages = self._messages, []
-                    flight.launch([(each.mid, bytes(each.payload)) for each in came], stop)
+                self._wait(wire, flight)
+                came = self._gather(client, wire, flight.room) if flight.room > 0 else []
+                if came:
+                    flight.launch(came, stop)
                 done = flight.landed(stop)
-                for mid in done:
-                    client.ack(mid, QOS)
-                if client.want_write():
-                    self._write(client)
+                if done:
+                    wire.acknowledge([number for number in done if number])
+                if client.want_write():  # of paho's own packets, those of its callbacks
+                    _done(client.loop_write())
                 self.intake.tell()
                 _done(client.loop_misc())
         finally:
@@ -105,8 +102,8 @@ class Consumer:
                 client.disconnect()
                 client.loop_write()
 
-    def _client(self) -> Client:
-        client = Client(
+    def _client(self) -> WireClient:
+        client = WireClient(
             CallbackAPIVersion.VERSION2,
             client_id=self.client_id,
             clean_session=False,
@@ -121,45 +118,38 @@ class Consumer:
             client.username_pw_set(self.address.username, self.address.password)
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
-        client.on_message = lambda _client, _data, message: self._messages.append(message)
-        # Acknowledgements wait for loop_write(), so that those of a batch leave together.
-        client.on_socket_register_write = lambda *_: None
         return client
 
-    def _wait(self, client: Client, flight: Flight) -> None:
+    def _wait(self, wire: Wire, flight: Flight) -> None:
         """Wait a moment for a message or an answer."""
-        found = client.socket()
-        if found is None:
-            raise Away("the connection is closed")
-        if getattr(found, "pending", lambda: 0)() and flight.room > 0:  # TLS has read ahead
+        if wire.has_read_ahead and flight.room > 0:
             return
         poll = select.poll()
-        if flight.room > 0:
-            poll.register(found, select.POLLIN)
+        reading = select.POLLIN if flight.room > 0 else 0
+        writing = select.POLLOUT if wire.wants_write else 0
+        if reading or writing:
+            poll.register(wire, reading | writing)
         answers = flight.fileno()
         if answers >= 0:
             poll.register(answers, select.POLLIN)
         poll.poll(POLL_S * 1000)
 
-    def _write(self, client: Client) -> None:
-        """Write all that waits as one piece: paho sends each acknowledgement by itself."""
-        found = client.socket()
-        corked = found if isinstance(found, socket.socket) and CORK else None
-        if corked is not None:
-            corked.setsockopt(socket.IPPROTO_TCP, CORK, 1)
-        _done(client.loop_write())
-        if corked is not None and corked.fileno() >= 0:
-            corked.setsockopt(socket.IPPROTO_TCP, CORK, 0)
-
-    def _gather(self, client: Client) -> None:
-        """Read what has come."""
-        count = -1
-        while count < len(self._messages) < BATCH_MAX:
-            count = len(self._messages)
-            code = client.loop_read()
-            if self._refusal:
-                raise Away(self._refusal)
-            _done(code)
+    def _gather(self, client: WireClient, wire: Wire, room: int) -> list[tuple[int, bytes]]:
+        """Read what has come: the messages, and what is paho's."""
+        wire.flush()
+        wire.read()
+        limit = min(room, BATCH_MAX)
+        try:
+            came = wire.messages(limit)
+            while len(came) < limit and wire.offers():
+                code = client.loop_read()
+                if self._refusal:
+                    raise Away(self._refusal)
+                _done(code)
+                came += wire.messages(limit - len(came))
+        except Malformed as error:
+            raise Away(str(error)) from error
+        return came
 
     # ---- what paho calls
 

@@ -8,6 +8,7 @@ most IN_FLIGHT_MAX are on their way. It knows no broker.
 
 from __future__ import annotations
 
+import struct
 import sys
 import time
 from collections import deque
@@ -16,7 +17,15 @@ from typing import Final, Protocol
 
 from django.db import DatabaseError, connections
 
-from fondaco.core.records import Command, Event, Reason, Verdict, pack
+from fondaco.core.records import (
+    HEAD_WORDS,
+    LAYOUTS,
+    VERSION,
+    Command,
+    Event,
+    Reason,
+    Verdict,
+)
 from fondaco.identity.core_door import Core
 from fondaco.link.answers import Invalid, LinkError
 from fondaco.robots import services
@@ -30,6 +39,9 @@ __all__ = ["IN_FLIGHT_MAX", "Flight", "Intake", "Link", "ManyCore", "NotTaken", 
 IN_FLIGHT_MAX: Final = 1_000  # messages without an answer; a broker sends fewer, as a rule
 RETRY_S: Final = 0.2
 TELL_S: Final = 1.0  # how often the counters are written
+# instrument, price, availability and time follow the head
+_COMMAND: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Command.QUOTE])}q")
+_HEAD: Final = int(Command.QUOTE) | VERSION << 16 | _COMMAND.size << 32
 _QUOTE: Final = int(Event.QUOTE)
 _REFUSED: Final = int(Event.REFUSED)
 # Word places in QUOTE and REFUSED events; a test checks them against records.LAYOUTS.
@@ -107,13 +119,7 @@ class Intake:
         if stock is None:  # only what can be taken lists a stock
             stock = self._listed(message, stop)
             price, lots = _numbers(message, stock)
-        return pack(
-            Command.QUOTE,
-            instrument=stock.number,
-            price_ticks=price,
-            availability_lots=lots,
-            message_us=message_us,
-        )
+        return _COMMAND.pack(_HEAD, 0, 0, 0, 0, stock.number, price, lots, message_us)
 
     def _listed(self, message: PriceMessage, stop: Waiting) -> Stock:
         while not stop.is_set():

@@ -21,7 +21,8 @@ import msgspec
 __all__ = ["Fault", "PriceMessage", "SetAside", "read", "time_us", "whole"]
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-MICROSECOND: Final = dt.timedelta(microseconds=1)
+NAIVE_EPOCH: Final = EPOCH.replace(tzinfo=None)
+DAY_S: Final = 86_400
 DIGITS_MAX: Final = 36  # before and after the point: more is no price
 NAME_LENGTH_MAX: Final = 64
 PAYLOAD_BYTES_MAX: Final = 4_096
@@ -81,9 +82,8 @@ def time_us(text: str) -> int:
         found = dt.datetime.fromisoformat(text)
     except ValueError as error:
         raise SetAside(Fault.TIME, f"timestamp {text[:64]!r} is no date and time") from error
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=dt.UTC)
-    return (found - EPOCH) // MICROSECOND
+    passed = found - (NAIVE_EPOCH if found.tzinfo is None else EPOCH)
+    return (passed.days * DAY_S + passed.seconds) * 1_000_000 + passed.microseconds
 
 
 def whole(value: Decimal, unit: Fraction, fault: Fault, what: str, unit_name: str) -> int:

@@ -1,6 +1,6 @@
-"""The feeds of a house in a worker: a thread for each, and one worker of all for each feed.
+"""The feeds of a house in a process: a thread for each, and one process of all for each feed.
 
-Promises: start() returns at once, whatever the brokers do; each feed is followed by the worker
+Promises: start() returns at once, whatever the brokers do; each feed is followed by the one
 that holds its lease, and by another within the lease's time when that one ends. The broker's
 fixed client id is the second bar: it lets go of an older connection when a newer comes.
 """
