@@ -68,6 +68,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"POST ^api/users/(?P<number>[0-9]{1,18})/sell/?\Z",
     ),
     "401 403 403 403 in in 403 403 403 403": (
+        r"GET ^api/v1/feeds/?\Z",
         r"GET ^api/v1/venues/(?P<venue>[\w.-]{1,64})/orders/?\Z",
         r"POST ^api/v1/deposits/(?P<number>[0-9]{1,18})/approve/?\Z",
         r"POST ^api/v1/members/(?P<number>[0-9]{1,18})/freeze/?\Z",
@@ -320,6 +321,8 @@ ADMIN: Final[dict[str, tuple[str, str]]] = {
     "projections/posting": ("403 in", "403 403"),
     "projections/trade": ("403 in", "403 403"),
     "projections/venueorder": ("403 in", "403 403"),
+    "robots/feedstate": ("in in", "403 403"),
+    "robots/setasidemessage": ("in in", "403 403"),
 }
 LISTED: Final = {endpoint: row for row, found in ROWS.items() for endpoint in found}
 

@@ -150,7 +150,7 @@ def test_what_comes_is_counted_by_its_verdict(core: Core) -> None:
     assert (state.received, state.current, state.older) == (6, 2, 1)
     assert (state.duplicate, state.set_aside, state.filled) == (1, 2, 1)
     assert [quote[1:] for quote in core.quotes] == [(2000, 50), (2001, 51), (1900, 10)]
-    kept = selectors.messages_aside(10)
+    kept = selectors.messages_aside("feed", 10)
     assert [each.fault for each in kept] == ["BODY", "PRICE"]
     assert kept[1].reason == "tick size is 0.01; price was 19.999"
     assert kept[0].payload == "not JSON"
@@ -222,9 +222,10 @@ def test_what_is_set_aside_has_a_bound(core: Core, monkeypatch: pytest.MonkeyPat
     services.set_aside("other", [services.Aside("BODY", "x", b"other")], now_us=1)
     for number in range(5):
         services.set_aside("feed", [services.Aside("BODY", "x", b"%d\0\xff" % number)], now_us=1)
-    kept = [each.payload for each in selectors.messages_aside(10)]
-    assert kept == ["4\\x00\\xff", "3\\x00\\xff", "2\\x00\\xff", "other"]
+    kept = [each.payload for each in selectors.messages_aside("feed", 10)]
+    assert kept == ["4\\x00\\xff", "3\\x00\\xff", "2\\x00\\xff"]
+    assert [each.payload for each in selectors.messages_aside("other", 10)] == ["other"]
     many = [services.Aside("BODY", "r" * 999, b"x" * 9999)] * 7
     services.set_aside("feed", many, now_us=1)
-    assert len(selectors.messages_aside(10)) == 4
-    assert len(selectors.messages_aside(1)[0].payload) == 2048
+    assert len(selectors.messages_aside("feed", 10)) == 3
+    assert len(selectors.messages_aside("feed", 1)[0].payload) == 2048

@@ -139,7 +139,9 @@ class Gateway:
             on_market=self._bringing_up.begin_market,
             accounts=self.topics.accounts,
         )
-        self._native = Native(self.edge, self.counters, self.why_not_ready)
+        self._native = Native(
+            self.edge, self.counters, self.why_not_ready, has_feeds=bool(house.feeds)
+        )
         self._reports: ReportWriter | None = None
         self._ingest: Ingest | None = None
         self._up = False
@@ -330,7 +332,7 @@ class Gateway:
         if path == "/health/ready":
             return self._native.ready()
         if path == "/metrics":
-            return 200, self._native.metrics()
+            return 200, await self._native.metrics()
         if not self._up:
             raise not_executed()
         if path == "/api/v1/ledger/totals":

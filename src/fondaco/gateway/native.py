@@ -6,10 +6,13 @@ test clock moves only in a house whose file asks for it. Health says why it is n
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
+from django.db import DatabaseError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -18,6 +21,8 @@ from prometheus_client.registry import Collector
 from fondaco.core.records import Query, pack, split, unpack
 from fondaco.gateway.edge import Edge
 from fondaco.gateway.faults import Fault
+from fondaco.robots import selectors
+from fondaco.robots.models import FeedState
 
 __all__ = ["Counters", "Native", "plain_text"]
 
@@ -48,11 +53,20 @@ def plain_text(units: int, decimals: int) -> str:
 
 
 class Native:
-    def __init__(self, edge: Edge, counters: Counters, why_not_ready: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        counters: Counters,
+        why_not_ready: Callable[[], str],
+        *,
+        has_feeds: bool = False,
+    ) -> None:
         self._edge = edge
         self._why_not_ready = why_not_ready
+        self._has_feeds = has_feeds
         self._registry = CollectorRegistry()
-        self._registry.register(_EdgeCollector(edge, counters, why_not_ready))
+        self._collector = _EdgeCollector(edge, counters, why_not_ready)
+        self._registry.register(self._collector)
 
     async def totals(self) -> bytes:
         """Return what each asset sums to, by whose it is."""
@@ -92,7 +106,13 @@ class Native:
         body = {"status": "not ready", "why": why} if why else {"status": "ready"}
         return (503 if why else 200), msgspec.json.encode(body)
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
+        """Return the numbers of this edge, and of the house's feeds as they were last told."""
+        if self._has_feeds:
+            try:
+                self._collector.feeds = await asyncio.to_thread(selectors.feeds)
+            except DatabaseError:
+                self._collector.feeds = []  # the rest is told all the same
         return generate_latest(self._registry)
 
 
@@ -101,6 +121,7 @@ class _EdgeCollector(Collector):
         self._edge = edge
         self._counters = counters
         self._why_not_ready = why_not_ready
+        self.feeds: list[FeedState] = []
 
     def collect(self) -> Iterator[Metric]:
         """Yield the numbers as they are now."""
@@ -125,3 +146,26 @@ class _EdgeCollector(Collector):
         yield CounterMetricFamily(
             "fondaco_edge_clients_dropped", "Clients dropped as too slow", value=counters.dropped
         )
+        if self.feeds:
+            yield from _feed_numbers(self.feeds, time.time_ns() // 1000)
+
+
+def _feed_numbers(feeds: list[FeedState], now_us: int) -> Iterator[Metric]:
+    """Yield what came of each feed's messages, and whether it is at its broker."""
+    messages = CounterMetricFamily(
+        "fondaco_feed_messages",
+        "Messages of a feed by what they were",
+        labels=["feed", "topic", "was"],
+    )
+    connected = GaugeMetricFamily(
+        "fondaco_feed_connected", "1 when a feed is at its broker", labels=["feed", "topic"]
+    )
+    newest = GaugeMetricFamily(
+        "fondaco_feed_message_time_seconds", "The newest price's own time", labels=["feed", "topic"]
+    )
+    for feed in feeds:
+        for was in ("current", "older", "duplicate", "set_aside"):
+            messages.add_metric([feed.name, feed.topic, was], getattr(feed, was))
+        connected.add_metric([feed.name, feed.topic], int(selectors.is_followed(feed, now_us)))
+        newest.add_metric([feed.name, feed.topic], feed.message_us / 1_000_000)
+    yield from (messages, connected, newest)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fondaco.robots.models import FeedState, SetAsideMessage
 
-__all__ = ["feed_state", "feeds", "messages_aside"]
+__all__ = ["feed_state", "feeds", "is_followed", "messages_aside"]
+
+FRESH_US: Final = 10_000_000  # a consumer tells how it stands every second
 
 
 def feeds() -> list[FeedState]:
@@ -17,6 +21,11 @@ def feed_state(name: str) -> FeedState:
     return FeedState.objects.filter(pk=name).first() or FeedState(name=name)
 
 
-def messages_aside(limit: int) -> list[SetAsideMessage]:
-    """Return the newest messages that were set aside, newest first."""
-    return list(SetAsideMessage.objects.order_by("-id")[:limit])
+def is_followed(feed: FeedState, now_us: int) -> bool:
+    """Return whether a feed's consumer is at its broker: it said so, and not long ago."""
+    return feed.is_connected and now_us - feed.updated_us <= FRESH_US
+
+
+def messages_aside(feed: str, limit: int) -> list[SetAsideMessage]:
+    """Return the newest messages of a feed that were set aside, newest first."""
+    return list(SetAsideMessage.objects.filter(feed=feed).order_by("-id")[:limit])

@@ -49,6 +49,7 @@ urlpatterns = [
     re_path(r"^api/schema/?\Z", SpectacularAPIView.as_view()),
     re_path(r"^api/docs/?\Z", schema.docs, name="api-docs"),
     _route("house/maintenance", house.Maintenance),
+    _route("feeds", house.Feeds),
     _route("members/me", members.Oneself),
     _route("members/me/confirmation", members.Confirmation),
     _route("members/me/log", members.OwnLog),
