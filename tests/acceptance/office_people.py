@@ -35,6 +35,8 @@ from fondaco.office.proofs.models import Proof
 from fondaco.office.treasury.models import Deposit, Withdrawal
 from fondaco.office.treasury.services import ask_withdrawal
 from fondaco.projections.models import Asset, Cursor, Instrument, Order
+from fondaco.robots.hub import services as hub
+from fondaco.robots.hub.messages import Incoming
 from fondaco.strategies import services as strategies
 from tests.identity.stand_in import StandInCore
 
@@ -55,6 +57,8 @@ THINGS: Final = (
     ("withdrawals/", "withdrawal"),
     ("deposits/", "deposit"),
     ("webhooks/", "webhook"),
+    ("hooks/", "hook"),
+    ("signals/", "signal"),
     ("deliveries/", "delivery"),
     ("webauthn/keys/", "passkey"),
     ("keys/", "key"),
@@ -83,6 +87,8 @@ WORDS: Final = {
     "url": "nothing-here",
     "stock_id": "a-stock",
     "venue": "outside",
+    "alert": "1",
+    "token": "unknown-" * 5,
 }
 
 
@@ -194,7 +200,12 @@ class House:
             happening=happening, endpoint=webhook, state="delivered", next_at=timezone.now()
         )
         market_and_order(account)
+        hook, _ = hub.add_hook(member, name="chart")
+        hub.take_alert(hook, "buy")
+        signal, _ = hub.take_signal(Incoming(symbol="BTC", strength=1, timestamp_us=1), source="a")
         return {
+            "hook": hook.pk,
+            "signal": signal.pk,
             "order": ORDER,
             "webhook": webhook.pk,
             "delivery": delivery.pk,

@@ -219,6 +219,7 @@ class AccessToken(models.Model):
     prefix = models.CharField(max_length=12)  # of the text, to tell tokens apart
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the text, hexadecimal
     scopes = models.CharField(max_length=64)  # names with spaces between
+    is_declared = models.BooleanField(default=False, editable=False)  # by the house file
     addresses = models.TextField(default="", blank=True)  # networks, one a line; none = any
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -62,6 +62,8 @@ class Action(StrEnum):
     ROBOT_OPENED = "robot opened"
     ROBOT_CHANGED = "robot changed"
     ROBOT_CLOSED = "robot closed"
+    HOOK_ADDED = "hook added"
+    HOOK_REMOVED = "hook removed"
     WEBHOOK_ADDED = "webhook added"
     WEBHOOK_REMOVED = "webhook removed"
     MAINTENANCE_BEGUN = "maintenance begun"

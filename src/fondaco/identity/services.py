@@ -422,7 +422,9 @@ def _apply_token(entry: TokenEntry, member: Member) -> None:
 
     owner = tokens.owner_of(entry.token)
     if owner is None:
-        tokens.make(member, scopes=entry.scopes, text=entry.token, label="house file")
+        row, _ = tokens.make(member, scopes=entry.scopes, text=entry.token, label="house file")
+        row.is_declared = True
+        row.save(update_fields=["is_declared"])
     elif owner != member:
         raise IdentityConflict(
             f"token {entry.token[:6]}… belongs to {owner} and the house file gives it to "

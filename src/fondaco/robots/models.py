@@ -14,13 +14,19 @@ from fondaco.identity.models import Account, Member
 
 __all__ = [
     "ENTRY_FIRST",
+    "Decision",
     "FeedState",
+    "Hook",
+    "HookAlert",
     "HouseMark",
+    "HubCursor",
     "Lease",
+    "Operation",
     "Robot",
     "RobotKind",
     "RobotTransfer",
     "SetAsideMessage",
+    "Signal",
 ]
 
 ENTRY_FIRST: Final = 1 << 60  # the core's entries of robots' transfers; the treasury's begin at 1
@@ -49,6 +55,7 @@ class Robot(models.Model):
     locked_until_us = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, editable=False)  # gone; its id is never used again
+    changed_us = models.BigIntegerField(default=0, db_index=True)  # when this row last changed
 
     def __str__(self) -> str:
         return self.id
@@ -139,3 +146,160 @@ class HouseMark(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Signal(models.Model):
+    """A signal that came in. Two of one symbol, time and strength are one, and so are two of a key.
+
+    `member` 0: it is for every client of the house; else for that member's.
+    """
+
+    symbol = models.CharField(max_length=12)
+    strength = models.SmallIntegerField()  # 2 STRONG_BUY, 1, 0 NEUTRAL, -1, -2 STRONG_SELL
+    timestamp_us = models.BigIntegerField()  # its own time
+    member = models.BigIntegerField(default=0)
+    key = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 - unique, so that none is null; who and their key
+    source = models.CharField(max_length=64)
+    analysis = models.TextField(default="[]")  # JSON, as sent
+    received_us = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "symbol", "timestamp_us", "strength", "member", name="signal_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"signal {self.pk}: {self.symbol} {self.strength}"
+
+
+class HubCursor(models.Model):
+    """Up to which signal the clients of a share have been judged; written with their decisions."""
+
+    share = models.SmallIntegerField(primary_key=True)
+    signal = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"share {self.share}: signal {self.signal}"
+
+
+class Decision(models.Model):
+    """What was decided for one client at one signal, and the numbers: hub.judging names them.
+
+    No foreign keys: a house of 100,000 clients writes as many of these for each signal.
+    """
+
+    signal = models.BigIntegerField()
+    account = models.BigIntegerField()  # the robot's
+    time_us = models.BigIntegerField()
+    side = models.SmallIntegerField()  # records.Side; 0: neither
+    reason = models.SmallIntegerField()  # hub.judging.Reason
+    had = models.BigIntegerField()
+    needed = models.BigIntegerField()
+    price_ticks = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index("account", "id", name="decision_of_account"),
+            models.Index(
+                "signal", "account", name="trigger_of_signal", condition=models.Q(reason=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"decision {self.pk}"
+
+
+class Operation(models.Model):
+    """A robot's buying and then selling of one symbol. Its id names its orders."""
+
+    class Status(models.IntegerChoices):
+        AWAITING_BUY = 1
+        AWAITING_SELL = 2
+        CLOSED = 3
+        FAILED = 4  # nothing was bought
+
+    id = models.CharField(max_length=32, primary_key=True)  # "<signal>-<account>"
+    account = models.BigIntegerField()
+    robot = models.CharField(max_length=64)
+    symbol = models.CharField(max_length=12)
+    instrument = models.IntegerField()
+    status = models.SmallIntegerField(choices=Status)
+    fence = models.BigIntegerField(default=0)  # of the lock under which it was begun
+    available = models.BigIntegerField()  # cash units that it may spend
+    spent = models.BigIntegerField(default=0)
+    bought = models.BigIntegerField(default=0)  # coin units, fees taken off
+    bought_lots = models.BigIntegerField(default=0)
+    stop_ticks = models.BigIntegerField(default=0)
+    sold_lots = models.BigIntegerField(default=0)
+    proceeds = models.BigIntegerField(default=0)
+    tries = models.IntegerField(default=0)  # orders of the present step, each with its own id
+    is_selling = models.BooleanField(default=False)  # a signal said so, or its stop was passed
+    sell_signal = models.BigIntegerField(default=0)
+    note = models.CharField(
+        max_length=64, default="", blank=True
+    )  # how it ended, or what it waits for
+    started_us = models.BigIntegerField()
+    buy_us = models.BigIntegerField(default=0)
+    closed_us = models.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index("account", "started_us", name="operation_of_account"),
+            models.Index(
+                "account", "symbol", name="operation_open", condition=models.Q(status__lte=2)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"operation {self.id}"
+
+
+class Hook(models.Model):
+    """An address to which charts send alerts; its token is kept as a SHA-256 only."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="hooks")
+    name = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, unique=True)
+    symbol = models.CharField(max_length=12, default="", blank=True)  # of alerts that name none
+    template = models.CharField(max_length=300, default="", blank=True)  # of a text's words
+    addresses = models.TextField(default="", blank=True)  # networks, one a line; none = any
+    checks_position = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("member", "name", name="hook_name_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.member}"
+
+
+class HookAlert(models.Model):
+    """One alert as it came, and what became of it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        TAKEN = "taken"  # it is a signal
+        DUPLICATE = "duplicate"
+        REFUSED = "refused"
+
+    hook = models.ForeignKey(Hook, on_delete=models.CASCADE, related_name="alerts")
+    received_us = models.BigIntegerField()
+    body = models.TextField()
+    dedupe = models.CharField(max_length=64)  # digest of its key, or of all of it
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
+    reason = models.CharField(max_length=300, default="", blank=True)
+    signal = models.BigIntegerField(default=0)
+    is_replay = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index("hook", "id", name="alert_of_hook"),
+            models.Index("hook", "dedupe", name="alert_by_key"),
+            models.Index("id", name="alert_waiting", condition=models.Q(state="waiting")),
+        ]
+
+    def __str__(self) -> str:
+        return f"alert {self.pk}: {self.state}"

@@ -9,6 +9,7 @@ is kept of a feed has a bound, however much of its stream can't be read.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -149,6 +150,7 @@ def open_robot(
                         is_active=is_active,
                         is_locked=is_locked,
                         locked_until_us=locked_until_us,
+                        changed_us=time.time_ns() // 1000,
                     )
             except IntegrityError as error:
                 raise RobotRefused(f"robot {id} exists; choose another id", field="id") from error
@@ -186,7 +188,8 @@ def configure(
     if not changed:
         return
     with transaction.atomic():
-        robot.save(update_fields=changed)
+        robot.changed_us = time.time_ns() // 1000
+        robot.save(update_fields=[*changed, "changed_us"])
         what = " ".join(changed)
         note(
             Action.ROBOT_CHANGED,
@@ -207,8 +210,8 @@ def close(core: Core, robot: Robot, *, actor: Member | None = None, address: str
     if robot.closed_at is not None:
         return
     if robot.is_active:
-        robot.is_active = False
-        robot.save(update_fields=["is_active"])
+        robot.is_active, robot.changed_us = False, time.time_ns() // 1000
+        robot.save(update_fields=["is_active", "changed_us"])
     account = robot.account_id
     everything = records.pack(
         records.Command.CANCEL_ALL, account=account, instrument=ALL_INSTRUMENTS
@@ -222,8 +225,8 @@ def close(core: Core, robot: Robot, *, actor: Member | None = None, address: str
             RobotTransfer.objects.create(robot=robot, asset=asset, amount=free, is_return=True)
     _pay(core, robot)
     with transaction.atomic():
-        robot.closed_at = timezone.now()
-        robot.save(update_fields=["closed_at"])
+        robot.closed_at, robot.changed_us = timezone.now(), time.time_ns() // 1000
+        robot.save(update_fields=["closed_at", "changed_us"])
         note(
             Action.ROBOT_CLOSED,
             actor=actor,

@@ -1,0 +1,141 @@
+"""An alert of a chart, as JSON or as a line of text, read as a signal.
+
+Promises: read_alert() gives an Alert or Unfit; a hook's template says where the words of a text
+stand ("{summary} {symbol} at {price}, {time}"), without one its first word is the summary and the
+second the symbol. Names that charts use for things ("action", "ticker", "order_id") are known.
+Nothing of a text is run: a template is names between literals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from fondaco.robots.hub.messages import SUMMARIES, SYMBOL, Unfit, read_time
+
+__all__ = ["NAMES", "TEMPLATE_MAX", "Alert", "check_template", "read_alert"]
+
+TEMPLATE_MAX: Final = 300
+WORD_MAX: Final = 128
+# Our name -> what charts call it, in the order in which they are looked for.
+NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "summary": ("summary", "action", "signal", "side", "order_action"),
+    "symbol": ("symbol", "ticker"),
+    "time": ("time", "timestamp", "timenow"),
+    "key": ("key", "id", "order_id", "alert_id"),
+    "expected_position": ("expected_position", "prev_market_position"),
+}
+_WORDS: Final = {
+    **SUMMARIES,
+    "LONG": 1,
+    "SHORT": -1,
+    "EXIT": -1,
+    "CLOSE": -1,
+    "FLAT": -1,
+}
+POSITIONS: Final = {"flat": False, "none": False, "long": True}
+_PLACE: Final = re.compile(r"\{([a-z_]*)\}")
+_CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """What an alert says. `timestamp_us` 0: no time; `is_long` None: it expects no position."""
+
+    symbol: str
+    strength: int
+    timestamp_us: int = 0
+    key: str = ""
+    is_long: bool | None = None
+
+
+def check_template(template: str) -> None:
+    """Raise Unfit for a template that can't be read by."""
+    if len(template) > TEMPLATE_MAX or not template.isprintable():
+        raise Unfit("template", f"must have at most {TEMPLATE_MAX} printable characters")
+    names = _PLACE.findall(template)
+    known = {*NAMES, "price", "any"}
+    for name in names:
+        if name not in known:
+            raise Unfit("template", f"{{{name}}} is unknown; known are {', '.join(sorted(known))}")
+    if template and "summary" not in names:
+        raise Unfit("template", "must have a place for {summary}")
+    if re.search(r"\}\{", template) or len({*names} - {"any"}) < len(
+        [name for name in names if name != "any"]
+    ):
+        raise Unfit("template", "must have each place once, with something between two")
+
+
+def read_alert(body: str, *, template: str, symbol: str, cash: str) -> Alert:
+    """Return what an alert says; `symbol` is the hook's own, of alerts that name none.
+
+    A ticker is taken as charts write it: "EXCHANGE:BTCUSD" means BTC where the cash is USD.
+    Raises Unfit.
+    """
+    words = _json_words(body) if body.lstrip().startswith("{") else _text_words(body, template)
+    said = words.get("summary", "").upper().replace(" ", "_")
+    if said not in _WORDS:
+        raise Unfit("summary", f'"{said[:32]}" must be one of {", ".join(_WORDS)}')
+    named = words.get("symbol", "").rpartition(":")[2].upper()
+    if named.endswith(cash) and len(named) > len(cash):
+        named = named.removesuffix(cash)
+    found = named or symbol or SYMBOL
+    if not _CODE.match(found):
+        raise Unfit("symbol", f'"{found[:32]}" must be an asset\'s code')
+    position = words.get("expected_position", "").lower()
+    if position and position not in POSITIONS:
+        raise Unfit("expected_position", f'"{position[:32]}" must be flat or long')
+    return Alert(
+        symbol=found,
+        strength=_WORDS[said],
+        timestamp_us=read_time(words["time"], "time") if words.get("time") else 0,
+        key=words.get("key", ""),
+        is_long=POSITIONS[position] if position else None,
+    )
+
+
+def _json_words(body: str) -> dict[str, str]:
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unfit("", f"the body is not JSON: {error}") from error
+    words: dict[str, str] = {}
+    for name, spellings in NAMES.items():
+        value = next((found[each] for each in spellings if found.get(each) is not None), None)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise Unfit(name, "must be text")
+        words[name] = str(value)[:WORD_MAX]
+    return words
+
+
+def _text_words(body: str, template: str) -> dict[str, str]:
+    text = " ".join(body.split())
+    if not template:
+        first, _, rest = text.partition(" ")
+        return {"summary": first, "symbol": rest.partition(" ")[0]}
+    match = _pattern(template).match(text)
+    if match is None:
+        raise Unfit("", f'the text doesn\'t fit the template "{template}"')
+    return {name: value[:WORD_MAX] for name, value in match.groupdict().items()}
+
+
+@lru_cache(maxsize=256)
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return what finds a template's places: each is a run without spaces, {any} is anything."""
+    pieces = _PLACE.split(" ".join(template.split()))
+    found = ""
+    for place, piece in enumerate(pieces):
+        if place % 2 == 0:
+            found += re.escape(piece)
+        elif piece in {"any", ""}:
+            found += r".{0,200}?"
+        elif piece == "time":
+            found += rf"(?P<{piece}>\S{{1,40}}(?: \d\d:\d\d:\d\d)?)"
+        else:
+            found += rf"(?P<{piece}>\S{{1,128}}?)"
+    return re.compile(found + r"\Z")

@@ -1,0 +1,272 @@
+"""Every write of the hub but the worker's: signals and alerts in, hooks, locks by staff.
+
+Promises: take_signal() and take_alert() return after the commit; the same signal, key or alert is
+one however often it comes and by however many at once. A hook's token is shown once and kept as
+its SHA-256. What an alert becomes is written at it, with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from fondaco.identity.models import Member
+from fondaco.identity.networks import networks_of
+from fondaco.identity.security_log import Action, note
+from fondaco.robots.hub.alerts import Alert, check_template, read_alert
+from fondaco.robots.hub.messages import Incoming, Unfit
+from fondaco.robots.models import Hook, HookAlert, Operation, Robot, Signal
+
+__all__ = [
+    "ALERT_BYTES_MAX",
+    "add_hook",
+    "edit_hook",
+    "lock_client",
+    "remove_hook",
+    "replay_alert",
+    "settle_alerts",
+    "take_alert",
+    "take_signal",
+    "unlock_client",
+]
+
+ALERT_BYTES_MAX: Final = 1 << 14
+HOOKS_MAX: Final = 50  # of a member
+ALERTS_KEPT: Final = 10_000  # of a hook
+ALERTS_A_TURN: Final = 500
+TOKEN_BYTES: Final = 32
+SAME_TEXT_US: Final = 60_000_000  # an alert without key and time is the same again so long
+REASON_MAX: Final = 300
+State: Final = HookAlert.State
+
+
+def wall_us() -> int:
+    """Return the time of day: when a message came in, whatever the house's clock is."""
+    return time.time_ns() // 1000
+
+
+# ---- signals
+
+
+def take_signal(
+    incoming: Incoming, *, source: str, member: int = 0, key: str = ""
+) -> tuple[Signal, bool]:
+    """Store a signal; return it and whether it is new. `member` 0: for every client.
+
+    `key` is an idempotency key with who sent it: the first signal under it stands.
+    """
+    digest = hashlib.sha256(key.encode()).hexdigest() if key else None
+    once = {
+        "symbol": incoming.symbol,
+        "timestamp_us": incoming.timestamp_us,
+        "strength": incoming.strength,
+        "member": member,
+    }
+    for _ in range(2):
+        found = Signal.objects.filter(key=digest).first() if digest else None
+        found = found or Signal.objects.filter(**once).first()
+        if found is not None:
+            return found, False
+        try:
+            with transaction.atomic():
+                row = Signal.objects.create(
+                    **once,
+                    key=digest,
+                    source=source[:64],
+                    analysis=incoming.analysis,
+                    received_us=wall_us(),
+                )
+        except IntegrityError:
+            continue  # it came by another way at the same moment: now it is there
+        return row, True
+    raise AssertionError("a signal was refused as known, and is not")
+
+
+# ---- hooks
+
+
+@transaction.atomic
+def add_hook(
+    member: Member,
+    *,
+    name: str,
+    symbol: str = "",
+    template: str = "",
+    addresses: str = "",
+    checks_position: bool = False,
+    address: str = "",
+) -> tuple[Hook, str]:
+    """Make a hook; return it and its token, to be shown once. Raises Unfit, ValueError."""
+    Member.objects.select_for_update().get(pk=member.pk)
+    if Hook.objects.filter(member=member, revoked_at__isnull=True).count() >= HOOKS_MAX:
+        raise Unfit("name", f"you have {HOOKS_MAX} hooks; remove one")
+    if Hook.objects.filter(member=member, name=name).exists():
+        raise Unfit("name", f"you had a hook {name}; choose another name")
+    check_template(template)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    row = Hook.objects.create(
+        member=member,
+        name=name,
+        digest=hashlib.sha256(token.encode()).hexdigest(),
+        symbol=symbol,
+        template=template,
+        addresses=_networks(addresses),
+        checks_position=checks_position,
+    )
+    note(Action.HOOK_ADDED, actor=member, subject=member, address=address, hook=name)
+    return row, token
+
+
+@transaction.atomic
+def edit_hook(row: Hook, **fields: str | bool) -> None:
+    """Change what a hook reads by; raises Unfit."""
+    check_template(str(fields.get("template", row.template)))
+    if "addresses" in fields:
+        fields["addresses"] = _networks(str(fields["addresses"]))
+    for field, value in fields.items():
+        setattr(row, field, value)
+    row.save(update_fields=list(fields))
+
+
+@transaction.atomic
+def remove_hook(row: Hook, *, address: str = "") -> None:
+    """End a hook: its address is unknown from now on. What came by it stays."""
+    if row.revoked_at is None:
+        row.revoked_at = timezone.now()
+        row.save(update_fields=["revoked_at"])
+        note(
+            Action.HOOK_REMOVED,
+            actor=row.member,
+            subject=row.member,
+            address=address,
+            hook=row.name,
+        )
+
+
+def _networks(text: str) -> str:
+    try:
+        return "\n".join(networks_of(text))
+    except ValueError as error:
+        raise Unfit("addresses", str(error)) from error
+
+
+# ---- alerts
+
+
+def take_alert(hook: Hook, body: str, *, is_replay: bool = False) -> HookAlert:
+    """Store an alert as it came; the hub's worker reads it."""
+    row = HookAlert.objects.create(
+        hook=hook, received_us=wall_us(), body=body, dedupe="", is_replay=is_replay
+    )
+    last = HookAlert.objects.filter(hook=hook).exclude(state=State.WAITING).order_by("-id")
+    old = last.values_list("id", flat=True)[ALERTS_KEPT : ALERTS_KEPT + 1].first()
+    if old is not None:
+        HookAlert.objects.filter(hook=hook, id__lte=old).exclude(state=State.WAITING).delete()
+    return row
+
+
+def replay_alert(row: HookAlert) -> HookAlert:
+    """Have an alert that was refused or lost read once more, as a new one."""
+    return take_alert(row.hook, row.body, is_replay=True)
+
+
+def settle_alerts(cash: str) -> int:
+    """Read the alerts that wait, oldest first, and make signals of them; return how many."""
+    waiting = HookAlert.objects.filter(state=State.WAITING).select_related("hook").order_by("id")
+    count = 0
+    for row in waiting[:ALERTS_A_TURN]:
+        with transaction.atomic():
+            _settle(row, cash)
+        count += 1
+    return count
+
+
+def _settle(row: HookAlert, cash: str) -> None:
+    hook = row.hook
+    try:
+        alert = read_alert(row.body, template=hook.template, symbol=hook.symbol, cash=cash)
+    except Unfit as unfit:
+        field = f"{unfit.field} " if unfit.field else ""
+        _end(row, State.REFUSED, f"{field}{unfit}")
+        return
+    named = f"key {alert.key}" if alert.key else f"text {row.body}"
+    row.dedupe = hashlib.sha256(named.encode()).hexdigest()
+    same = HookAlert.objects.filter(hook=hook, dedupe=row.dedupe, state=State.TAKEN)
+    if not alert.key and not alert.timestamp_us:
+        same = same.filter(received_us__gte=row.received_us - SAME_TEXT_US)
+    first = None if row.is_replay and not alert.key else same.order_by("id").first()
+    if first is not None:
+        _end(row, State.DUPLICATE, f"the same as alert {first.pk}", signal=first.signal)
+        return
+    if hook.checks_position and alert.is_long is not None:
+        unexpected = _unexpected(hook, alert)
+        if unexpected:
+            _end(row, State.REFUSED, unexpected)
+            return
+    incoming = Incoming(
+        symbol=alert.symbol,
+        strength=alert.strength,
+        timestamp_us=alert.timestamp_us or row.received_us,
+    )
+    signal, is_new = take_signal(incoming, source=f"hook {hook.pk}", member=hook.member_id)
+    state = State.TAKEN if is_new else State.DUPLICATE
+    _end(row, state, "" if is_new else f"the same as signal {signal.pk}", signal=signal.pk)
+
+
+def _unexpected(hook: Hook, alert: Alert) -> str:
+    """Return what is otherwise than the alert expects of the member's robots, "" for nothing."""
+    robots = Robot.objects.filter(member=hook.member_id, is_active=True, closed_at__isnull=True)
+    open_for = set(
+        Operation.objects.filter(
+            robot__in=robots.values("pk"),
+            symbol=alert.symbol,
+            status=Operation.Status.AWAITING_SELL,
+        ).values_list("robot", flat=True)
+    )
+    for robot in robots.order_by("pk"):
+        if alert.symbol in robot.config.get("symbols", ()) and (
+            (robot.pk in open_for) != alert.is_long
+        ):
+            wanted, is_so = ("long", "flat") if alert.is_long else ("flat", "long")
+            return f"it expects {wanted}, and {robot.pk} is {is_so} in {alert.symbol}"
+    return ""
+
+
+def _end(row: HookAlert, state: str, reason: str, *, signal: int = 0) -> None:
+    row.state, row.reason, row.signal = state, reason[:REASON_MAX], signal
+    row.save(update_fields=["state", "reason", "signal", "dedupe"])
+
+
+# ---- locks by staff
+
+
+def lock_client(robot: Robot, *, until_us: int = 0, actor: Member | None, address: str) -> None:
+    """Lock a client, until it is unlocked, or until a time; nothing triggers it."""
+    _set_lock(robot, is_locked=until_us == 0, until_us=until_us, actor=actor, address=address)
+
+
+def unlock_client(robot: Robot, *, actor: Member | None, address: str) -> None:
+    """Take away what staff or a loss limit has locked; the core's own limits stay."""
+    _set_lock(robot, is_locked=False, until_us=0, actor=actor, address=address)
+
+
+@transaction.atomic
+def _set_lock(
+    robot: Robot, *, is_locked: bool, until_us: int, actor: Member | None, address: str
+) -> None:
+    robot.is_locked, robot.locked_until_us, robot.changed_us = is_locked, until_us, wall_us()
+    robot.save(update_fields=["is_locked", "locked_until_us", "changed_us"])
+    what = "locked" if is_locked or until_us else "unlocked"
+    note(
+        Action.ROBOT_CHANGED,
+        actor=actor,
+        subject=robot.member,
+        address=address,
+        robot=robot.pk,
+        what=what,
+    )
