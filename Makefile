@@ -19,7 +19,7 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 PYTEST := $(BIN)/python -m pytest $(if $(FAST),-m "not slow")
 SHARED_OUT := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run test services check lint types layers docs-check web-check bench prove \
+.PHONY: help setup run test services oracle check lint types layers docs-check web-check bench prove \
 	web lock build clean core-build FORCE
 
 help:
@@ -89,6 +89,14 @@ test: setup
 services:
 	@tools/services
 
+# What tests hold our statistics against: apart, as it is ten times as large as a house.
+oracle: $(STAMPS)/oracle
+
+$(STAMPS)/oracle: requirements/oracle.txt $(STAMPS)/uv
+	$(PYTHON) -m venv $(VENV)/oracle
+	$(UV) pip install --quiet --python $(VENV)/oracle/bin/python --require-hashes -r $<
+	@touch $@
+
 # ---- check
 
 check: lint types layers docs-check web-check
@@ -119,7 +127,7 @@ prove: setup
 	$(BIN)/python tools/prove.py --scale $(SCALE) $(ARGS)
 
 lock: $(STAMPS)/uv
-	cd requirements && for name in uv build; do \
+	cd requirements && for name in uv build oracle; do \
 		../$(BIN)/uv pip compile --quiet --generate-hashes --upgrade \
 			--custom-compile-command "make lock" --output-file $$name.txt $$name.in; done
 	$(UV) pip compile --quiet --generate-hashes --upgrade --custom-compile-command "make lock" \

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+ORACLE = ROOT / ".venv/oracle/bin/python"  # has quantstats: `make oracle`
 SHARED_DATA = Path(os.environ.get("FONDACO_SHARED_DATA") or ROOT.parent / "shared" / "data")
 OWN_FOLDER = "fondaco-tests-"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
@@ -54,6 +55,7 @@ SERVERS: dict[str, Callable[[], bool]] = {
     "node": _program("node"),
     "openssl": _program("openssl"),
     "postgresql": _has_postgresql,
+    "quantstats": ORACLE.exists,
     "redis": _program("redis-server"),
 }
 

@@ -283,6 +283,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^dashboard/accounts/?\Z",
         r"GET ^dashboard/accounts/new/?\Z",
         r"POST ^dashboard/accounts/new/?\Z",
+        r"GET ^dashboard/compare/?\Z",
         r"GET ^dashboard/strategies/?\Z",
         r"GET ^dashboard/strategies/new/?\Z",
         r"POST ^dashboard/strategies/new/?\Z",
@@ -300,6 +301,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "401 403 in in in in in 403 403 403": (
         r"GET ^api/v1/dashboard/?\Z",
+        r"GET ^api/v1/track-records/?\Z",
         r"GET ^api/v1/brokerage-accounts/?\Z",
         r"GET ^api/v1/strategies/?\Z",
     ),

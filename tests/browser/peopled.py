@@ -235,7 +235,7 @@ def fill(words: dict[str, str], button: str) -> Callable[[Page], None]:
 
 def wait_for_curve(page: Page) -> None:
     """Wait until the curve is drawn and the page follows."""
-    page.locator(".plot polyline").wait_for()
+    page.locator(".plot polyline").first.wait_for()
     page.get_by_text("live", exact=True).wait_for()
 
 
@@ -292,6 +292,13 @@ STOPS: Final = (
     Stop("dashboard", "bob", "/dashboard/", wait_for_curve),
     Stop("strategies", "bob", "/dashboard/strategies"),
     Stop("strategy", "bob", "/dashboard/strategies/1", wait_for_curve),
+    Stop("strategy-beside", "bob", "/dashboard/strategies/1?span=7d&scale=log", wait_for_curve),
+    Stop(
+        "compare",
+        "bob",
+        f"/dashboard/compare?of=strategy:1&of=strategy:2&of=strategy:3&of=market:{MARKET}",
+        wait_for_curve,
+    ),
     Stop("strategy-token", "bob", "/dashboard/strategies/3", press("Rotate")),
     Stop("strategy-edit", "bob", "/dashboard/strategies/1/edit"),
     Stop("strategy-new", "bob", "/dashboard/strategies/new"),

@@ -19,7 +19,7 @@ from fondaco.strategies.models import BrokerageAccount, Strategy
 from fondaco.strategies.reports import Reports
 from tests.strategies.reporting import report
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 JSON = "application/json"
 
 

@@ -17,13 +17,16 @@ pytestmark = pytest.mark.needs("postgresql")
 
 _CODE = """
 import sys, threading, warnings
+from zoneinfo import ZoneInfo
 warnings.simplefilter("error")
 import django
 django.setup()
 from django.db import connection, connections
 from fondaco.identity import services as identity
 from fondaco.office.services import prepare_databases
-from fondaco.strategies import selectors, services, words
+from fondaco.projections import candles
+from fondaco.projections.models import MINUTE_BITS, Candle1m
+from fondaco.strategies import selectors, services, tracks, words
 from fondaco.strategies.models import Period, Report, Standing
 from fondaco.strategies.reports import Reports
 from tests.strategies.reporting import MINUTE_US, NOON_US, report
@@ -66,6 +69,13 @@ with connection.cursor() as cursor:
         assert cursor.fetchone() == (4,), "October 2025 to January 2026"
 now_us = NOON_US + 3 * MINUTE_US
 told = words.dashboard_words(selectors.dashboard(ann, now_us=now_us, hours=100))
+prices = dict.fromkeys(("open_ticks", "high_ticks", "low_ticks", "close_ticks"), 7)
+sums = ("volume_lots", "volume_quote", "taker_buy_lots", "taker_buy_quote", "trades")
+Candle1m.objects.create(
+    id=(3 << MINUTE_BITS) + NOON_US // MINUTE_US, **prices, **dict.fromkeys(sums, 1),
+    first_trade_id=1, last_trade_id=1,
+)
+rome = ZoneInfo("Europe/Rome")
 names = [f.column for f in Period._meta.concrete_fields if f.column != "id"]
 answers = [
     refused,
@@ -76,6 +86,13 @@ answers = [
     sorted(Standing.objects.values_list("strategy_id", "created_us", "margin_balance", "symbol")),
     [each.created_us for each in selectors.reports(rows[0][0])],
     selectors.mark(ann.pk),
+    [
+        tracks.strategy_track(
+            rows[0][0], tracks.span_of(span=span, now_us=now_us, zone=rome), zone=rome, basis=basis
+        )
+        for span in tracks.PRESETS for basis in tracks.BASES
+    ],
+    candles.closes(3, [NOON_US, NOON_US + MINUTE_US, NOON_US + HOUR]),
 ]
 print(connection.vendor, file=sys.stderr)
 print(repr(answers))

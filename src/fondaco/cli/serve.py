@@ -98,6 +98,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_STAFF_MFA": "1" if self.house.house.staff_mfa else "0",
             "FONDACO_RATE_LIMITS": "1" if self.house.house.rate_limits else "0",
             "FONDACO_CASH": self.house.house.cash,
+            "FONDACO_TIME_ZONE": self.house.house.time_zone,
             "FONDACO_OPEN_API": "1" if self.house.house.open_api else "0",
             "FONDACO_PAYMENTS": self.house.house.payments,
             "FONDACO_TREASURY": treasury_rules(self.house),

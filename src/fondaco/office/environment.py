@@ -17,6 +17,7 @@ what the office needs of it.
     FONDACO_TREASURY      {"delay_s": n, "limits": {asset: units}}: how long a withdrawal waits, and
                           above which amounts a second person must approve
     FONDACO_CASH          the code of the house's cash; USD by default
+    FONDACO_TIME_ZONE     the house's time zone, by which days of statistics end; UTC by default
     FONDACO_OPEN_API      1 = the routes of api.open_door need no sign-in on loopback; the parent
                           takes it from the house file
     FONDACO_WEBHOOKS_TO_LOOPBACK  1 = members' webhooks may go to this machine, also by http: the
@@ -35,6 +36,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -52,6 +54,7 @@ __all__ = [
     "payments",
     "rate_limits",
     "secret_key",
+    "time_zone",
     "treasury",
     "webhooks_to_loopback",
     "websocket_origin",
@@ -181,6 +184,17 @@ def webhooks_to_loopback() -> bool:
 def cash() -> str:
     """Return the code of the asset in which the house counts money."""
     return os.environ.get("FONDACO_CASH") or "USD"
+
+
+def time_zone() -> ZoneInfo:
+    """Return the house's time zone."""
+    name = os.environ.get("FONDACO_TIME_ZONE") or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ImproperlyConfigured(
+            f'FONDACO_TIME_ZONE is "{name}"; write one like "Europe/Rome" or "UTC"'
+        ) from error
 
 
 def open_api() -> bool:

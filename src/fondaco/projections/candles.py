@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Final
 
-from django.db import models
+import msgspec
+from django.db import connections, models
 
 from fondaco.core.records import Side
 from fondaco.projections.bars import (
@@ -29,10 +30,11 @@ from fondaco.projections.bars import (
 )
 from fondaco.projections.models import MINUTE_BITS, Candle1d, Candle1h, Candle1m
 from fondaco.projections.reading import fetch, together
+from fondaco.projections.router import ALIAS
 from fondaco.projections.selectors import TradeRow, trades
 from fondaco.projections.tables import columns_of, table_of
 
-__all__ = ["LIMIT_MAX", "first_trade_us", "klines", "rolling", "stored"]
+__all__ = ["LIMIT_MAX", "MINUTE_US", "closes", "first_trade_us", "klines", "rolling", "stored"]
 
 LIMIT_MAX: Final = 1000
 TABLES: Final[dict[str, type[models.Model]]] = {"1m": Candle1m, "1h": Candle1h, "1d": Candle1d}
@@ -118,6 +120,29 @@ def rolling(
         (_words(trade) for trade in live if start_us <= trade.time_us < end_us), INTERVALS["1m"]
     )
     return reduce(merge, parts) if parts else None
+
+
+def closes(instrument: int, times_us: Sequence[int]) -> dict[int, int]:
+    """Return the last price before each of these times, each of a full minute; 0 before any.
+
+    One statement: a look-up by the key for each time.
+    """
+    base = instrument << MINUTE_BITS
+    keys = [[time, base + min(max(-(-time // MINUTE_US), 0), _MINUTE)] for time in times_us]
+    if connections[ALIAS].vendor == "postgresql":
+        parts = ("(value->>0)::bigint", "(value->>1)::bigint", "json_array_elements(%s::json)")
+    else:
+        parts = ("value->>0", "value->>1", "json_each(%s)")
+    table = table_of(Candle1m)
+    rows = fetch(
+        f"SELECT asked.time, c.close_ticks FROM (SELECT {parts[0]} AS time, {parts[1]} AS key "  # noqa: S608
+        f"FROM {parts[2]}) AS asked JOIN {table} c ON c.id = ("
+        f"SELECT MAX(b.id) FROM {table} b WHERE b.id >= %s AND b.id < asked.key)",
+        (msgspec.json.encode(keys).decode(), base),
+    )
+    found = dict.fromkeys(times_us, 0)
+    found.update(rows)
+    return found
 
 
 def first_trade_us(instrument: int) -> int | None:

@@ -23,6 +23,7 @@ __all__ = [
     "percent_text",
     "report_words",
     "strategy_words",
+    "time_text",
 ]
 
 SECOND_US: Final = 1_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import re_path
 
 from fondaco.office.api import strategies as api
+from fondaco.office.api import tracks
 from fondaco.office.brokerage import views
 
 __all__ = ["urlpatterns"]
@@ -19,6 +20,7 @@ urlpatterns = [
     re_path(r"^dashboard/accounts/new/?\Z", views.account_new, name="brokerage-account-new"),
     re_path(rf"{ACCOUNT}/edit/?\Z", views.account_edit, name="brokerage-account-edit"),
     re_path(rf"{ACCOUNT}/archive/?\Z", views.account_archive, name="brokerage-account-archive"),
+    re_path(r"^dashboard/compare/?\Z", views.compare, name="compare"),
     re_path(r"^dashboard/strategies/?\Z", views.strategies, name="strategies"),
     re_path(r"^dashboard/strategies/new/?\Z", views.strategy_new, name="strategy-new"),
     re_path(rf"{STRATEGY}/?\Z", views.strategy, name="strategy"),
@@ -29,6 +31,7 @@ urlpatterns = [
     re_path(r"^api/v1/dashboard/?\Z", api.DashboardNow.as_view()),
     re_path(r"^api/v1/brokerage-accounts/?\Z", api.BrokerageAccounts.as_view()),
     re_path(rf"^api/v1/brokerage-accounts/{NUMBER}/?\Z", api.OneBrokerageAccount.as_view()),
+    re_path(r"^api/v1/track-records/?\Z", tracks.TrackRecords.as_view()),
     re_path(r"^api/v1/strategies/?\Z", api.Strategies.as_view()),
     re_path(rf"^api/v1/strategies/{NUMBER}/?\Z", api.OneStrategy.as_view()),
     re_path(rf"^api/v1/strategies/{NUMBER}/token/?\Z", api.StrategyToken.as_view()),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
@@ -21,17 +22,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from fondaco.identity.models import Member
 from fondaco.identity.selectors import member_of
+from fondaco.office.brokerage import figures, tracks
 from fondaco.office.brokerage.forms import AccountForm, StrategyForm
 from fondaco.office.callers import address_of
+from fondaco.projections import selectors as history
 from fondaco.strategies import selectors, services, words
 from fondaco.strategies.models import BrokerageAccount, Strategy
 from fondaco.strategies.services import StrategyRefused
+from fondaco.strategies.tracks import BASES, PRESETS, SpanUnfit
 
 __all__ = [
     "account_archive",
     "account_edit",
     "account_new",
     "accounts",
+    "compare",
     "dashboard",
     "own_account",
     "own_strategy",
@@ -236,7 +241,9 @@ def strategy_archive(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _strategy_page(request: HttpRequest, row: Strategy, token: str = "") -> HttpResponse:
+    page_of_track = _track_page(request, [f"strategy:{row.pk}"])
     shown = {
+        **page_of_track,
         "strategy": row,
         "token": token,
         "last": _told(row),
@@ -246,7 +253,87 @@ def _strategy_page(request: HttpRequest, row: Strategy, token: str = "") -> Http
         ],
         "ingest_url": f"{settings.BASE_URL}/api/v1/strategy/",
     }
-    return render(request, "office/brokerage/strategy.html", shown)
+    status = 400 if page_of_track["refusal"] else 200
+    return render(request, "office/brokerage/strategy.html", shown, status=status)
+
+
+# ---- comparing
+
+
+@require_safe
+@page
+@ensure_csrf_cookie
+def compare(request: HttpRequest) -> HttpResponse:
+    """Show records side by side, and what there is to choose from."""
+    member = member_of(request.user)
+    page_of_track = _track_page(request, None)
+    chosen = set(request.GET.getlist("of"))
+    shown = {
+        **page_of_track,
+        "choices": [
+            (f"strategy:{row.pk}", row, f"strategy:{row.pk}" in chosen)
+            for row in selectors.strategies(member)
+        ],
+        "most": tracks.ASKED_MAX,
+    }
+    status = 400 if page_of_track["refusal"] else 200
+    return render(request, "office/brokerage/compare.html", shown, status=status)
+
+
+def _track_page(request: HttpRequest, keys: list[str] | None) -> dict[str, Any]:
+    """Return what the pages of records share; beside `keys` one market may be asked for.
+
+    A span that can't be is said and the default one shown; what is unknown is 404.
+    """
+    now_us = time.time_ns() // 1000
+    refusal = ""
+    query = request.GET
+    try:
+        asked = tracks.asked_of(query, now_us=now_us)
+    except SpanUnfit as unfit:
+        refusal = f"{str(unfit)[:1].upper()}{str(unfit)[1:]}."
+        kept = query.copy()
+        for word in ("span", "from", "to", "equity"):
+            kept.pop(word, None)
+        kept.setlist("of", kept.getlist("of")[: tracks.ASKED_MAX])
+        asked = tracks.asked_of(kept, now_us=now_us)
+    if keys is not None:
+        beside = [key for key in asked.keys if key.startswith("market:")]
+        asked = asked._replace(keys=[*keys, *beside[:1]])
+    try:
+        found = tracks.shown(member_of(request.user), asked)
+    except tracks.Unknown as unknown:
+        raise Http404(str(unknown)) from unknown
+    chosen = set(asked.keys)
+    return {
+        "refusal": refusal,
+        "asked": asked,
+        "zone": str(settings.HOUSE_ZONE),
+        "presets": [(name, _query(query, span=name)) for name in PRESETS],
+        "bases": [(name, _query(query, equity=name)) for name in BASES],
+        "kept": [(word, text) for word in ("equity", "of") for text in query.getlist(word)],
+        "is_log": query.get("scale") == "log",
+        "scales": [(name, _query(query, scale=name)) for name in ("linear", "log")],
+        "records": found,
+        "figures": figures.rows_of(found),
+        "months": figures.months_of(found[0].track) if found else [],
+        "curves": figures.curves_of(found, as_growth=keys is None or len(found) > 1),
+        "markets": [
+            (f"market:{row.symbol}", row.symbol, f"market:{row.symbol}" in chosen)
+            for row in history.instruments()
+        ],
+    }
+
+
+def _query(query: QueryDict, **changed: str) -> str:
+    """Return the address's query with some words changed."""
+    found = query.copy()
+    for word, text in changed.items():
+        found[word] = text
+    if "span" in changed:
+        for word in ("from", "to"):
+            found.pop(word, None)
+    return f"?{found.urlencode()}"
 
 
 def _done(form: Form, act: Callable[[], object]) -> bool:
