@@ -56,6 +56,7 @@ MODULES: Final = (
     "triggers",
     "instrument",
     "checks",
+    "robot_orders",
     "orders",
     "stops",
     "open_orders",

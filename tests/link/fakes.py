@@ -17,6 +17,7 @@ class FakeCommitted(NamedTuple):
     first_seq: int
     events: bytes
     boundaries: list[int]
+    start: int = 0
 
 
 class FakeOld(NamedTuple):

@@ -10,6 +10,7 @@ cdef class Accounts:
     cpdef int64_t find(self, int64_t number) except -1 nogil
     cpdef int64_t open(self, int64_t number, int64_t member, int64_t kind) except -1 nogil
     cpdef int64_t freeze(self, int64_t slot, int64_t frozen) except -1 nogil
+    cpdef int64_t limit(self, int64_t slot) except -1 nogil
     cpdef list describe(self, int64_t slot)
     cpdef int64_t count(self)
     cdef int64_t seat(self, int64_t account, int64_t instrument) except -1 nogil

@@ -57,6 +57,11 @@ class Accounts:
         account_at(self.accounts, slot).frozen = frozen
         return 0
 
+    def limit(self, slot: int) -> int:
+        """Note that an account is a robot's: its orders and trades are told to limits.py."""
+        account_at(self.accounts, slot).robot = 1
+        return 0
+
     def describe(self, slot: int) -> list[int]:
         """Return number, member, kind and frozen."""
         account = account_at(self.accounts, slot)
@@ -82,6 +87,7 @@ class Accounts:
         seat.account = account
         seat.account_row = at
         seat.member = account_at(self.accounts, at).member
+        seat.robot = account_at(self.accounts, at).robot
         seat.instrument = instrument
         seat.base_balance = self.ledger.open(account, base)
         seat.quote_balance = self.ledger.open(account, quote)

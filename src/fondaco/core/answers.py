@@ -116,7 +116,8 @@ def _definitions(exchange: Exchange, _words: dict[str, int]) -> int:
         exchange.events.put_record(pack_body(Event.INSTRUMENT, instrument.body, **stamp))
     for slot in range(1, exchange.accounts.count() + 1):
         number, member, kind, frozen = exchange.accounts.describe(slot)
-        body = AccountBody(member=member, kind=kind, frozen=bool(frozen))
+        terms = exchange.limits.terms_of(number)
+        body = AccountBody(member=member, kind=kind, frozen=bool(frozen), robot=terms)
         exchange.events.put_record(pack_body(Event.ACCOUNT, body, account=number, **stamp))
     for number, account, scopes in exchange.accounts.granted():
         exchange.events.put(KEY_HEAD, account, [number, scopes])
@@ -131,6 +132,14 @@ def _totals(exchange: Exchange, _words: dict[str, int]) -> int:
     return 0
 
 
+def _robots(exchange: Exchange, words: dict[str, int]) -> int:
+    account = words["account"]
+    if account and exchange.limits.terms_of(account) is None:
+        return Reason.NOT_ROBOT if exchange.accounts.find(account) else Reason.UNKNOWN_ACCOUNT
+    exchange.limits.answer(account)
+    return 0
+
+
 def _outside(kind: int) -> Callable[[Exchange, dict[str, int]], int]:
     return lambda exchange, words: exchange.outside.answer(kind, words)
 
@@ -142,6 +151,7 @@ _ANSWERS: Final[dict[int, Callable[[Exchange, dict[str, int]], int]]] = {
     Query.ORDER: _order,
     Query.DEFINITIONS: _definitions,
     Query.TOTALS: _totals,
+    Query.ROBOTS: _robots,
     Query.QUOTES: _outside(Query.QUOTES),
     Query.POOLS: _outside(Query.POOLS),
     Query.VENUE_ORDERS: _outside(Query.VENUE_ORDERS),

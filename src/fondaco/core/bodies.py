@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["AccountBody", "AssetBody", "InstrumentBody"]
+__all__ = ["AccountBody", "AssetBody", "InstrumentBody", "RobotTerms"]
 
 
 class AssetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +58,17 @@ class InstrumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     pool_flush: bool = False  # agency: on timeout send what is there, instead of giving it back
 
 
+class RobotTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Within what a robot's account trades. Amounts in units of its cash; 0 = no limit."""
+
+    cash: int  # asset number: it trades on books whose quote this is, and counts in it
+    day_loss_max: int = 0  # once so much is lost it buys no more until the day is over
+    month_loss_max: int = 0
+    month_sell_cap: int = 0  # what its sales of a month may bring, open ones counted
+    order_notional_max: int = 0
+    orders_day_max: int = 0  # orders accepted in a day
+
+
 class AccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of OPEN_ACCOUNT, CONFIGURE_ACCOUNT and ACCOUNT. The account's number is in the head."""
 
@@ -65,3 +76,4 @@ class AccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     kind: int = 2  # AccountKind
     frozen: bool = False
     opening: list[tuple[int, int]] = []  # (asset, amount); OPEN_ACCOUNT only
+    robot: RobotTerms | None = None  # kind ROBOT only; in CONFIGURE_ACCOUNT None leaves them

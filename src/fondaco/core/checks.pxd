@@ -7,6 +7,7 @@ cdef class Checks:
     cdef public int64_t maintenance
     cdef int64_t seat
     cdef int64_t member
+    cdef int64_t robot
     cdef int64_t base_balance
     cdef int64_t quote_balance
     cdef int64_t has_id

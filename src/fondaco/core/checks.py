@@ -74,6 +74,7 @@ class Checks:
         self.maintenance = 0  # 1: no order may come in
         self.seat = 0  # of the account at the instrument; 0: it has none yet
         self.member = 0
+        self.robot = 0  # 1: the account is a robot's, and has limits
         self.base_balance = 0
         self.quote_balance = 0
         self.has_id = 0  # 1: the order has a client order id
@@ -117,6 +118,7 @@ class Checks:
                 return UNKNOWN_ACCOUNT
         account = account_at(self.accounts.accounts, at)
         self.member = account.member
+        self.robot = account.robot
         if account.frozen or number < FIRST_MEMBER:
             return FROZEN
         return MAINTENANCE if self.maintenance else 0

@@ -5,10 +5,12 @@ cdef class Exchange:
     cdef readonly Ledger ledger
     cdef readonly Accounts accounts
     cdef readonly Orders orders
+    cdef readonly RobotOrders robots
     cdef readonly Stops stops
     cdef readonly OpenOrders open_orders
     cdef readonly Waiting waiting
     cdef readonly object outside
+    cdef readonly object limits
     cdef readonly object register
     cdef public list instruments
     cdef Words starts
@@ -29,6 +31,9 @@ cdef class Exchange:
     cdef int64_t carry_out(self, bytes batch, int64_t at) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t trade(self, int64_t kind, int64_t word, bytes batch, int64_t at) except -1
+    @cython.locals(instrument=Instrument)
+    cdef int64_t finish(self, int64_t first) except -1
+    cdef int64_t robot_order(self, Instrument instrument, int64_t at) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t run_stops(self) except -1
     @cython.locals(instrument=Instrument)

@@ -45,6 +45,8 @@ else:
         RECORD_WORDS_MAX,
         REDUCE_ORDER,
         REDUCE_ORDER_HEAD,
+        ROBOT_ORDER,
+        ROBOT_ORDER_HEAD,
         SCOPE_TRADE,
         UNKNOWN_COMMAND,
         UNKNOWN_INSTRUMENT,
@@ -55,6 +57,7 @@ else:
         cancel_order_at,
         new_order_at,
         reduce_order_at,
+        robot_order_at,
     )
     from fondaco.core.ledger import Ledger
     from fondaco.core.open_orders import OpenOrders
@@ -75,17 +78,19 @@ class Exchange:
         self.ledger = Ledger(self.events)
         self.accounts = Accounts(self.ledger)
         self.orders = Orders(self.events, self.ledger, self.accounts)
+        self.robots = self.orders.robots
         self.stops = Stops(self.orders)
         self.open_orders = OpenOrders(self.orders)
         self.waiting = Waiting(self.open_orders)
-        from fondaco.core.outside import Outside  # they stand on what is compiled here
+        from fondaco.core.limits import Limits  # they stand on what is compiled here
+        from fondaco.core.outside import Outside
         from fondaco.core.register import Register
 
         self.instruments = [None]
         self.outside = Outside(self.waiting, self.instruments)
-        self.register = Register(
-            self.ledger, self.accounts, self.open_orders, self.outside, self.instruments
-        )
+        self.limits = Limits(self.outside, self.instruments)
+        self.robots.limits = self.limits
+        self.register = Register(self.ledger, self.accounts, self.open_orders, self.limits)
         self.starts = Words()  # of the records of the batch at hand, in words
         self.ends = Words()
         self.known = Words()
@@ -214,12 +219,25 @@ class Exchange:
             self.outside.advance()
             if self.stops.left:
                 self.run_stops()
-            return self.ledger.settle_touches()
+            return self.finish(0)
         self.register.carry_out(batch[at * 8 : (at + (command.word >> 35)) * 8])
         if kind == DEFINE_INSTRUMENT:
             for instrument in self.instruments:
                 if instrument is not None:
                     self.orders.tell_levels(instrument)
+        return self.finish(0)
+
+    def finish(self, first: int) -> int:
+        """End a command: tell the robots that it changed, then the balances.
+
+        `first` is the instrument of the order that the command was about, 0 if none.
+        """
+        if self.robots.changed:
+            self.limits.enforce(first)
+            for instrument in [*self.instruments[first : first + 1], *self.instruments]:
+                if instrument is not None:
+                    self.orders.tell_levels(instrument)
+            self.limits.tell()
         return self.ledger.settle_touches()
 
     def trade(self, kind: int, word: int, batch: bytes, at: int) -> int:
@@ -230,6 +248,7 @@ class Exchange:
             or word == CANCEL_ORDER_HEAD
             or word == REDUCE_ORDER_HEAD
             or word == CANCEL_ALL_HEAD
+            or word == ROBOT_ORDER_HEAD
         )
         if not known:
             return self.events.refuse(kind, UNKNOWN_COMMAND)
@@ -256,10 +275,30 @@ class Exchange:
             self.orders.cancel_order(instrument, cancel_order_at(self.input, at))
         elif kind == REDUCE_ORDER:
             self.orders.reduce_order(instrument, reduce_order_at(self.input, at))
+        elif kind == ROBOT_ORDER:
+            self.robot_order(instrument, at)
         elif self.orders.cancel_all(instrument, command.account) == 0:
             return self.orders.refuse_cancel_all()
+        if self.robots.changed:
+            return self.finish(number)
         self.orders.tell_levels(instrument)
         return self.ledger.settle_touches()
+
+    def robot_order(self, instrument: Instrument, at: int) -> int:
+        """ROBOT_ORDER: a NEW_ORDER of who holds the robot's lock."""
+        command = robot_order_at(self.input, at)
+        reason: int = self.limits.check_sender(
+            command.account, command.side, command.fence, command.flags
+        )
+        if reason:
+            return self.events.refuse(ROBOT_ORDER, reason)
+        self.robots.exit = command.flags
+        refused = self.orders.new_order(instrument, new_order_at(self.input, at))
+        self.robots.exit = 0
+        if refused == 0 and instrument.triggers.waiting:
+            self.stops.fired = 0
+            self.stops.run(instrument)
+        return 0
 
     def run_stops(self) -> int:
         """ADVANCE: let stops run that were reached by an earlier command, by instrument."""
@@ -352,7 +391,7 @@ class Exchange:
 
     def day(self) -> int:
         """Return the house's day, as the last ROLL told it: days since 1970-01-01; 0 = none yet."""
-        day: int = self.register.day
+        day: int = self.limits.day
         return day
 
     def query(self, record: bytes) -> bytes:

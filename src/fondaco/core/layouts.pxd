@@ -24,6 +24,31 @@ cdef struct NewOrder:
 cdef inline NewOrder* new_order_at(int64_t* words, int64_t at) noexcept nogil:
     return <NewOrder*> (words + at)
 
+cdef struct RobotOrder:
+    int64_t word
+    int64_t seq
+    int64_t time_us
+    int64_t account
+    int64_t key
+    int64_t instrument
+    int64_t side
+    int64_t order_type
+    int64_t time_in_force
+    int64_t self_trade
+    int64_t price_ticks
+    int64_t quantity_lots
+    int64_t quote_quantity
+    int64_t stop_price_ticks
+    int64_t client_order_id_0
+    int64_t client_order_id_1
+    int64_t client_order_id_2
+    int64_t client_order_id_3
+    int64_t fence
+    int64_t flags
+
+cdef inline RobotOrder* robot_order_at(int64_t* words, int64_t at) noexcept nogil:
+    return <RobotOrder*> (words + at)
+
 cdef struct CancelOrder:
     int64_t word
     int64_t seq

@@ -65,6 +65,32 @@ class NewOrder(View, kind=Command.NEW_ORDER):
     client_order_id_3: int
 
 
+class RobotOrder(View, kind=Command.ROBOT_ORDER):
+    """Command.ROBOT_ORDER."""
+
+    __slots__ = ()
+    word: int
+    seq: int
+    time_us: int
+    account: int
+    key: int
+    instrument: int
+    side: int
+    order_type: int
+    time_in_force: int
+    self_trade: int
+    price_ticks: int
+    quantity_lots: int
+    quote_quantity: int
+    stop_price_ticks: int
+    client_order_id_0: int
+    client_order_id_1: int
+    client_order_id_2: int
+    client_order_id_3: int
+    fence: int
+    flags: int
+
+
 class CancelOrder(View, kind=Command.CANCEL_ORDER):
     """Command.CANCEL_ORDER."""
 
@@ -310,6 +336,11 @@ class RefusedEvent(View, kind=Event.REFUSED):
 def new_order_at(words: list[int], at: int) -> NewOrder:
     """Return the NewOrder at `at`."""
     return NewOrder(words, at)
+
+
+def robot_order_at(words: list[int], at: int) -> RobotOrder:
+    """Return the RobotOrder at `at`."""
+    return RobotOrder(words, at)
 
 
 def cancel_order_at(words: list[int], at: int) -> CancelOrder:

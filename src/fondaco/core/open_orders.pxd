@@ -7,6 +7,8 @@ cdef class OpenOrders:
     cdef Ledger ledger
     cdef Accounts accounts
     cpdef int64_t answer_order(self, int64_t slot) except -1 nogil
+    cpdef int64_t is_open(self, int64_t order_id) except -1 nogil
+    cpdef int64_t expire_buys(self, Instrument instrument, int64_t account) except -1 nogil
     cpdef int64_t answer_open(self, int64_t instrument, int64_t account) except -1 nogil
     cpdef int64_t answer_depth(self, Instrument instrument, int64_t limit) except -1 nogil
     cdef int64_t answer_side(self, Instrument instrument, Ladder ladder, int64_t limit) except -1 nogil

@@ -42,6 +42,25 @@ class OpenOrders:
         seat = seat_at(self.accounts.seats, order.seat)
         return self.events.order(order, seat.account, seat.instrument, EXECUTION_NEW, 0)
 
+    def is_open(self, order_id: int) -> int:
+        """Return 1 if an order of this number is open."""
+        return 1 if self.orders.index.find(order_id) else 0
+
+    def expire_buys(self, instrument: Instrument, account: int) -> int:
+        """Let an account's open buys in a book expire, oldest first."""
+        at = self.accounts.seat(account, instrument.number)
+        slot = seat_at(self.accounts.seats, at).first if at else 0
+        while slot:
+            order = order_at(self.orders.orders, slot)
+            following = order.seat_next
+            if order.side == BUY:
+                self.events.order(
+                    order, account, instrument.number, EXECUTION_EXPIRED, STATUS_EXPIRED
+                )
+                self.orders.take_out(instrument, slot)
+            slot = following
+        return 0
+
     def answer_open(self, instrument: int, account: int) -> int:
         """Write an account's open orders on an instrument, oldest first."""
         at = self.accounts.seat(account, instrument)

@@ -8,6 +8,7 @@ cdef class Orders:
     cdef OrderIndex index
     cdef readonly Retries retries
     cdef readonly Checks checks
+    cdef readonly RobotOrders robots
     cdef int64_t taker_fee
     cdef int64_t maker_fee
     cpdef int64_t reserve(self, int64_t orders) except -1
@@ -37,7 +38,7 @@ cdef class Orders:
     cpdef int64_t find_client_order(self, int64_t account, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) except -1 nogil
     cdef int64_t cancel_order(self, Instrument instrument, CancelOrder* command) except -1 nogil
     cdef int64_t take_out(self, Instrument instrument, int64_t slot) except -1 nogil
-    cdef int64_t cancel_all(self, Instrument instrument, int64_t account) except -1 nogil
+    cpdef int64_t cancel_all(self, Instrument instrument, int64_t account) except -1 nogil
     cdef int64_t refuse_cancel_all(self) except -1 nogil
     cdef int64_t reduce_order(self, Instrument instrument, ReduceOrder* command) except -1 nogil
     cdef int64_t reduce_armed(self, Instrument instrument, Order* order, int64_t lots) except -1 nogil

@@ -27,7 +27,6 @@ if not cython.compiled:
         GTC,
         INVALID_QUANTITY,
         MARKET,
-        NEW_ORDER,
         NOT_REDUCED,
         REDUCE_ORDER,
         ROW_LEVEL,
@@ -48,6 +47,7 @@ if not cython.compiled:
     from fondaco.core.ledger import Ledger
     from fondaco.core.order_index import OrderIndex
     from fondaco.core.retries import Retries
+    from fondaco.core.robot_orders import RobotOrders
     from fondaco.core.rows import (
         Order,
         Step,
@@ -75,6 +75,7 @@ class Orders:
         self.index = OrderIndex()  # order_id -> slot of an open order
         self.retries = Retries(self.index)
         self.checks = Checks(events, ledger, accounts, self.retries)
+        self.robots = RobotOrders(accounts, self.checks)
         self.taker_fee = 0  # of the fill that is being settled
         self.maker_fee = 0
 
@@ -122,8 +123,10 @@ class Orders:
     def new_order(self, instrument: Instrument, command: NewOrder) -> int:
         """NEW_ORDER."""
         reason = self.checks.check(instrument, command)
+        if reason == 0 and self.checks.robot:
+            reason = self.robots.admit(instrument, command)
         if reason:
-            return self.events.refuse(NEW_ORDER, reason)
+            return self.events.refuse(command.word & 0xFFFF, reason)
         slot = self.accept(instrument, command)
         order = order_at(self.orders, slot)
         side = order.side
@@ -325,6 +328,8 @@ class Orders:
             self.ledger.receive(fees, quote_fee, CAUSE_TRADE)
         self.taker_fee = buyer_fee if taker_buys else seller_fee
         self.maker_fee = seller_fee if taker_buys else buyer_fee
+        if buyer.robot | seller.robot:
+            self.robots.tell(instrument, buyer, seller, base, quote, buyer_fee, seller_fee)
         return 0
 
     def tell_trade(

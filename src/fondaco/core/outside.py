@@ -132,6 +132,16 @@ class Outside:
         self.events.detail(0, 0, 0)
         return count
 
+    def cancel_anywhere(self, instrument: Instrument, account: int) -> int:
+        """Cancel all orders of an account on an instrument of any market; return how many."""
+        if instrument.body.market in {DEALER, AGENCY}:
+            return self.cancel_all(instrument, account)
+        return int(self.waiting.orders.cancel_all(instrument, account))
+
+    def expire_buys(self, account: int, book: Instrument) -> None:
+        """Let an account's open buys in a book expire."""
+        self.waiting.open_orders.expire_buys(book, account)
+
     # -- definitions and time --------------------------------------------------------------------
 
     def define(self, instrument: Instrument, reference_before: int) -> None:

@@ -24,7 +24,8 @@ from typing import Final
 
 import msgspec
 
-from fondaco.core.bodies import AccountBody, AssetBody, InstrumentBody
+from fondaco.core.bodies import AccountBody, AssetBody, InstrumentBody, RobotTerms
+from fondaco.core.reasons import Reason
 
 __all__ = [
     "HEAD",
@@ -40,6 +41,7 @@ __all__ = [
     "OrderType",
     "Query",
     "Reason",
+    "RobotTerms",
     "SelfTrade",
     "Side",
     "TimeInForce",
@@ -75,6 +77,7 @@ class Command(IntEnum):
     CANCEL_ORDER = 2
     REDUCE_ORDER = 3
     CANCEL_ALL = 4
+    ROBOT_ORDER = 5  # NEW_ORDER by who holds the robot's lock, perhaps an exit
     ADVANCE = 16  # head only: the clock has passed the core's deadline
     ROLL = 17  # 5 day, 6 month: midnight of the house's time zone (number of days, of months)
     QUOTE = 20  # dealer market: one message of a feed
@@ -85,6 +88,9 @@ class Command(IntEnum):
     DEPOSIT = 32
     WITHDRAW = 33
     TRANSFER = 34
+    LOCK_ROBOT = 40  # account in the head; one holder at a time, each with a fence of its own
+    UNLOCK_ROBOT = 41
+    KILL_ROBOT = 42  # cancel all its orders; from then on it only reduces
     DEFINE_ASSET = 64  # body
     DEFINE_INSTRUMENT = 65  # body; again with the same number: fees, filters, limits, status
     OPEN_ACCOUNT = 66  # body
@@ -116,6 +122,8 @@ class Event(IntEnum):
     POOL = 271  # an agency pool after a change; no orders: it is empty
     VENUE_ORDER = 272  # an outside order after a change
     VENUE_PART = 273  # an order (account in the head) has become part of a venue order
+    ROBOT = 280  # a robot's account (in the head) after a change
+    SUMMARY = 281  # what a robot did on an instrument in a day or a month, so far or in all
     HOUSE = 284  # 5 maintenance
 
 
@@ -137,6 +145,7 @@ class Query(IntEnum):
     VENUE_ORDERS = 522  # 5 instrument or 0 -> VENUE_ORDER with its VENUE_PART..., of those not done
     WAITING = 523  # account in the head, 5 instrument or 0 -> WAIT_ANSWER for each open order
     WAIT_ANSWER = 524  # dealer and agency markets only
+    ROBOTS = 525  # account in the head, 0 = all -> ROBOT then its SUMMARY..., of now
 
 
 class Side(IntEnum):
@@ -257,59 +266,24 @@ class AccountKind(IntEnum):
     ROBOT = 4
 
 
-class Reason(IntEnum):
-    """Why a command was refused: one name a cause. Nothing has moved when one is given."""
+class Flag(IntEnum):
+    """Bits of a ROBOT_ORDER's flags."""
 
-    UNKNOWN_COMMAND = 1  # kind, version or length
-    UNKNOWN_ACCOUNT = 2
-    UNKNOWN_INSTRUMENT = 3
-    UNKNOWN_ASSET = 4
-    UNKNOWN_ORDER = 5
-    UNKNOWN_KEY = 6  # never granted, or revoked
-    KEY_SCOPE = 7  # the key lacks the scope, or is another account's
-    INVALID_SIDE = 8
-    INVALID_TYPE = 9
-    INVALID_TIME_IN_FORCE = 10
-    INVALID_SELF_TRADE = 11
-    INVALID_PRICE = 12
-    INVALID_QUANTITY = 13
-    INVALID_QUOTE_QUANTITY = 14
-    INVALID_STOP_PRICE = 15
-    PRICE_OUT_OF_RANGE = 16  # detail: low, high in ticks
-    QUANTITY_OUT_OF_RANGE = 17  # detail: low, high in lots
-    NOTIONAL_TOO_SMALL = 18  # detail: notional, least, in quote units
-    NOTIONAL_TOO_LARGE = 19
-    INSUFFICIENT_BALANCE = 20  # detail: asset, needed, free
-    WOULD_MATCH = 21  # LIMIT_MAKER
-    WOULD_TRIGGER = 22  # stop price already reached
-    NO_LIQUIDITY = 23  # MARKET against an empty side
-    DUPLICATE_ORDER = 24  # detail: the seq of the first
-    MARKET_CLOSED = 25  # detail: status
-    TOO_MANY_ORDERS = 26  # open orders of the account on the instrument; detail: limit
-    NOT_REDUCED = 27  # the new quantity isn't below the remaining one
-    DUPLICATE_ENTRY = 28  # a money command's row id was used; detail: its seq
-    ENTRY_CONFLICT = 29  # ... with another amount, asset or account
-    INVALID_AMOUNT = 30
-    TOTAL_TOO_LARGE = 31  # the asset's total in the house would pass ASSET_TOTAL_MAX
-    INVALID_DEFINITION = 32
-    DEFINITION_CONFLICT = 33  # tick, lot, decimals, base, quote, market never change
-    CAPACITY = 34  # a stated limit of the core is reached
-    FROZEN = 35  # the account may not trade
-    NOT_SUPPORTED = 36
-    ACCOUNT_EXISTS = 37
-    INVALID_BODY = 38
-    CLIENT_ORDER_ID_OPEN = 39  # in use by an open order with other parameters; detail: its seq
-    INVALID_ENTRY = 40  # a money command's row id must be above 0
-    DUPLICATE_QUOTE = 41  # equal to one of the newest: time, price and availability
-    INVALID_TIME = 42  # of a message: before 1970, or more than a day ahead of the house's clock
-    NO_REFERENCE = 43  # the agency market has no reference price yet
-    ORDER_SENT = 44  # the order is part of a venue order: too late to cancel; detail: venue order
-    UNKNOWN_VENUE_ORDER = 45
-    VENUE_ORDER_CLOSED = 46  # it was confirmed before
-    VENUE_ORDER_STATE = 47  # its status doesn't allow this; detail: status
-    STALE_REPORT = 48  # it says nothing new; detail: filled_base, filled_quote known
-    EXCESSIVE_REPORT = 49  # more than was ordered, or worse than its limit
-    MAINTENANCE = 64  # the house takes no orders now; cancels and withdrawals go on
+    EXIT = 1  # a sale that ends an operation: no sell cap, notional or count holds it up
+
+
+class Stopped(IntEnum):
+    """Bits of what a robot may no longer do: it buys no more until the roll."""
+
+    DAY = 1  # the day's loss has reached its limit
+    MONTH = 2
+
+
+class Period(IntEnum):
+    """What a SUMMARY is of."""
+
+    DAY = 1
+    MONTH = 2
 
 
 # Layouts: words after the head, by name. The compiled core has the same as C structs.
@@ -364,6 +338,14 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Command.DEPOSIT: ("asset", "amount", "entry"),  # entry: the row's id, never reused
     Command.WITHDRAW: ("asset", "amount", "entry"),
     Command.TRANSFER: ("asset", "amount", "entry", "to_account"),
+    Command.LOCK_ROBOT: (
+        "owner_0",  # who asks; asked again by the same while it holds: the same fence
+        "owner_1",
+        "ttl_us",  # up to a day
+        "force",  # 1: also while another holds it
+    ),
+    Command.UNLOCK_ROBOT: ("fence",),  # 0: by staff, and the holder's fence is void
+    Command.KILL_ROBOT: ("on",),  # 0: it may buy again
     Command.GRANT_KEY: ("key_number", "scopes"),  # account in the head
     Command.REVOKE_KEY: ("key_number",),
     Command.CONFIGURE_HOUSE: ("maintenance",),
@@ -456,6 +438,32 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
         "created_us",
     ),
     Event.VENUE_PART: ("instrument", "venue_order", "order_id", "quantity_lots"),
+    Event.ROBOT: (
+        "cash",
+        "killed",
+        "fence",  # the newest
+        "locked_until_us",  # 0: not locked
+        "stopped",  # Stopped: bits
+        "day",  # as ROLL told them
+        "month",
+        "orders_day",  # accepted
+        "day_profit",  # realised, in units of cash; below zero: a loss
+        "month_profit",
+        "month_sold",  # what its sales brought, before fees
+    ),
+    Event.SUMMARY: (
+        "instrument",
+        "period",  # Period
+        "number",  # of the day or the month, as ROLL told it
+        "is_closed",  # 1: it is over
+        "bought_lots",
+        "bought_quote",  # before fees
+        "sold_lots",
+        "sold_quote",
+        "profit",  # realised, by average cost, all fees in it
+        "position",  # base units that it has of the coin
+        "cost",  # of the position, in units of cash
+    ),
     Query.DEPTH: ("instrument", "limit"),
     Query.BALANCES: (),
     Query.OPEN_ORDERS: ("instrument",),
@@ -475,8 +483,14 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Query.POOLS: ("instrument",),
     Query.VENUE_ORDERS: ("instrument",),
     Query.WAITING: ("instrument",),
+    Query.ROBOTS: (),
     Query.WAIT_ANSWER: ("instrument", "order_id", "wait", "venue_order"),
 }
+LAYOUTS[Command.ROBOT_ORDER] = (
+    *LAYOUTS[Command.NEW_ORDER],
+    "fence",  # of the lock under which it is sent; 0 while the robot was never locked
+    "flags",  # Flag
+)
 # FILL is an ORDER with the execution behind it; CANCEL one with the cancel's client id.
 LAYOUTS[Event.FILL] = (
     *LAYOUTS[Event.ORDER],

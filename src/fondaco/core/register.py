@@ -29,8 +29,8 @@ from fondaco.core.instrument import (
     shares_name,
 )
 from fondaco.core.ledger import Ledger
+from fondaco.core.limits import Limits
 from fondaco.core.open_orders import OpenOrders
-from fondaco.core.outside import Outside
 from fondaco.core.records import (
     ACCOUNT_FIRST,
     ACCOUNT_INVENTORY,
@@ -70,22 +70,19 @@ class Register:
         ledger: Ledger,
         accounts: Accounts,
         open_orders: OpenOrders,
-        outside: Outside,
-        instruments: list[Instrument | None],
+        limits: Limits,
     ) -> None:
         """Make a register without assets, instruments or members."""
-        self.events = outside.events
+        self.events = limits.events
         self.ledger = ledger
         self.accounts = accounts
         self.open_orders = open_orders
-        self.outside = outside
+        self.limits = limits
+        self.outside = limits.outside
         self.orders = open_orders.orders
         self.assets: dict[int, AssetBody] = {}
-        self.instruments = instruments
-        self.day = 0
-        self.month = 0
+        self.instruments = limits.instruments
         self._commands: dict[int, Callable[[bytes], int]] = {
-            Command.ROLL: self._roll,
             Command.DEPOSIT: self._deposit,
             Command.WITHDRAW: self._withdraw,
             Command.TRANSFER: self._transfer,
@@ -97,7 +94,8 @@ class Register:
             Command.CONFIGURE_ACCOUNT: self._configure_account,
             Command.CONFIGURE_HOUSE: self._configure_house,
             Command.TOMBSTONE: self._tombstone,
-            **outside.commands,
+            **self.outside.commands,
+            **limits.commands,
         }
 
     def carry_out(self, record: bytes) -> None:
@@ -149,13 +147,7 @@ class Register:
         )
         events.put_record(record)
 
-    # -- time and tombstones
-
-    def _roll(self, record: bytes) -> int:
-        words = unpack(record)
-        self.day = words["day"]
-        self.month = words["month"]
-        return 0
+    # -- the house and tombstones
 
     def _configure_house(self, record: bytes) -> int:
         maintenance = unpack(record)["maintenance"]
@@ -209,8 +201,16 @@ class Register:
             if kind == Command.TRANSFER:
                 credit, cause = target, Cause.TRANSFER
         retries.enter(entry, self.events.seq, digest)
-        self.ledger.post(debit, credit, asset, amount, cause, entry)
+        self._post(debit, credit, asset, amount, cause, entry)
         return 0
+
+    def _post(
+        self, debit: int, credit: int, asset: int, amount: int, cause: int, entry: int
+    ) -> None:
+        """Move an amount that no trade moves."""
+        self.ledger.post(debit, credit, asset, amount, cause, entry)
+        self.limits.moved(debit, asset, -amount)
+        self.limits.moved(credit, asset, amount)
 
     def _check_move(
         self, kind: Command, account: int, target: int, asset: int, amount: int, entry: int
@@ -309,9 +309,11 @@ class Register:
             return reason
         self.accounts.freeze(self.accounts.open(number, body.member, body.kind), body.frozen)
         self._put_body(Event.ACCOUNT, body)
+        if body.robot is not None:
+            self.limits.open(number, body.robot)
         for asset, amount in body.opening:
             if amount:
-                self.ledger.post(ACCOUNT_WORLD, number, asset, amount, Cause.OPENING, 0)
+                self._post(ACCOUNT_WORLD, number, asset, amount, Cause.OPENING, 0)
         return 0
 
     def _check_account(self, body: AccountBody) -> int:
@@ -319,6 +321,9 @@ class Register:
         kinds = set(AccountKind) - {AccountKind.HOUSE}
         if not 0 <= body.member <= MEMBER_MAX or body.kind not in kinds:
             return Reason.INVALID_DEFINITION
+        reason = self.limits.check_terms(body, self.assets)
+        if reason:
+            return reason
         if len({asset for asset, _ in body.opening}) != len(body.opening) or (
             len(body.opening) > OPENING_MAX
         ):
@@ -342,8 +347,15 @@ class Register:
         _, member, kind, _ = self.accounts.describe(slot)
         if (body.member, body.kind) != (member, kind):
             return Reason.DEFINITION_CONFLICT
+        number = self.events.account
+        reason = self.limits.check_change(number, body, self.assets)
+        if reason:
+            return reason
         self.accounts.freeze(slot, body.frozen)
-        self._put_body(Event.ACCOUNT, body)
+        if body.robot is not None:
+            self.limits.change(number, body.robot)
+        terms = self.limits.terms_of(number)
+        self._put_body(Event.ACCOUNT, msgspec.structs.replace(body, robot=terms))
         return 0
 
     def _grant_key(self, record: bytes) -> int:

@@ -50,6 +50,7 @@ cdef struct Seat:
     int32_t open_orders
     int32_t first
     int32_t last
+    int32_t robot
 
 cdef struct Balance:
     int64_t account
@@ -65,6 +66,7 @@ cdef struct Account:
     int32_t member
     int8_t kind
     int8_t frozen
+    int8_t robot
 
 cdef struct Grant:
     int64_t number

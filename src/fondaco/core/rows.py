@@ -122,6 +122,7 @@ class Seat:
         "member",
         "open_orders",
         "quote_balance",
+        "robot",
     )
 
     def __init__(self) -> None:
@@ -135,6 +136,7 @@ class Seat:
         self.open_orders = 0
         self.first = 0
         self.last = 0
+        self.robot = 0
 
 
 class Balance:
@@ -169,6 +171,7 @@ class Account:
         "kind",
         "member",
         "number",
+        "robot",
     )
 
     def __init__(self) -> None:
@@ -177,6 +180,7 @@ class Account:
         self.member = 0
         self.kind = 0
         self.frozen = 0
+        self.robot = 0
 
 
 class Grant:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from fondaco.core.buffer import Words
+from fondaco.core.limits import Robot
 from fondaco.core.records import AssetBody, InstrumentBody
 
 if TYPE_CHECKING:
@@ -26,14 +27,15 @@ HASH_BYTES: Final = 16
 class _Definitions(msgspec.Struct, array_like=True):
     assets: list[AssetBody]
     instruments: list[InstrumentBody]
-    maintenance: int = 0  # left out where it is 0
+    maintenance: int = 0  # left out where it and robots are nothing
+    robots: list[Robot] = []  # left out where there are none
 
 
 def dump(exchange: Exchange) -> bytes:
     """Return the state of an exchange."""
-    register = exchange.register
+    register, limits = exchange.register, exchange.limits
     words = Words()
-    for word in (MAGIC, VERSION, exchange.seq, exchange.time_us, register.day, register.month):
+    for word in (MAGIC, VERSION, exchange.seq, exchange.time_us, limits.day, limits.month):
         words.add(word)
     exchange.accounts.dump(words)
     exchange.ledger.dump(words)
@@ -47,8 +49,13 @@ def dump(exchange: Exchange) -> bytes:
     exchange.outside.dump(words)
     assets = [register.assets[number] for number in sorted(register.assets)]
     maintenance = exchange.orders.checks.maintenance
-    bodies = [assets, [instrument.body for instrument in instruments]]
-    cold = msgspec.msgpack.encode([*bodies, maintenance] if maintenance else bodies)
+    parts: list[object] = [assets, [instrument.body for instrument in instruments]]
+    robots = limits.dump()
+    if maintenance or robots:
+        parts.append(maintenance)
+    if robots:
+        parts.append(robots)
+    cold = msgspec.msgpack.encode(parts)
     head = len(cold).to_bytes(8, "little")
     return head + cold + bytes(-len(cold) % 8) + words.to_bytes()
 
@@ -72,11 +79,12 @@ def load(exchange: Exchange, data: bytes) -> None:
     register = exchange.register
     register.assets = {asset.number: asset for asset in cold.assets}
     register.instruments[:] = [None]
-    register.day, register.month = day, month
+    exchange.limits.day, exchange.limits.month = day, month
     exchange.orders.checks.maintenance = cold.maintenance
     exchange.seq, exchange.time_us, exchange.halted_seq = seq, time_us, 0
     exchange.open_orders.forget()
     at = exchange.accounts.load(words, 6)
+    exchange.limits.load(cold.robots)
     at = exchange.ledger.load(words, at)
     at = exchange.orders.retries.load(words, at)
     for body in cold.instruments:

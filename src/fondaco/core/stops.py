@@ -62,7 +62,10 @@ class Stops:
         account = seat_at(self.accounts.seats, order.seat).account
         self.events.order(order, account, instrument.number, EXECUTION_TRIGGERED, 0)
         self.orders.release_all(order)
-        if self.is_refused(instrument, order):
+        robot = seat_at(self.accounts.seats, order.seat).robot
+        if self.is_refused(instrument, order) or (
+            robot and self.orders.robots.is_over(instrument, order)
+        ):
             return self.end(instrument, slot, EXECUTION_EXPIRED, STATUS_EXPIRED)
         if instrument.book.crosses(order.side, order.price_ticks):
             if order.time_in_force == FOK and not self.orders.fillable(instrument, order):

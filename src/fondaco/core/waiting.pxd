@@ -2,11 +2,11 @@ cdef int64_t FEE_IN_QUOTE
 
 @cython.final
 cdef class Waiting:
-    cdef OpenOrders open_orders
+    cdef readonly OpenOrders open_orders
     cdef readonly Orders orders
     cdef Events events
     cdef readonly Ledger ledger
-    cdef Accounts accounts
+    cdef readonly Accounts accounts
     cdef Checks checks
     cdef Words command
     cdef int64_t fee_terms

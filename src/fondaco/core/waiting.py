@@ -28,6 +28,7 @@ if not cython.compiled:
         INVALID_TYPE,
         LIMIT,
         MARKET_CLOSED,
+        NOT_ROBOT_MARKET,
         NOT_SUPPORTED,
         NOTIONAL_TOO_LARGE,
         POOLED,
@@ -67,6 +68,8 @@ class Waiting:
         self.command.from_bytes(record)
         command = new_order_at(self.command.items, 0)
         reason = self.checks.check_account(instrument.number, command.account)
+        if reason == 0 and self.checks.robot:
+            reason = NOT_ROBOT_MARKET
         if reason == 0:
             reason = self.check_shape(command, order_type)
         if reason == 0:

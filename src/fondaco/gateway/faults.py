@@ -145,6 +145,16 @@ _REASONS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.VENUE_ORDER_STATE: (-1130, "The venue order's status does not allow this."),
     Reason.STALE_REPORT: (-1130, "The report says nothing new."),
     Reason.EXCESSIVE_REPORT: (-1130, "The report says more than was ordered."),
+    Reason.NOT_ROBOT: (-1130, "This account is not a robot's."),
+    Reason.NOT_ROBOT_MARKET: (-2010, "This robot does not trade this symbol."),
+    Reason.DAY_STOP: (-2010, "The robot has reached its loss limit of the day."),
+    Reason.MONTH_STOP: (-2010, "The robot has reached its loss limit of the month."),
+    Reason.SELL_CAP: (-2010, "The robot would sell more this month than it may."),
+    Reason.REDUCE_ONLY: (-2010, "The robot's kill switch is on: it may only reduce."),
+    Reason.TOO_MANY_ORDERS_TODAY: (-2010, "The robot has placed as many orders today as it may."),
+    Reason.STALE_FENCE: (-2010, "The robot's lock has another holder."),
+    Reason.LOCK_HELD: (-1130, "The robot's lock has a holder."),
+    Reason.INVALID_FLAGS: (-1130, "Invalid data sent for parameter flags."),
     Reason.MAINTENANCE: MARKET_CLOSED,
 }
 _KEY_REASONS: Final = {Reason.UNKNOWN_KEY, Reason.KEY_SCOPE, Reason.UNKNOWN_ACCOUNT}

@@ -78,11 +78,15 @@ class Core(Protocol):
 
 
 class Committed(NamedTuple):
-    """What one commit gave; boundaries are the end offsets of each command's events."""
+    """What one commit gave; boundaries are the end offsets of each command's events.
+
+    Those of the first begin at `start`: before it are those of a ROLL that came first.
+    """
 
     first_seq: int
     events: bytes
     boundaries: list[int]
+    start: int = 0
 
 
 class Counters:
@@ -182,9 +186,9 @@ class Sequencer:
         time_us = self._now_us()
         if time_us >= self._day_ends_us:
             roll = self._roll(time_us)
-            if roll is not None:  # it gives no events, so those of the others are whole
-                first_seq, events, boundaries = self._commit([roll, *commands], time_us)
-                return Committed(first_seq + 1, events, boundaries[1:])
+            if roll is not None:
+                first_seq, events, ends, _ = self._commit([roll, *commands], time_us)
+                return Committed(first_seq + 1, events, ends[1:], ends[0])
         return self._commit(commands, time_us)
 
     def _now_us(self) -> int:

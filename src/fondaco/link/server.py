@@ -66,6 +66,9 @@ class Committed(Protocol):
     @property
     def boundaries(self) -> Sequence[int]: ...
 
+    @property
+    def start(self) -> int: ...
+
 
 class Sequencing(Protocol):
     """The part of journal.Sequencer that stands behind this door."""
@@ -210,7 +213,7 @@ class WriterServer:
         self.publish(committed.first_seq + len(records) - 1, events)
         pack = HEAD.pack
         place = PLACE.pack
-        start = 0
+        start = committed.start
         for (peer, correlation), end in zip(askers, committed.boundaries, strict=True):
             if peer.by_place:
                 peer.places.append(place(correlation, start, end))
