@@ -15,6 +15,7 @@ from fondaco.link.answers import Answer, Unanswered
 from fondaco.robots import services
 from fondaco.robots.models import Robot, RobotTransfer
 
+CASH = records.AssetBody(number=2, code="USDT", decimals=8)
 pytestmark = pytest.mark.django_db
 
 HOUSE = """
@@ -62,6 +63,9 @@ class RealCore:
             self.lose = 0
             raise Unanswered("the answer was lost")
         return bytes(events)
+
+    def terms(self, account: int) -> records.RobotTerms | None:
+        return self.exchange.limits.terms_of(account)
 
     def query(self, record: bytes) -> Answer:
         return Answer(self.exchange.seq, bytes(self.exchange.query(record)))
@@ -140,7 +144,7 @@ def test_an_id_of_another_member_is_refused() -> None:
     bob = identity.create_member(username="bob", email="bob@example.com", password="")
     identity.open_account(core, member=bob)
     with pytest.raises(services.RobotRefused, match="robot robot-1 exists"):
-        services.open_robot(core, member=bob, number_of_cash=2, id="robot-1", kind="signal")
+        services.open_robot(core, member=bob, cash=CASH, id="robot-1", kind="signal")
 
 
 def test_a_closed_robot_gives_everything_back() -> None:
@@ -165,9 +169,7 @@ def test_a_closed_robot_gives_everything_back() -> None:
     assert all(free == held == 0 for _, free, held in services.balances(core, robot.account_id))
     services.close(core, robot)
     with pytest.raises(services.RobotRefused, match="choose another id"):
-        services.open_robot(
-            core, member=robot.member, number_of_cash=2, id="robot-1", kind="signal"
-        )
+        services.open_robot(core, member=robot.member, cash=CASH, id="robot-1", kind="signal")
 
 
 def test_a_change_is_kept_and_told() -> None:
@@ -176,10 +178,28 @@ def test_a_change_is_kept_and_told() -> None:
     applied(core)
     robot = Robot.objects.get(pk="robot-1")
     services.configure(
-        core, robot, number_of_cash=2, config=RobotConfig(sell_on="STRONG_SELL"), is_active=False
+        core, robot, cash=CASH, config=RobotConfig(sell_on="STRONG_SELL"), is_active=False
     )
     robot.refresh_from_db()
     assert (robot.config["sell_on"], robot.is_active) == ("STRONG_SELL", False)
+
+
+def test_limits_are_the_core_s_own_and_follow_the_config() -> None:
+    """What a robot may lose and sell is in its account's terms; a lost answer is made good."""
+    core = RealCore()
+    applied(core, HOUSE.replace("operation_stop_loss", "day_stop_loss"))
+    robot = Robot.objects.get(pk="robot-1")
+    assert core.terms(robot.account_id) == records.RobotTerms(cash=2, day_loss_max=5025000000)
+    more = RobotConfig(month_stop_loss="7", month_sell_cap="8.5")
+    core.lose = records.Command.CONFIGURE_ACCOUNT
+    with pytest.raises(Unanswered):
+        services.configure(core, robot, cash=CASH, config=more)
+    robot.refresh_from_db()
+    assert robot.config["day_stop_loss"] == "50.25"
+    services.configure(core, robot, cash=CASH, config=more)
+    assert core.terms(robot.account_id) == records.RobotTerms(
+        cash=2, month_loss_max=700000000, month_sell_cap=850000000
+    )
 
 
 @pytest.mark.parametrize(

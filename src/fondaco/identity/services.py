@@ -211,10 +211,12 @@ def open_account(
     name: str = SPOT_NAME,
     kind: records.AccountKind = records.AccountKind.SPOT,
     opening: Sequence[tuple[int, int]] = (),
+    terms: records.RobotTerms | None = None,
 ) -> Account:
     """Open the member's account of that name in the core, unless it is open.
 
-    `opening` holds (asset number, amount in units), posted from the world in the same command.
+    `opening` holds (asset number, amount in units), posted from the world in the same command;
+    `terms` are a robot's.
     Raises CommandRefused and what the client raises; calling again goes on where it stopped.
     """
     account = account_row(member, name, kind)
@@ -224,6 +226,7 @@ def open_account(
             kind=account.kind,
             frozen=member.frozen_at is not None,
             opening=list(opening),
+            robot=terms,
         )
         command = records.pack_body(records.Command.OPEN_ACCOUNT, body, account=account.number)
         try:

@@ -113,7 +113,7 @@ def open_robot(
     core: Core,
     *,
     member: Member,
-    number_of_cash: int,
+    cash: records.AssetBody,
     id: str,  # noqa: A002 - the contract's word
     kind: str,
     config: RobotConfig | None = None,
@@ -158,7 +158,7 @@ def open_robot(
     if robot.member_id != member.pk or robot.closed_at is not None:
         raise RobotRefused(f"robot {id} exists; choose another id", field="id")
     _declare_transfers(robot, allotment or {})
-    _open_account(core, robot, number_of_cash)
+    _open_account(core, robot, cash)
     _pay(core, robot)
     return robot
 
@@ -167,39 +167,53 @@ def configure(
     core: Core,
     robot: Robot,
     *,
-    number_of_cash: int,
+    cash: records.AssetBody,
     config: RobotConfig | None = None,
     is_active: bool | None = None,
     rule: str | None = None,
     actor: Member | None = None,
     address: str = "",
 ) -> None:
-    """Change what a robot is told; its limits follow by a journaled command."""
-    changed = []
-    if config is not None and msgspec.to_builtins(config) != robot.config:
-        robot.config = msgspec.to_builtins(config)
-        changed.append("config")
-    if is_active is not None and is_active != robot.is_active:
-        robot.is_active = is_active
-        changed.append("is_active")
-    if rule is not None and rule != robot.rule:
-        robot.rule = rule
-        changed.append("rule")
-    if not changed:
-        return
+    """Change what a robot is told; its limits are changed in the core first.
+
+    Raises CommandRefused, and what the client raises: then the row is as it was, and calling again
+    does both.
+    """
+    wanted = {
+        "config": None if config is None else msgspec.to_builtins(config),
+        "is_active": is_active,
+        "rule": rule,
+    }
     with transaction.atomic():
+        Robot.objects.select_for_update().get(pk=robot.pk)
+        changed = [
+            name
+            for name, value in wanted.items()
+            if value is not None and value != getattr(robot, name)
+        ]
+        if not changed:
+            return
+        for name in changed:
+            setattr(robot, name, wanted[name])
+        if "config" in changed:
+            body = records.AccountBody(
+                member=robot.member_id,
+                kind=robot.account.kind,
+                frozen=robot.member.frozen_at is not None,
+                robot=_terms(robot, cash),
+            )
+            command = records.Command.CONFIGURE_ACCOUNT
+            core_door.submit(core, records.pack_body(command, body, account=robot.account_id))
         robot.changed_us = time.time_ns() // 1000
         robot.save(update_fields=[*changed, "changed_us"])
-        what = " ".join(changed)
         note(
             Action.ROBOT_CHANGED,
             actor=actor,
             subject=robot.member,
             address=address,
             robot=robot.pk,
-            what=what,
+            what=" ".join(changed),
         )
-    del core, number_of_cash  # the core's robot terms follow here
 
 
 def close(core: Core, robot: Robot, *, actor: Member | None = None, address: str = "") -> None:
@@ -268,13 +282,24 @@ def _declare_transfers(robot: Robot, allotment: Mapping[int, int]) -> None:
             row.save(update_fields=["reason", "amount"])
 
 
-def _open_account(core: Core, robot: Robot, number_of_cash: int) -> None:
-    del number_of_cash  # the core's robot terms follow here
+def _open_account(core: Core, robot: Robot, cash: records.AssetBody) -> None:
     identity.open_account(
         core,
         member=robot.member,
         name=robot.account.name,
         kind=records.AccountKind.ROBOT,
+        terms=_terms(robot, cash),
+    )
+
+
+def _terms(robot: Robot, cash: records.AssetBody) -> records.RobotTerms:
+    """Return the limits that a robot's config has the core keep."""
+    config = msgspec.convert(robot.config, RobotConfig)
+    return records.RobotTerms(
+        cash=cash.number,
+        day_loss_max=parse_units(config.day_stop_loss, cash.decimals),
+        month_loss_max=parse_units(config.month_stop_loss, cash.decimals),
+        month_sell_cap=parse_units(config.month_sell_cap, cash.decimals),
     )
 
 
@@ -358,7 +383,7 @@ def _apply_robot(
         open_robot(
             core,
             member=Member.objects.get(username__iexact=entry.username),
-            number_of_cash=cash.number,
+            cash=cash,
             id=robot.id,
             kind=robot.kind,
             config=read_config(robot.config, decimals=cash.decimals),
