@@ -15,7 +15,7 @@ import pytest
 
 from fondaco.core.records import Command, Query, pack
 from fondaco.link.answers import Halted, Invalid, LinkError, Overloaded, Unanswered
-from fondaco.link.blocking import BlockingClient, Commit, ConnectionLost
+from fondaco.link.blocking import BlockingClient, Commit, ConnectionLost, Pipeline
 from fondaco.link.client import WriterClient
 from fondaco.link.frames import VERSION, Frame, FrameReader, Hello, Subscribe, encode
 from fondaco.link.server import Limits, WriterServer
@@ -399,38 +399,62 @@ async def test_the_blocking_client_comes_back(house: House) -> None:
     client.close()
 
 
+def received(pipeline: Pipeline, count: int) -> dict[int, bytes | LinkError]:
+    """Wait for so many answers, by the commands' numbers."""
+    found: dict[int, bytes | LinkError] = {}
+    while len(found) < count:
+        found |= dict(pipeline.receive(DEADLINE_S))
+    return found
+
+
 async def test_many_commands_go_in_one_piece_and_each_has_its_own_answer(house: House) -> None:
-    """Answers come in the order of the commands, in one commit; what is none is told alone."""
+    """Commands sent together are one commit; what is none is told alone."""
     await house.open()
 
-    def work() -> list[bytes | LinkError]:
-        with BlockingClient(house.address, role="worker") as client:
-            return client.submit_many([deposit(1), deposit(2), b"", deposit(3)])
+    def work() -> dict[int, bytes | LinkError]:
+        with contextlib.closing(Pipeline(house.address, role="feed")) as pipeline:
+            first = pipeline.send([deposit(1), deposit(2), b"", deposit(3)])
+            assert first == 1
+            return received(pipeline, 4)
 
     found = await asyncio.to_thread(work)
-    assert [event(each) for each in found if isinstance(each, bytes)] == [(1, 1), (2, 2), (3, 3)]
-    assert isinstance(found[2], Invalid)
+    answers = [found[number] for number in sorted(found)]
+    assert [event(each) for each in answers if isinstance(each, bytes)] == [(1, 1), (2, 2), (3, 3)]
+    assert isinstance(answers[2], Invalid)
     assert house.sequencer.sizes == [3]
 
 
-async def test_of_many_commands_the_overloaded_are_the_last(house: House) -> None:
-    """A full queue takes the first ones, in order, and names those that were not executed."""
+async def test_what_was_refused_is_not_overtaken(house: House) -> None:
+    """After an overloaded command a pipeline's later ones are, too; a new one begins anew.
+
+    To another client, which asked for no order, a command is refused for its own sake alone.
+    """
     await house.open(queue=4)
 
-    def work() -> list[bytes | LinkError]:
-        with BlockingClient(house.address, role="worker") as client:
-            return client.submit_many([deposit(n) for n in range(7)])
+    def sent(*pieces: list[bytes]) -> list[int]:
+        """The numbers of those of one pipeline's commands that were refused."""
+        with contextlib.closing(Pipeline(house.address, role="feed")) as pipeline:
+            found: dict[int, bytes | LinkError] = {}
+            for piece in pieces:
+                pipeline.send(piece)
+                found |= received(pipeline, len(piece))
+            return [
+                number for number, each in sorted(found.items()) if isinstance(each, Overloaded)
+            ]
 
-    found = await asyncio.to_thread(work)
-    assert [event(each) for each in found if isinstance(each, bytes)] == [
-        (n + 1, n) for n in range(4)
-    ]
-    assert all(isinstance(each, Overloaded) for each in found[4:])
-    assert house.sequencer.seq == 4
+    many = [deposit(n) for n in range(7)]
+    assert await asyncio.to_thread(sent, many, [deposit(7)]) == [5, 6, 7, 8]
+    assert await asyncio.to_thread(sent, many[:4]) == []
+    assert house.sequencer.seq == 8
+    async with connected(house) as client:
+        asked = [client.submit(record) for record in many]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(isinstance(each, Overloaded) for each in found) == 3
+        assert event(await client.submit(deposit(9))) == (13, 9)
 
 
-async def test_many_commands_without_an_answer_are_unanswered(house: House) -> None:
-    """A writer that goes while it commits leaves each of them unknown; later calls work again."""
+async def test_a_pipeline_that_breaks_says_that_nobody_knows(house: House) -> None:
+    """A writer that goes while it commits leaves its commands unknown."""
     server = await house.open()
 
     def go() -> None:
@@ -441,17 +465,14 @@ async def test_many_commands_without_an_answer_are_unanswered(house: House) -> N
 
     house.sequencer.on_commit = go
 
-    def work() -> tuple[list[bytes | LinkError], list[bytes | LinkError]]:
-        with BlockingClient(house.address, role="worker") as client:
-            return (
-                client.submit_many([deposit(1), deposit(2)]),
-                client.submit_many([deposit(3)]),
-            )
+    def work() -> None:
+        with contextlib.closing(Pipeline(house.address, role="feed")) as pipeline:
+            pipeline.send([deposit(1), deposit(2)])
+            received(pipeline, 2)
 
-    lost, found = await asyncio.to_thread(work)
-    assert [type(each) for each in lost] == [Unanswered, Unanswered]
-    assert isinstance(found[0], bytes)
-    assert event(found[0]) == (3, 3)
+    with pytest.raises(Unanswered):
+        await asyncio.to_thread(work)
+    assert house.sequencer.seq == 2
 
 
 async def test_threads_share_a_blocking_client(house: House) -> None:

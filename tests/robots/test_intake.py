@@ -36,8 +36,8 @@ class Core:
             records.pack_body(Event.ASSET, AssetBody(number=1, code="USD", decimals=8))
         ]
         self.quotes: list[tuple[int, ...]] = []
-        self.faults: list[list[LinkError | None]] = []
-        self.sent: list[int] = []
+        self.faults: list[LinkError | None] = []
+        self.sent = 0
 
     def query(self, record: bytes) -> Answer:
         if int.from_bytes(record[:2], "little") == Query.TOTALS:
@@ -57,17 +57,14 @@ class Core:
         self.definitions.append(made)
         return made
 
-    def submit_many(self, commands: Sequence[bytes]) -> list[bytes | LinkError]:
-        self.sent.append(len(commands))
-        faults = self.faults.pop(0) if self.faults else [None] * len(commands)
-        found: list[bytes | LinkError] = []
-        for command, fault in zip(commands, faults, strict=True):
-            if isinstance(fault, Overloaded):
-                found.append(fault)
-                continue
-            answer = self._quote(records.unpack(command))
-            found.append(answer if fault is None else fault)
-        return found
+    def carry_out(self, command: bytes) -> bytes | LinkError:
+        """Answer a command; `faults` says what befalls each: Unanswered is done all the same."""
+        self.sent += 1
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, Overloaded):
+            return fault
+        answer = self._quote(records.unpack(command))
+        return answer if fault is None else fault
 
     def _quote(self, words: dict[str, int]) -> bytes:
         quote = tuple(words[name] for name in ("message_us", "price_ticks", "availability_lots"))
@@ -89,10 +86,16 @@ def intake_of(core: Core) -> Intake:
 
 
 class CoreLink:
-    """A connection to the stand-in; its answers come all at once, refusals first."""
+    """A connection to the stand-in; its answers come all at once, refusals first.
+
+    As the writer it refuses, after one that was refused, all others, unless it is `careless`.
+    """
+
+    careless = False
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._refused: LinkError | None = None
         self._answers: list[tuple[int, bytes | LinkError]] = []
         self._last = 0
 
@@ -102,12 +105,21 @@ class CoreLink:
     def send(self, records: Sequence[bytes]) -> int:
         first = self._last + 1
         self._last += len(records)
-        found = list(enumerate(self._core.submit_many(records), first))
+        answers: list[bytes | LinkError] = []
+        for record in records:
+            answer = self._refused or self._core.carry_out(record)
+            if isinstance(answer, Overloaded) and not self.careless:
+                self._refused = answer
+            answers.append(answer)
+        found = list(enumerate(answers, first))
         self._answers += sorted(found, key=lambda each: isinstance(each[1], bytes))
         return first
 
     def receive(self, timeout_s: float) -> list[tuple[int, bytes | LinkError]]:
         found, self._answers = self._answers, []
+        for _, answer in found:
+            if isinstance(answer, Unanswered):
+                raise answer
         return found
 
     def close(self) -> None:
@@ -120,7 +132,10 @@ def take(intake: Intake, payloads: Sequence[bytes], stop: Waiting) -> None:
     half = len(payloads) // 2 if len(payloads) > 3 else 0
     flight.launch(list(enumerate(payloads[:half])), stop)
     flight.launch(list(enumerate(payloads[half:], half)), stop)
-    assert flight.landed(stop) == list(range(len(payloads)))
+    done: list[int] = []
+    while len(done) < len(payloads):
+        done += flight.landed(stop)
+    assert done == list(range(len(payloads)))
     assert flight.landed(stop) == []
 
 
@@ -194,22 +209,41 @@ def test_a_code_that_somebody_holds_is_not_taken(core: Core) -> None:
     assert free_code(message, "USD", found, decimals=2, empty={2}) == "CIB2"
 
 
-def test_what_has_no_answer_is_sent_again_in_its_order(core: Core) -> None:
-    """Overloaded and unanswered messages go again; those that were done are named repeats."""
+def test_what_has_no_answer_is_sent_again(core: Core) -> None:
+    """A lost connection leaves all unknown: they go again, and those that were done are repeats."""
     intake = intake_of(core)
     take(intake, [price(20, 50, at(1))], Never())
-    core.faults = [[None, Unanswered("?"), Overloaded("full")], [None, Overloaded("full")]]
+    core.faults = [None, Unanswered("?"), None]
     take(intake, [price(20, n, at(n)) for n in (2, 3, 4)], Never())
-    assert core.sent == [1, 3, 2, 1]
+    assert core.sent == 1 + 3 + 3
     assert [quote[2] for quote in core.quotes] == [50, 2, 3, 4]
-    assert (intake.state.current, intake.state.duplicate) == (3, 1)
+    assert (intake.state.current, intake.state.duplicate) == (1, 3)
+
+
+@pytest.mark.parametrize("careless", [False, True])
+def test_what_was_refused_is_not_overtaken(
+    core: Core, monkeypatch: pytest.MonkeyPatch, *, careless: bool
+) -> None:
+    """An overloaded message and all after it go again in their order: each becomes the price.
+
+    A writer that took the later ones all the same (the planted fault) makes one older.
+    """
+    monkeypatch.setattr(CoreLink, "careless", careless)
+    intake = intake_of(core)
+    take(intake, [price(20, 50, at(1))], Never())
+    core.faults = [None, Overloaded("full"), None, Overloaded("full")]
+    take(intake, [price(20, n, at(n)) for n in (2, 3, 4, 5)], Never())
+    assert (intake.state.older > 0) is careless
+    if not careless:
+        assert [quote[2] for quote in core.quotes] == [50, 2, 3, 4, 5]
+        assert (intake.state.current, intake.state.duplicate) == (5, 0)
 
 
 def test_told_to_stop_it_takes_nothing_half(core: Core) -> None:
-    """A batch whose answers are missing when the worker stops may not be acknowledged."""
+    """A batch whose answers are missing when the process stops may not be acknowledged."""
     intake = intake_of(core)
     take(intake, [price(20, 50, at(1))], Never())
-    core.faults = [[Overloaded("full")], [Overloaded("full")]]
+    core.faults = [Overloaded("full")]
     stop = threading.Event()
     stop.set()
     with pytest.raises(NotTaken):

@@ -1,6 +1,6 @@
 """The writer as seen from ordinary threads: the projector, Django, the command line.
 
-Promises: submit(), submit_many() and query() may be called from any thread, one at a time on one
+Promises: submit() and query() may be called from any thread, one at a time on one
 connection; a lost connection is made again at the next call. A Subscription has a connection of
 its own and yields whole commits in order; it ends with ConnectionLost and whoever holds it
 subscribes again from its own cursor. Errors are those of link.answers.
@@ -107,35 +107,6 @@ class BlockingClient:
         """Send one command and return its events, after the sync that covers it."""
         return self._ask(Frame.COMMAND, record)
 
-    def submit_many(self, records: Sequence[bytes]) -> list[bytes | LinkError]:
-        """Send commands in one piece and return, in their order, the events of each or its error.
-
-        Some may be done and others not: what has Overloaded was not executed, of what has
-        Unanswered nobody knows. Raises Overloaded if there is no writer; then none was sent.
-        """
-        with self._lock:
-            framed = self._ready()
-            first = self._correlation + 1
-            self._correlation += len(records)
-            frames = [
-                encode(Frame.COMMAND, first + place, record) for place, record in enumerate(records)
-            ]
-            found: dict[int, bytes | LinkError] = {}
-            try:
-                framed.send(b"".join(frames))
-                deadline = time.monotonic() + ANSWER_TIMEOUT_S
-                while len(found) < len(records):  # a refusal overtakes what is being carried out
-                    kind, place, payload = self._received(framed, deadline)
-                    if place >= first and kind in {Frame.REPLY, Frame.FAULT}:
-                        found[place] = error_of(payload) if kind == Frame.FAULT else payload
-            except (OSError, FrameFault) as error:
-                self._drop()
-                lost = Unanswered(
-                    f"the connection to the writer was lost ({error}); the outcome is unknown"
-                )
-                return [found.get(first + place, lost) for place in range(len(records))]
-        return [found[first + place] for place in range(len(records))]
-
     def query(self, record: bytes) -> Answer:
         """Ask about now."""
         return _answer(self._ask(Frame.QUERY, record))
@@ -207,12 +178,13 @@ class BlockingClient:
 class Pipeline:
     """One connection on which commands leave before the answers to earlier ones have come.
 
-    For one thread. After an error it is of no more use: make another.
+    None overtakes an earlier one: after one that is Overloaded, so are all. For one thread. After
+    that, or an error, it is of no more use: make another.
     """
 
     def __init__(self, address: str | Path, *, role: str) -> None:
         """Connect; raises Overloaded if there is no writer."""
-        self._framed = _connected(str(address), role, CONNECT_TIMEOUT_S)
+        self._framed = _connected(str(address), role, CONNECT_TIMEOUT_S, in_order=True)
         self._correlation = 0
 
     def fileno(self) -> int:
@@ -344,11 +316,11 @@ def _answer(payload: bytes) -> Answer:
 class _Framed:
     """A greeted socket that sends and receives whole frames."""
 
-    def __init__(self, made: socket.socket, role: str, timeout_s: float) -> None:
+    def __init__(self, made: socket.socket, role: str, timeout_s: float, *, in_order: bool) -> None:
         self._socket = made
         self._reader = FrameReader(PAYLOAD_BYTES_MAX)
         self._ready: deque[tuple[int, int, bytes]] = deque()
-        hello = Hello(version=VERSION, role=role)
+        hello = Hello(version=VERSION, role=role, in_order=in_order)
         self.send(encode(Frame.HELLO, 0, msgspec.msgpack.encode(hello)))
         received = self.receive(timeout_s)
         if received is None:
@@ -408,7 +380,7 @@ class _Framed:
         self._socket.close()
 
 
-def _connected(address: str, role: str, timeout_s: float) -> _Framed:
+def _connected(address: str, role: str, timeout_s: float, *, in_order: bool = False) -> _Framed:
     """Return a greeted connection, trying again until so long has passed. Raises Overloaded."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -417,7 +389,8 @@ def _connected(address: str, role: str, timeout_s: float) -> _Framed:
             made.settimeout(CONNECT_TIMEOUT_S)
             with nameable(address) as name:
                 made.connect(name)
-            return _Framed(made, role, max(deadline - time.monotonic(), RETRY_S))
+            left_s = max(deadline - time.monotonic(), RETRY_S)
+            return _Framed(made, role, left_s, in_order=in_order)
         except (OSError, FrameFault) as error:
             made.close()
             if time.monotonic() >= deadline:

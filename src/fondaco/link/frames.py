@@ -10,6 +10,7 @@ over PAYLOAD_BYTES_MAX, so that a broken peer can't make them reserve memory. Fr
 names, secrets or free text but those of FAULT.
 
     HELLO      client: {"role", "version"}; server: {"version", "seq", ...}
+               {"in_order": true}: once a command is OVERLOADED, so is each after it by this client
     COMMAND    one record, seq 0                   -> REPLY: its events, after the sync; or FAULT
     QUERY      one record                          -> ANSWER: 8-byte seq, then records; or FAULT
     STATUS     nothing                             -> ANSWER: 8-byte seq, then a msgpack map
@@ -72,6 +73,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     role: str = ""
     seq: int = 0
+    in_order: bool = False
 
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 Promises: a REPLY leaves only after commit() has returned, so after the sync that covers it; to a
 subscriber the EVENTS of a commit are written before the REPLYs of it; questions are answered after
 the commands that came before them. The queue is bounded, and so is what is kept for a peer: a full
-queue gives OVERLOADED (not executed), a slow subscriber is dropped and comes again. A peer that
+queue gives OVERLOADED (not executed; to a client in order, from there on), a slow subscriber is
+dropped and comes again. A peer that
 goes, at any moment, costs nobody else an answer. When the sequencer halts nothing more is said:
 what was in its hands stays unanswered, what had not been given to it is HALTED. The sync runs
 inside the turn: nothing could be answered meanwhile anyhow.
@@ -146,10 +147,12 @@ class WriterServer:
     # ---- what comes in
 
     def ask_command(self, peer: Peer, correlation: int, record: bytes) -> None:
-        if len(self._records) >= self.limits.queue:
+        if len(self._records) >= self.limits.queue or peer.is_refused:
+            peer.is_refused = peer.in_order
             self._overloaded(peer, correlation, f"{self.limits.queue} commands wait")
             return
         if self.limits.lag and self.sequencer.seq - self.cursor > self.limits.lag:
+            peer.is_refused = peer.in_order
             behind = self.sequencer.seq - self.cursor
             self._overloaded(peer, correlation, f"the projections are {behind} commands behind")
             return
@@ -304,6 +307,8 @@ class Peer(asyncio.Protocol):
         self.feed: Feed | None = None
         self.out: list[bytes] = []
         self.places: list[bytes] = []  # of the replies of the commit that is being told
+        self.in_order = False
+        self.is_refused = False  # a command of a client that is in order, and so all after it
         self._wants_places = False
         self._reader = FrameReader(server.limits.frame_bytes)
         self._transport: asyncio.Transport | None = None
@@ -372,6 +377,7 @@ class Peer(asyncio.Protocol):
             raise FrameFault(f"version {hello.version} is not spoken here")
         self._greeted = True
         self.role = hello.role[:32]
+        self.in_order = hello.in_order
         answer = Hello(version=VERSION, role="writer", seq=self.server.sequencer.seq)
         self.out.append(encode(Frame.HELLO, 0, msgspec.msgpack.encode(answer)))
         self.flush_soon()

@@ -2,8 +2,9 @@
 
 Promises: landed() gives a message back when it has its place in the journal or is set aside with
 the reason, in the order in which they came, and only then may it be acknowledged. What has no
-answer is sent again: the core names a repeat (DUPLICATE_QUOTE), so that nothing fills twice. At
-most IN_FLIGHT_MAX are on their way. It knows no broker.
+answer, or was refused for overload, is sent again with all that came after it, so that none
+overtakes another; the core names a repeat (DUPLICATE_QUOTE), so that nothing fills twice. At most
+IN_FLIGHT_MAX are on their way. It knows no broker.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import struct
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from django.db import DatabaseError, connections
@@ -34,7 +35,7 @@ from fondaco.robots.feeds.stocks import Stock, Stocks
 from fondaco.robots.models import FeedState
 from fondaco.robots.services import Aside
 
-__all__ = ["IN_FLIGHT_MAX", "Flight", "Intake", "Link", "ManyCore", "NotTaken", "Waiting"]
+__all__ = ["IN_FLIGHT_MAX", "Flight", "Intake", "Link", "NotTaken", "Waiting"]
 
 IN_FLIGHT_MAX: Final = 1_000  # messages without an answer; a broker sends fewer, as a rule
 RETRY_S: Final = 0.2
@@ -49,12 +50,6 @@ MESSAGE_AT: Final = 8
 VERDICT_AT: Final = 9
 BOUGHT_AT: Final = 10  # and sold after it
 REASON_AT: Final = 6
-
-
-class ManyCore(Core, Protocol):
-    """The part of link.blocking.BlockingClient that is used here."""
-
-    def submit_many(self, records: Sequence[bytes]) -> list[bytes | LinkError]: ...
 
 
 class Waiting(Protocol):
@@ -84,7 +79,7 @@ class NotTaken(Exception):
 class Intake:
     """One feed's way into the core, and its counters."""
 
-    def __init__(self, core: ManyCore, stocks: Stocks, state: FeedState) -> None:
+    def __init__(self, core: Core, stocks: Stocks, state: FeedState) -> None:
         self.state = state
         self._core = core
         self._stocks = stocks
@@ -130,28 +125,6 @@ class Intake:
         raise NotTaken
 
     # ---- all of them
-
-    def settle(self, commands: Sequence[bytes], stop: Waiting) -> list[bytes]:
-        """Return the events of each command, sending again what has no answer."""
-        found: list[bytes] = [b""] * len(commands)
-        places = list(range(len(commands)))
-        while places:
-            try:
-                answers = self._core.submit_many([commands[place] for place in places])
-            except LinkError as error:  # there is no writer now
-                answers = [error] * len(places)
-            left = []
-            for place, answer in zip(places, answers, strict=True):
-                if isinstance(answer, Invalid):
-                    raise answer
-                if isinstance(answer, LinkError):
-                    left.append(place)
-                else:
-                    found[place] = answer
-            places = left
-            if places and stop.wait(RETRY_S):
-                raise NotTaken
-        return found
 
     def count(self, events: bytes) -> SetAside | None:
         """Count what came of a message; return why the core refused it, if it did."""
@@ -216,6 +189,7 @@ class Flight:
         self._link: Link | None = None
         self._waiting: deque[Message] = deque()
         self._by_number: dict[int, Message] = {}
+        self._is_refused = False  # something was, since the connection was made
 
     @property
     def room(self) -> int:
@@ -238,17 +212,10 @@ class Flight:
                 message.fault = refused
             self._waiting.append(message)
         self._intake.state.received += len(messages)
-        if not sent:
-            return
         try:
-            if self._link is None:
-                self._link = self._connect()
-            first = self._link.send([message.command for message in sent])
+            self._send(sent)
         except LinkError:
-            self._settle(stop)
-            return
-        for place, message in enumerate(sent):
-            self._by_number[first + place] = message
+            self._send_again(stop)
 
     def landed(self, stop: Waiting, timeout_s: float = 0.0) -> list[int]:
         """Return the tokens of those that are done, oldest first. Raises NotTaken."""
@@ -256,7 +223,7 @@ class Flight:
             try:
                 answers = self._link.receive(timeout_s)
             except LinkError:
-                self._settle(stop)
+                self._send_again(stop)
                 answers = []
             for number, answer in answers:
                 message = self._by_number.pop(number)
@@ -264,32 +231,49 @@ class Flight:
                     raise answer
                 if isinstance(answer, bytes):
                     message.events = answer
-            if answers and not self._by_number and any(self._lost()):
-                self._settle(stop)
+                else:
+                    self._is_refused = True
+            if self._is_refused and not self._by_number:
+                self._send_again(stop)
         return self._done(stop)
 
     def close(self) -> None:
         """Forget what has no answer, and let go of the connection."""
-        if self._link is not None:
-            self._link.close()
-        self._link = None
-        self._by_number.clear()
+        self._let_go()
         self._waiting.clear()
 
-    def _lost(self) -> Iterator[Message]:
-        """Yield what was sent and not carried out, or has no answer."""
-        return (each for each in self._waiting if each.command and not each.events)
+    def _send(self, messages: Sequence[Message]) -> None:
+        """Send commands in one piece. Raises LinkError."""
+        if not messages:
+            return
+        if self._link is None:
+            self._link = self._connect()
+        first = self._link.send([message.command for message in messages])
+        for place, message in enumerate(messages):
+            self._by_number[first + place] = message
 
-    def _settle(self, stop: Waiting) -> None:
-        """Send again, one piece after another, what has no answer, until it has."""
+    def _send_again(self, stop: Waiting) -> None:
+        """After a moment, send what was not carried out, or has no answer: all, in its order.
+
+        On a connection of its own: the writer carries out nothing more on one of which it has
+        refused something, so that no message overtakes an earlier one.
+        """
+        while True:
+            self._let_go()
+            if stop.wait(RETRY_S):
+                raise NotTaken
+            try:
+                self._send([each for each in self._waiting if each.command and not each.events])
+            except LinkError:
+                continue
+            return
+
+    def _let_go(self) -> None:
         if self._link is not None:
             self._link.close()
         self._link = None
         self._by_number.clear()
-        lost = list(self._lost())
-        found = self._intake.settle([message.command for message in lost], stop)
-        for message, events in zip(lost, found, strict=True):
-            message.events = events
+        self._is_refused = False
 
     def _done(self, stop: Waiting) -> list[int]:
         tokens = []
