@@ -154,33 +154,45 @@ class CcxtVenue:
         return self._fees[symbol]
 
     def _outcome(self, client: Any, found: dict[str, Any], order: Order) -> Outcome:  # noqa: ANN401
-        """Return what an order of ccxt's says. Raises Unanswered if its fees aren't known yet."""
-        import ccxt
-
-        filled, cost = _exact(found.get("filled")), _exact(found.get("cost"))
-        fees = _fees_of(found)
-        if filled and fees is None:
-            try:
-                trades = client.fetch_my_trades(
-                    found["symbol"], None, None, {"orderId": found["id"]}
-                )
-            except ccxt.BaseError as error:
-                raise Unanswered(f"its fees can't be read: {error}") from error
-            mine = [each for each in trades if each.get("order") == found["id"]]
-            if sum((_exact(each["amount"]) for each in mine), Fraction(0)) != filled:
-                raise Unanswered("the exchange doesn't show all its fills yet")
-            cost = sum((_exact(each["cost"]) for each in mine), Fraction(0))
-            fees = [fee for each in mine for fee in _fees_of(each) or []]
+        """Return what an order of ccxt's says. Raises Unanswered if it doesn't say enough yet."""
+        is_final = found.get("status") in FINAL
+        filled, cost, fees = found.get("filled"), found.get("cost"), _fees_of(found)
+        if filled is None and is_final and found["status"] != "rejected":
+            raise Unanswered("the exchange doesn't say how much of it was filled")
+        if _exact(filled) and (cost is None or fees is None):
+            cost, fees = _of_trades(client, found)
         base_fee = quote_fee = Fraction(0)
         for currency, amount in fees or []:
             base_fee += amount if currency == order.base else 0
             quote_fee += amount if currency == order.quote else 0
         sign = -1 if order.is_buy else 1
         return Outcome(
-            base=filled + sign * base_fee,
-            quote=cost - sign * quote_fee,
-            is_final=found.get("status") in FINAL,
+            base=_exact(filled) + sign * base_fee,
+            quote=_exact(cost) - sign * quote_fee,
+            is_final=is_final,
         )
+
+
+def _of_trades(client: Any, found: dict[str, Any]) -> tuple[object, list[tuple[str, Fraction]]]:  # noqa: ANN401
+    """Return cost and fees of an order by its trades. Raises Unanswered.
+
+    Of an exchange that shows no trades the fees are those that the order tells, or none.
+    """
+    import ccxt
+
+    if not client.has.get("fetchMyTrades"):
+        if found.get("cost") is None:
+            raise Unanswered("the exchange doesn't say what it cost")
+        return found["cost"], []
+    try:
+        trades = client.fetch_my_trades(found["symbol"], None, None, {"orderId": found["id"]})
+    except ccxt.BaseError as error:
+        raise Unanswered(f"its fees can't be read: {error}") from error
+    mine = [each for each in trades if each.get("order") == found["id"]]
+    if sum((_exact(each["amount"]) for each in mine), Fraction(0)) != _exact(found["filled"]):
+        raise Unanswered("the exchange doesn't show all its fills yet")
+    cost = sum((_exact(each["cost"]) for each in mine), Fraction(0))
+    return cost, [fee for each in mine for fee in _fees_of(each) or []]
 
 
 def _fees_of(found: dict[str, Any]) -> list[tuple[str, Fraction]] | None:
