@@ -89,6 +89,7 @@ WORDS: Final = {
     "venue": "outside",
     "alert": "1",
     "token": "unknown-" * 5,
+    "name": "mark-1",
 }
 
 

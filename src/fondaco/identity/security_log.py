@@ -70,6 +70,7 @@ class Action(StrEnum):
     MAINTENANCE_ENDED = "maintenance ended"
     MEMBER_CHANGED = "member changed"  # by another: name, address or password
     MEMBER_LEFT = "member left"
+    VENUE_ORDER_SETTLED = "venue order settled"  # by hand, after a report that can't be
     MONEY = "money"  # deposits, withdrawals and approvals, told by what does them
 
 

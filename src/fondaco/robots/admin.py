@@ -1,4 +1,4 @@
-"""Feeds in the admin, to look at only: how each stands, and which messages were set aside."""
+"""Feeds and venues in the admin, to look at only: what was set aside, and what is disputed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from fondaco.identity.admin import ReadOnly
-from fondaco.robots.models import FeedState, SetAsideMessage
+from fondaco.robots.models import FeedState, SetAsideMessage, VenueDispute
 
 __all__: list[str] = []
 
@@ -28,3 +28,9 @@ class SetAsideMessageAdmin(ReadOnly, ModelAdmin):
     @admin.display(description="received", ordering="id")
     def received_at(self, message: SetAsideMessage) -> dt.datetime:
         return dt.datetime.fromtimestamp(message.received_us / 1_000_000, dt.UTC)
+
+
+@admin.register(VenueDispute)
+class VenueDisputeAdmin(ReadOnly, ModelAdmin):
+    list_display = ("venue_order", "venue", "reason", "filled_base", "filled_quote", "is_final")
+    list_filter = ("venue", "reason")

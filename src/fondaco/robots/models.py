@@ -27,6 +27,7 @@ __all__ = [
     "RobotTransfer",
     "SetAsideMessage",
     "Signal",
+    "VenueDispute",
 ]
 
 ENTRY_FIRST: Final = 1 << 60  # the core's entries of robots' transfers; the treasury's begin at 1
@@ -136,6 +137,24 @@ class SetAsideMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feed}: {self.fault}"
+
+
+class VenueDispute(models.Model):
+    """What a venue last said of an outside order and the core did not take: somebody must look.
+
+    Of an order that is done it means nothing any more.
+    """
+
+    venue_order = models.BigIntegerField(primary_key=True)  # the core's number
+    venue = models.CharField(max_length=64)
+    reason = models.CharField(max_length=32)  # records.Reason
+    filled_base = models.BigIntegerField()  # units, at most UNITS_MAX
+    filled_quote = models.BigIntegerField()
+    is_final = models.BooleanField()
+    reported_us = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.venue} {self.venue_order}: {self.reason}"
 
 
 class HouseMark(models.Model):

@@ -1,4 +1,4 @@
-"""Every write of the robots but leases and the hub's: robots, their allotments, and feeds.
+"""Every write of the robots but leases and the hub's: robots, allotments, feeds, disputes.
 
 Promises: a robot's row and those of its transfers are durable before the core hears of them, and
 calling again goes on where a crash or a lost answer stopped it: no allotment is paid twice. A
@@ -28,7 +28,14 @@ from fondaco.identity.core_door import CommandRefused, Core
 from fondaco.identity.models import Account, Member
 from fondaco.identity.security_log import Action, note
 from fondaco.identity.services import IdentityConflict
-from fondaco.robots.models import FeedState, Robot, RobotKind, RobotTransfer, SetAsideMessage
+from fondaco.robots.models import (
+    FeedState,
+    Robot,
+    RobotKind,
+    RobotTransfer,
+    SetAsideMessage,
+    VenueDispute,
+)
 
 __all__ = [
     "SET_ASIDE_MAX",
@@ -38,6 +45,7 @@ __all__ = [
     "apply_house",
     "close",
     "configure",
+    "dispute",
     "open_robot",
     "set_aside",
     "tell_feed",
@@ -99,6 +107,30 @@ def set_aside(feed: str, messages: Sequence[Aside], *, now_us: int) -> None:
 def tell_feed(state: FeedState) -> None:
     """Write how a feed stands."""
     state.save()
+
+
+def dispute(
+    venue: str,
+    venue_order: int,
+    *,
+    reason: str,
+    filled_base: int,
+    filled_quote: int,
+    is_final: bool,
+    now_us: int,
+) -> None:
+    """Keep what a venue says of an order and the core doesn't take, the last of it."""
+    VenueDispute.objects.update_or_create(
+        venue_order=venue_order,
+        defaults={
+            "venue": venue,
+            "reason": reason,
+            "filled_base": filled_base,
+            "filled_quote": filled_quote,
+            "is_final": is_final,
+            "reported_us": now_us,
+        },
+    )
 
 
 def _shown(payload: bytes) -> str:

@@ -16,21 +16,26 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from fondaco.core import client_ids
+from fondaco.core.money import parse_units
 from fondaco.core.records import Side
 from fondaco.identity.models import Account, ApiKey, Member
 from fondaco.identity.permissions import Permission
+from fondaco.identity.selectors import member_of
 from fondaco.office import writer
 from fondaco.office.api.customers import asked_amount
 from fondaco.office.api.faults import NotDone, writer_asked
 from fondaco.office.api.numbers import PlainDecimal
 from fondaco.office.api.open_door import OpenView
+from fondaco.office.callers import address_of
 from fondaco.office.orders import selectors, services
 from fondaco.office.orders.services import OrderRefused, Terms
+from fondaco.projections import selectors as history
 from fondaco.projections.selectors import InstrumentRow
 
-__all__ = ["OneOrder", "Orders", "VenueOrders"]
+__all__ = ["OneOrder", "Orders", "SettleVenueOrder", "VenueOrders"]
 
 LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 1000
@@ -79,6 +84,14 @@ class PartWords(serializers.Serializer):
     filled_quantity = serializers.CharField()
 
 
+class DisputeWords(serializers.Serializer):
+    reason = serializers.CharField(help_text="why the house doesn't take it")
+    filled_quantity = serializers.CharField()
+    filled_quote = serializers.CharField()
+    is_final = serializers.BooleanField()
+    reported_at = serializers.IntegerField(help_text="Unix, milliseconds")
+
+
 class VenueOrderWords(serializers.Serializer):
     client_order_id = serializers.CharField()
     symbol = serializers.CharField()
@@ -89,6 +102,7 @@ class VenueOrderWords(serializers.Serializer):
     filled_quantity = serializers.CharField()
     filled_quote = serializers.CharField()
     attempts = serializers.IntegerField()
+    disputed = DisputeWords(allow_null=True, help_text="what the venue says and can't be")
     parts = PartWords(many=True)
 
 
@@ -258,3 +272,51 @@ class VenueOrders(OrdersView):
         if found is None:
             raise Http404("No Venue matches the given query.")
         return Response(found)
+
+
+class SettleForm(serializers.Serializer):
+    filled_quantity = PlainDecimal(
+        max_digits=30, decimal_places=18, min_value=0, help_text="since its beginning"
+    )
+    filled_quote = PlainDecimal(max_digits=30, decimal_places=18, min_value=0)
+
+
+class SettleVenueOrder(APIView):
+    """End an outside order whose venue reports what the house can't take.
+
+    Somebody has looked at the venue and says what members shall get of it: at most what was
+    ordered, at the order's limit or better. What did not fill goes back to them. What the venue
+    did beyond that is the house's own affair.
+    """
+
+    permission = Permission.MOVE_MONEY
+
+    @extend_schema(request=SettleForm, responses={204: None})
+    def post(self, request: Request, venue: str, name: str) -> Response:
+        form = SettleForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        found = selectors.disputed_order(venue, name)
+        if found is None:
+            raise Http404("No VenueOrder matches the given query.")
+        row, market = found
+        units = {}
+        codes = history.asset_codes()
+        for field, asset in (("filled_quantity", market.base), ("filled_quote", market.quote)):
+            try:
+                units[field] = parse_units(f"{form.validated_data[field]:f}", codes[asset][1])
+            except ValueError as error:
+                raise ValidationError({field: [f"{error}."]}) from error
+        try:
+            with writer_asked():
+                services.settle(
+                    writer.core(),
+                    venue_order=row.pk,
+                    client_id=name,
+                    filled_base=units["filled_quantity"],
+                    filled_quote=units["filled_quote"],
+                    actor=member_of(request.user),
+                    address=address_of(request),
+                )
+        except OrderRefused as error:
+            return Response({"error": f"{error}."}, status=status.HTTP_409_CONFLICT)
+        return Response(status=status.HTTP_204_NO_CONTENT)

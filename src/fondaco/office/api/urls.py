@@ -48,6 +48,10 @@ urlpatterns = [
     _route("orders", orders.Orders),
     _route(f"orders/{NUMBER}", orders.OneOrder),
     _route(r"venues/(?P<venue>[\w.-]{1,64})/orders", orders.VenueOrders),
+    _route(
+        r"venues/(?P<venue>[\w.-]{1,64})/orders/(?P<name>[\w-]{1,64})/settle",
+        orders.SettleVenueOrder,
+    ),
     re_path(r"^api/schema/?\Z", SpectacularAPIView.as_view()),
     re_path(r"^api/docs/?\Z", schema.docs, name="api-docs"),
     _route("signals", signals.Signals),

@@ -20,6 +20,8 @@ from fondaco.identity.models import Account
 from fondaco.projections import selectors as history
 from fondaco.projections.models import Order, VenueOrder, VenuePart
 from fondaco.projections.selectors import InstrumentRow
+from fondaco.robots import selectors as robots
+from fondaco.robots.models import VenueDispute
 from fondaco.robots.venues.catalogue import client_id
 from fondaco.robots.venues.mark import house_mark
 
@@ -199,6 +201,31 @@ def price_text(ticks: int, tick_size: str) -> str:
 # ---- outside orders
 
 
+def disputed_order(venue: str, name: str) -> tuple[VenueOrder, InstrumentRow] | None:
+    """Return a venue's order by its id there, and its market; None if there is none."""
+    markets = {row.number: row for row in history.instruments() if row.venue == venue}
+    number = name.removeprefix(client_id(house_mark(), 0)[:-1])
+    if not number.isdecimal() or len(number) > 18 or client_id(house_mark(), int(number)) != name:
+        return None
+    row = VenueOrder.objects.filter(pk=int(number), instrument__in=markets).first()
+    return None if row is None else (row, markets[row.instrument])
+
+
+def _dispute_words(
+    dispute: VenueDispute | None, row: VenueOrder, base: int, quote: int
+) -> dict[str, Any] | None:
+    """Return what a venue says of an order that isn't done, and the core doesn't take."""
+    if dispute is None or row.status == records.VenueStatus.CONFIRMED:
+        return None
+    return {
+        "reason": dispute.reason,
+        "filled_quantity": plain_units(dispute.filled_base, base),
+        "filled_quote": plain_units(dispute.filled_quote, quote),
+        "is_final": dispute.is_final,
+        "reported_at": dispute.reported_us // 1000,
+    }
+
+
 def venue_orders(venue: str, *, limit: int) -> list[dict[str, Any]] | None:
     """Return a venue's orders with their parts, newest first; None if there is no such venue."""
     markets = {row.number: row for row in history.instruments() if row.venue == venue}
@@ -214,6 +241,7 @@ def venue_orders(venue: str, *, limit: int) -> list[dict[str, Any]] | None:
         )
     )
     mark = house_mark()
+    disputed = robots.disputes(row.id for row in rows)
     found = []
     for row in rows:
         instrument = markets[row.instrument]
@@ -230,6 +258,7 @@ def venue_orders(venue: str, *, limit: int) -> list[dict[str, Any]] | None:
                 "filled_quantity": plain_units(row.filled_base, base),
                 "filled_quote": plain_units(row.filled_quote, quote),
                 "attempts": row.attempts,
+                "disputed": _dispute_words(disputed.get(row.id), row, base, quote),
                 "parts": [
                     {
                         "order_id": part.id,

@@ -1,4 +1,4 @@
-"""Every write of these orders: placing and cancelling one, and opening a customer.
+"""Every write of these orders: placing, cancelling, settling by hand; opening a customer.
 
 Promises: an order is one command, answered after its sync; the same client order id with the same
 terms gives the first order again. A refusal is OrderRefused with the field at fault, if one is,
@@ -18,9 +18,11 @@ from fondaco.identity import core_door
 from fondaco.identity import services as identity
 from fondaco.identity.core_door import CommandRefused, Core
 from fondaco.identity.models import Account, Member
+from fondaco.identity.security_log import Action, note
 from fondaco.projections.selectors import InstrumentRow
+from fondaco.robots import selectors as robots
 
-__all__ = ["Funds", "OrderRefused", "Terms", "cancel", "open_customer", "place"]
+__all__ = ["Funds", "OrderRefused", "Terms", "cancel", "open_customer", "place", "settle"]
 
 Reason: Final = records.Reason
 NAMES_MAX: Final = 20  # tries for a user name that nobody has
@@ -46,6 +48,10 @@ STATES: Final = {
     Reason.UNKNOWN_KEY: "the key is not granted",
     Reason.ORDER_SENT: "the order is with the venue: too late to cancel it",
     Reason.UNKNOWN_ORDER: "the order is done: there is nothing to cancel",
+    Reason.VENUE_ORDER_CLOSED: "the outside order is done",
+    Reason.VENUE_ORDER_STATE: "the outside order was not sent",
+    Reason.EXCESSIVE_REPORT: "that is more than was ordered, or worse than the order's limit",
+    Reason.STALE_REPORT: "that is less than the order has filled already",
 }
 
 
@@ -112,6 +118,46 @@ def cancel(core: Core, *, account: int, key: int, instrument: int, order_id: int
         core_door.submit(core, command)
     except CommandRefused as refusal:
         raise _refused(refusal) from refusal
+
+
+def settle(
+    core: Core,
+    *,
+    venue_order: int,
+    client_id: str,
+    filled_base: int,
+    filled_quote: int,
+    actor: Member,
+    address: str = "",
+) -> None:
+    """End an outside order whose venue reports what can't be, with totals that the core takes.
+
+    In units since its beginning; parts are filled and refunded by them as by any last report.
+    Raises OrderRefused, and what the client raises.
+    """
+    if venue_order not in robots.disputes([venue_order]):
+        raise OrderRefused("", "the house has believed all that the venue said of this order")
+    command = records.pack(
+        records.Command.VENUE_REPORT,
+        venue_order=venue_order,
+        filled_base=filled_base,
+        filled_quote=filled_quote,
+        is_final=1,
+        by_query=1,
+    )
+    try:
+        core_door.submit(core, command)
+    except CommandRefused as refusal:
+        raise _refused(refusal) from refusal
+    note(
+        Action.VENUE_ORDER_SETTLED,
+        actor=actor,
+        subject=None,
+        address=address,
+        order=client_id,
+        filled_base=filled_base,
+        filled_quote=filled_quote,
+    )
 
 
 def _refused(refusal: CommandRefused) -> OrderRefused:

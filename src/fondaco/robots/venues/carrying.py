@@ -33,6 +33,7 @@ __all__ = [
     "Tell",
     "Wait",
     "carry",
+    "is_disputed",
     "perform",
 ]
 
@@ -40,6 +41,7 @@ SEND_WITHIN_S: Final = 2.0  # a slower process lets it be: another may think tha
 GRACE_S: Final = 5.0  # that a request may outlive its timeout on the way and inside the venue
 PAUSE_S_MIN: Final = 0.5
 PAUSE_S_MAX: Final = 60.0
+UNITS_MAX: Final = 1 << 62
 
 
 class Carried(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,26 +158,32 @@ def _ask(
 def _report(carried: Carried, outcome: Outcome, note: Note, *, by_query: int) -> Steps:
     """Tell the core what the venue says; return whether the order is over."""
     base, quote = outcome.base / carried.base_unit, outcome.quote / carried.quote_unit
+    paid = math.ceil(quote) if carried.order.is_buy else math.floor(quote)
     report = pack(
         Command.VENUE_REPORT,
         venue_order=carried.number,
-        filled_base=math.floor(base),
-        filled_quote=math.ceil(quote) if carried.order.is_buy else math.floor(quote),
+        filled_base=min(math.floor(base), UNITS_MAX),  # more than that is refused, whatever it is
+        filled_quote=min(paid, UNITS_MAX),
         is_final=int(outcome.is_final),
         by_query=by_query,
     )
     refusal = _refusal((yield Tell(report)))
     if refusal == Reason.VENUE_ORDER_CLOSED:
         return True
-    if refusal not in {0, Reason.STALE_REPORT, Reason.VENUE_ORDER_STATE} or (
-        refusal == Reason.STALE_REPORT and outcome.is_final
-    ):
+    if is_disputed(refusal, is_final=outcome.is_final):
         note(
             f"{carried.order.client_id}: the venue says {float(outcome.base)} {carried.order.base} "
             f"for {float(outcome.quote)} {carried.order.quote}, which the house can't take "
-            f"({Reason(refusal).name}); it stays open until somebody has looked"
+            f"({Reason(refusal).name}); it stays open until somebody settles it"
         )
     return refusal == 0 and outcome.is_final
+
+
+def is_disputed(refusal: int, *, is_final: bool) -> bool:
+    """Return whether the core doesn't believe a report, by the reason of its refusal (0: none)."""
+    if refusal == Reason.STALE_REPORT:
+        return is_final  # else it only says again what is known
+    return refusal not in {0, Reason.VENUE_ORDER_STATE, Reason.VENUE_ORDER_CLOSED}
 
 
 def _refusal(event: bytes) -> int:

@@ -23,14 +23,15 @@ from typing import Any, Final
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from fondaco.core.records import Event, Query, VenueStatus, pack, split, unpack
+from fondaco.core.records import Command, Event, Query, Reason, VenueStatus, pack, split, unpack
 from fondaco.house.declared import House, VenueEntry
 from fondaco.link.address import writer_socket
 from fondaco.link.answers import LinkError
 from fondaco.link.blocking import BlockingClient, Subscription
+from fondaco.robots import services
 from fondaco.robots.holding import Held, while_held
 from fondaco.robots.venues import carrying
-from fondaco.robots.venues.carrying import Effect, Tell, Wait, carry, perform
+from fondaco.robots.venues.carrying import Effect, Tell, Wait, carry, is_disputed, perform
 from fondaco.robots.venues.catalogue import Catalogue
 from fondaco.robots.venues.ccxt_venue import CcxtVenue, settings_of
 from fondaco.robots.venues.mark import house_mark
@@ -225,6 +226,7 @@ class VenueWorker:
                 if not isinstance(effect, Tell):
                     break
                 answer = split(self._client.submit(effect.record))[0]
+                self._heed(number, effect.record, answer)
         except StopIteration:
             self._forget(number)
             return
@@ -238,6 +240,27 @@ class VenueWorker:
             self._request(number, effect)
         else:
             self._questions.append((number, effect))
+
+    def _heed(self, number: int, command: bytes, event: bytes) -> None:
+        """Keep a report that the core doesn't believe, for staff to see and to settle."""
+        if _kind(command) != Command.VENUE_REPORT or _kind(event) != Event.REFUSED:
+            return
+        report, refusal = unpack(command), Reason(unpack(event)["reason"])
+        if not is_disputed(refusal, is_final=report["is_final"] == 1):
+            return
+        try:
+            services.dispute(
+                self._name,
+                number,
+                reason=refusal.name,
+                filled_base=report["filled_base"],
+                filled_quote=report["filled_quote"],
+                is_final=report["is_final"] == 1,
+                now_us=time.time_ns() // 1000,
+            )
+        except DatabaseError as error:  # it is told again with the next answer
+            self._note(str(error))
+            connections.close_all()
 
     def _forget(self, number: int) -> None:
         self._live.pop(number).close()
