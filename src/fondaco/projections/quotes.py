@@ -98,14 +98,27 @@ class PriceBar(msgspec.Struct, frozen=True):
 
 def fold_quotes(rows: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """Return one-minute bars of quote rows, in any order of time."""
-    found: dict[int, tuple[int, ...]] = {}
-    for instrument, message_us, price, _, seq, *_ in rows:
-        key = (instrument << MINUTE_BITS) + message_us // MINUTE_US
-        end = (message_us, seq, price)
-        bar = (key, *end, *end, price, price, price >> HALF_BITS, price & HALF_MASK, 1)
-        known = found.get(key)
-        found[key] = bar if known is None else _join(known, bar)
-    return list(found.values())
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        message_us, price, seq = row[1], row[2], row[4]
+        key = (row[0] << MINUTE_BITS) + message_us // MINUTE_US
+        bar = found.get(key)
+        if bar is None:
+            end = (message_us, seq, price)
+            found[key] = [key, *end, *end, price, price, price >> HALF_BITS, price & HALF_MASK, 1]
+            continue
+        if (message_us, seq) > (bar[4], bar[5]):
+            bar[4], bar[5], bar[6] = message_us, seq, price
+        elif (message_us, seq) < (bar[1], bar[2]):
+            bar[1], bar[2], bar[3] = message_us, seq, price
+        if price > bar[7]:
+            bar[7] = price
+        elif price < bar[8]:
+            bar[8] = price
+        bar[9] += price >> HALF_BITS
+        bar[10] += price & HALF_MASK
+        bar[11] += 1
+    return [tuple(bar) for bar in found.values()]
 
 
 def fold_bars(rows: Iterable[tuple[int, ...]], minutes: int) -> list[tuple[int, ...]]:
