@@ -21,6 +21,8 @@ from fondaco.link.answers import LinkError
 from fondaco.office import writer
 from fondaco.office.billing.deliveries import deliver_due
 from fondaco.office.billing.reminders import send_reminders, tell_ended
+from fondaco.office.brokerage.alerts import watch_reports
+from fondaco.office.brokerage.robots import follow_robots
 from fondaco.office.notices.gathering import gather
 from fondaco.office.notices.sending import forget_old, send_due
 from fondaco.office.treasury import services as treasury
@@ -64,6 +66,7 @@ def sending() -> list[Chore]:
 def chores() -> list[Chore]:
     """Return what else there is to do in this house."""
     found: list[Chore] = [finish_money, end_keys, tell_ended, gather]
+    found += [watch_reports, follow_robots]
     if settings.PAYMENTS.provider == "sandbox":
         found.append(deliver_due)
     return found

@@ -28,15 +28,25 @@ from fondaco.projections.bars import (
     fold_trades,
     merge,
 )
-from fondaco.projections.models import MINUTE_BITS, Candle1d, Candle1h, Candle1m
+from fondaco.projections.models import MINUTE_BITS, Candle1d, Candle1h, Candle1m, QuoteBar1m
 from fondaco.projections.reading import fetch, together
 from fondaco.projections.router import ALIAS
 from fondaco.projections.selectors import TradeRow, trades
 from fondaco.projections.tables import columns_of, table_of
 
-__all__ = ["LIMIT_MAX", "MINUTE_US", "closes", "first_trade_us", "klines", "rolling", "stored"]
+__all__ = [
+    "DEALER",
+    "LIMIT_MAX",
+    "MINUTE_US",
+    "closes",
+    "first_trade_us",
+    "klines",
+    "rolling",
+    "stored",
+]
 
 LIMIT_MAX: Final = 1000
+DEALER: Final = 2  # InstrumentRow.market: its price is that of its feed's messages
 TABLES: Final[dict[str, type[models.Model]]] = {"1m": Candle1m, "1h": Candle1h, "1d": Candle1d}
 _MINUTE: Final = (1 << MINUTE_BITS) - 1
 SUMMED: Final = ("volume_lots", "volume_quote", "taker_buy_lots", "taker_buy_quote", "trades")
@@ -122,10 +132,11 @@ def rolling(
     return reduce(merge, parts) if parts else None
 
 
-def closes(instrument: int, times_us: Sequence[int]) -> dict[int, int]:
+def closes(instrument: int, times_us: Sequence[int], *, of_quotes: bool = False) -> dict[int, int]:
     """Return the last price before each of these times, each of a full minute; 0 before any.
 
-    One statement: a look-up by the key for each time.
+    Of trades, or of the messages of a dealer market's feed. One statement: a look-up by the key for
+    each time.
     """
     base = instrument << MINUTE_BITS
     keys = [[time, base + min(max(-(-time // MINUTE_US), 0), _MINUTE)] for time in times_us]
@@ -133,9 +144,10 @@ def closes(instrument: int, times_us: Sequence[int]) -> dict[int, int]:
         parts = ("(value->>0)::bigint", "(value->>1)::bigint", "json_array_elements(%s::json)")
     else:
         parts = ("value->>0", "value->>1", "json_each(%s)")
-    table = table_of(Candle1m)
+    table = table_of(QuoteBar1m if of_quotes else Candle1m)
+    close = "last_ticks" if of_quotes else "close_ticks"
     rows = fetch(
-        f"SELECT asked.time, c.close_ticks FROM (SELECT {parts[0]} AS time, {parts[1]} AS key "  # noqa: S608
+        f"SELECT asked.time, c.{close} FROM (SELECT {parts[0]} AS time, {parts[1]} AS key "  # noqa: S608
         f"FROM {parts[2]}) AS asked JOIN {table} c ON c.id = ("
         f"SELECT MAX(b.id) FROM {table} b WHERE b.id >= %s AND b.id < asked.key)",
         (msgspec.json.encode(keys).decode(), base),
@@ -145,9 +157,9 @@ def closes(instrument: int, times_us: Sequence[int]) -> dict[int, int]:
     return found
 
 
-def first_trade_us(instrument: int) -> int | None:
-    """Return the minute of the instrument's first trade in the tables."""
-    table = table_of(Candle1m)
+def first_trade_us(instrument: int, *, of_quotes: bool = False) -> int | None:
+    """Return the minute of the instrument's first trade (or message) in the tables."""
+    table = table_of(QuoteBar1m if of_quotes else Candle1m)
     low, high = _keys(instrument, 0, 1 << 62)
     rows = fetch(
         f"SELECT id FROM {table} WHERE id >= %s AND id < %s ORDER BY id LIMIT 1",  # noqa: S608

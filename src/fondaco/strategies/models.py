@@ -16,7 +16,17 @@ from typing import Final
 from django.conf import settings
 from django.db import models
 
-__all__ = ["LENGTHS_S", "VALUES", "BrokerageAccount", "Period", "Report", "Standing", "Strategy"]
+__all__ = [
+    "LENGTHS_S",
+    "VALUES",
+    "BrokerageAccount",
+    "Flow",
+    "LedgerState",
+    "Period",
+    "Report",
+    "Standing",
+    "Strategy",
+]
 
 NAME_LENGTH_MAX: Final = 64
 SYMBOL_LENGTH_MAX: Final = 64
@@ -37,11 +47,18 @@ class BrokerageAccount(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="brokerage_accounts"
     )
     name = models.CharField(max_length=NAME_LENGTH_MAX)
+    # The robot of ours whose account in the ledger this is; "" = one of a broker elsewhere.
+    robot = models.CharField(max_length=64, default="", blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint("member", "name", name="brokerage_account_once")]
+        constraints = [
+            models.UniqueConstraint("member", "name", name="brokerage_account_once"),
+            models.UniqueConstraint(
+                fields=["robot"], condition=~models.Q(robot=""), name="brokerage_robot_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -61,6 +78,8 @@ class Strategy(models.Model):
     token_prefix = models.CharField(max_length=12, default="", editable=False)
     token_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 - SHA-256; unique, so that none is null
     token_made_at = models.DateTimeField(null=True, editable=False)
+    report_every_s = models.BigIntegerField(default=0)  # as its member expects; 0 = no matter
+    late_since_us = models.BigIntegerField(default=0, editable=False)  # its last report, told late
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, editable=False)
 
@@ -70,6 +89,22 @@ class Strategy(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def source(self) -> str:
+        """Who says what it has: itself, or the ledger of this house."""
+        return "verified by the ledger" if self.account.robot else "self-reported"
+
+    @property
+    def late_after_us(self) -> int:
+        """How old its last report may be: one that is missed is no alarm; 0 = as old as it is."""
+        return 2 * self.report_every_s * 1_000_000
+
+    def is_late(self, now_us: int) -> bool:
+        standing = getattr(self, "standing", None)
+        return bool(
+            standing and self.report_every_s and now_us - standing.created_us > self.late_after_us
+        )
 
 
 class Values(models.Model):
@@ -140,3 +175,32 @@ class Standing(Values):
 
     def __str__(self) -> str:
         return f"strategy {self.strategy_id} at {self.created_us}"
+
+
+class Flow(models.Model):
+    """What was brought into a robot's account before a minute's end, less what was taken out."""
+
+    strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="flows")
+    time_us = models.BigIntegerField()
+    amount = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("strategy", "time_us", name="flow_once")]
+
+    def __str__(self) -> str:
+        return f"strategy {self.strategy_id} at {self.time_us}: {self.amount}"
+
+
+class LedgerState(models.Model):
+    """How far a robot's account is told (strategies.ledger), and what it holds by then."""
+
+    account = models.OneToOneField(
+        BrokerageAccount, on_delete=models.CASCADE, primary_key=True, related_name="ledger"
+    )
+    number = models.BigIntegerField()  # of the account in the ledger
+    posting = models.BigIntegerField(default=0)  # the last one that is in `words`
+    minute_us = models.BigIntegerField(default=0, db_index=True)  # its end; 0 = not begun
+    words = models.JSONField(default=dict)  # strategies.holdings.Book
+
+    def __str__(self) -> str:
+        return f"account {self.number} to {self.minute_us}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from fondaco.identity.models import Member
 from fondaco.strategies import tables
@@ -27,6 +27,7 @@ __all__ = [
     "dashboard",
     "mark",
     "reports",
+    "robots",
     "strategies",
 ]
 
@@ -50,6 +51,7 @@ class Dashboard(NamedTuple):
     reference: int
     hourly: list[Point]
     strategies: list[Strategy]
+    robots: list[Strategy]  # of this house: beside, not in the equity of accounts elsewhere
 
     @property
     def pnl(self) -> int:
@@ -67,17 +69,30 @@ class Wallet(NamedTuple):
 
 
 def accounts(member: Member, *, archived: bool = False) -> list[BrokerageAccount]:
-    """Return a member's accounts by name."""
-    rows = BrokerageAccount.objects.filter(member=member, archived_at__isnull=not archived)
+    """Return a member's accounts elsewhere by name."""
+    rows = BrokerageAccount.objects.filter(
+        member=member, robot="", archived_at__isnull=not archived
+    )
     live = Count("strategies", filter=Q(strategies__archived_at__isnull=True))
     return list(rows.annotate(strategy_count=live).order_by("name"))
 
 
 def strategies(member: Member, *, archived: bool = False) -> list[Strategy]:
     """Return a member's strategies by name, with their accounts and standings."""
+    rows = _rows(member, archived=archived).filter(account__robot="")
+    return list(rows.order_by("name"))
+
+
+def robots(member: Member) -> list[Strategy]:
+    """Return how the accounts of a member's robots stand, by name."""
+    rows = _rows(member, archived=False).exclude(account__robot="")
+    return list(rows.order_by("name"))
+
+
+def _rows(member: Member, *, archived: bool) -> QuerySet[Strategy]:
     is_away = Q(archived_at__isnull=False) | Q(account__archived_at__isnull=False)
     rows = Strategy.objects.filter(is_away if archived else ~is_away, member=member)
-    return list(rows.select_related("account", "standing").order_by("name"))
+    return rows.select_related("account", "standing")
 
 
 def reports(strategy: Strategy) -> list[Report]:
@@ -130,6 +145,7 @@ def dashboard(member: Member, *, now_us: int, hours: int = HOURS_SHOWN) -> Dashb
         reference=sum(wallet.balance for wallet in before.values()),
         hourly=_hourly(account_of, now_us, hours) if hours else [],
         strategies=rows,
+        robots=robots(member),
     )
 
 

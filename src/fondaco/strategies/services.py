@@ -23,12 +23,14 @@ from fondaco.strategies.models import (
     NAME_LENGTH_MAX,
     SYMBOL_LENGTH_MAX,
     BrokerageAccount,
+    LedgerState,
     Strategy,
 )
 
 __all__ = [
     "StrategyRefused",
     "add_account",
+    "add_robot",
     "add_strategy",
     "apply_house",
     "archive_account",
@@ -36,6 +38,7 @@ __all__ = [
     "digest_of",
     "edit_account",
     "edit_strategy",
+    "end_robot",
     "make_token",
     "revoke_token",
 ]
@@ -45,6 +48,8 @@ TOKEN_BYTES: Final = 32
 PREFIX_CHARACTERS: Final = 10
 ACCOUNTS_MAX: Final = 200  # of a member
 STRATEGIES_MAX: Final = 1000  # of a member
+EVERY_S_MIN: Final = 10
+EVERY_S_MAX: Final = 30 * 86_400
 ACCOUNT_BY_DEFAULT: Final = "main"  # of a declared strategy that names none
 
 
@@ -76,6 +81,7 @@ def add_account(member: Member, name: str) -> BrokerageAccount:
 @transaction.atomic
 def edit_account(account: BrokerageAccount, name: str) -> None:
     """Rename a brokerage account; raises StrategyRefused."""
+    _check_elsewhere(account)
     _lock(account.member)
     account.name = _free_account_name(account.member, name, account)
     account.save(update_fields=["name"])
@@ -84,6 +90,7 @@ def edit_account(account: BrokerageAccount, name: str) -> None:
 @transaction.atomic
 def archive_account(account: BrokerageAccount, *, archived: bool, address: str = "") -> None:
     """Put an account away, or take it back; while it is away nothing reports on it."""
+    _check_elsewhere(account)
     if (account.archived_at is not None) == archived:
         return
     account.archived_at = timezone.now() if archived else None
@@ -105,7 +112,13 @@ def _free_account_name(member: Member, name: str, but: BrokerageAccount | None =
 
 @transaction.atomic
 def add_strategy(
-    account: BrokerageAccount, *, name: str, symbol: str = "", token: str = "", address: str = ""
+    account: BrokerageAccount,
+    *,
+    name: str,
+    symbol: str = "",
+    report_every_s: int | None = None,
+    token: str = "",
+    address: str = "",
 ) -> tuple[Strategy, str]:
     """Make a strategy with a token; return both. Raises StrategyRefused."""
     member = account.member
@@ -118,26 +131,41 @@ def add_strategy(
         account=account,
         name=_free_strategy_name(member, name),
         symbol=_fit(symbol, "symbol", SYMBOL_LENGTH_MAX, may_be_empty=True),
+        report_every_s=_every(report_every_s or 0),
     )
     _note(Action.STRATEGY_ADDED, member, address, strategy=row.name)
     return row, make_token(row, text=token, address=address)
 
 
 @transaction.atomic
-def edit_strategy(row: Strategy, *, account: BrokerageAccount, name: str, symbol: str) -> None:
-    """Change what a strategy is called and where it trades; raises StrategyRefused."""
+def edit_strategy(
+    row: Strategy,
+    *,
+    account: BrokerageAccount,
+    name: str,
+    symbol: str,
+    report_every_s: int | None = None,
+) -> None:
+    """Change what a strategy is called, where it trades, and how often it is to report.
+
+    Raises StrategyRefused.
+    """
+    _check_elsewhere(row.account)
     _lock(row.member)
     if account.pk != row.account_id:
         _check_account(account, row.member)
     row.account = account
     row.name = _free_strategy_name(row.member, name, row)
     row.symbol = _fit(symbol, "symbol", SYMBOL_LENGTH_MAX, may_be_empty=True)
-    row.save(update_fields=["account", "name", "symbol"])
+    if report_every_s is not None:
+        row.report_every_s = _every(report_every_s)
+    row.save(update_fields=["account", "name", "symbol", "report_every_s"])
 
 
 @transaction.atomic
 def archive_strategy(row: Strategy, *, archived: bool, address: str = "") -> None:
     """Put a strategy away, or take it back; while it is away its token is none."""
+    _check_elsewhere(row.account)
     if (row.archived_at is not None) == archived:
         return
     row.archived_at = timezone.now() if archived else None
@@ -152,6 +180,7 @@ def make_token(row: Strategy, *, text: str = "", address: str = "") -> str:
 
     Without `text` it is made by chance. Raises StrategyRefused if the text is in use.
     """
+    _check_elsewhere(row.account)
     text = text or PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     digest = digest_of(text)
     if Strategy.objects.filter(token_digest=digest).exclude(pk=row.pk).exists():
@@ -186,7 +215,7 @@ def _free_strategy_name(member: Member, name: str, but: Strategy | None = None) 
 
 
 def _check_account(account: BrokerageAccount, member: Member) -> None:
-    if account.member_id != member.pk:
+    if account.member_id != member.pk or account.robot:
         raise StrategyRefused("you have no such account", field="account")
     if account.archived_at is not None:
         raise StrategyRefused(f"account {account} is archived; choose another", field="account")
@@ -202,6 +231,15 @@ def _fit(text: str, field: str, length_max: int, *, may_be_empty: bool = False) 
     return text
 
 
+def _every(seconds: int) -> int:
+    if seconds and not EVERY_S_MIN <= seconds <= EVERY_S_MAX:
+        raise StrategyRefused(
+            f"give {EVERY_S_MIN} to {EVERY_S_MAX:,} seconds, or 0 for no alert",
+            field="report_every_s",
+        )
+    return seconds
+
+
 def _lock(member: Member) -> None:
     """Let changes of one member's names wait for each other."""
     Member.objects.select_for_update().get(pk=member.pk)
@@ -209,6 +247,36 @@ def _lock(member: Member) -> None:
 
 def _note(action: Action, member: Member, address: str, **details: str) -> None:
     note(action, actor=member, subject=member, address=address, **details)
+
+
+# ---- robots of ours
+
+
+@transaction.atomic
+def add_robot(member: Member, robot: str, *, number: int) -> Strategy:
+    """Let an account of the ledger be told among its member's strategies, without a token."""
+    _lock(member)
+    name = robot[:NAME_LENGTH_MAX]
+    while (
+        Strategy.objects.filter(member=member, name=name).exists()
+        or BrokerageAccount.objects.filter(member=member, name=name).exists()
+    ):  # the member's own is called so
+        name = f"robot {name}"[:NAME_LENGTH_MAX] if "robot" not in name else f"{name[:-1]}*"
+    account = BrokerageAccount.objects.create(member=member, name=name, robot=robot)
+    LedgerState.objects.create(account=account, number=number)
+    return Strategy.objects.create(member=member, account=account, name=name)
+
+
+@transaction.atomic
+def end_robot(robot: str) -> None:
+    """Put the account of a closed robot away; its record stays."""
+    rows = BrokerageAccount.objects.filter(robot=robot, archived_at__isnull=True)
+    rows.update(archived_at=timezone.now())
+
+
+def _check_elsewhere(account: BrokerageAccount) -> None:
+    if account.robot:
+        raise StrategyRefused(f"{account} is a robot of this house; change the robot instead")
 
 
 # ---- the house file

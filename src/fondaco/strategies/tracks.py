@@ -3,9 +3,10 @@
 Promises: read from periods alone (and candles), a fixed number of statements each, looked up by
 index at the ends of hours or days, so that a record costs by the length of its span and not by how
 much was reported in it. Values are carried forward through silence, but no day after the last
-report counts: silence is no calm. Days are those of the house's time zone; where a zone's midnight
-is within an hour of UTC, the day ends with the last hour that was over. A span that begins before
-the first report begins with it.
+report counts: silence is no calm. A robot's account is told by the ledger and known to the end, and
+what was brought into it is no profit. Days are those of the house's time zone; where a zone's
+midnight is within an hour of UTC, the day ends with the last hour that was over. A span that begins
+before the first report begins with it.
 
 Drawdown and exposure are of the points that are drawn: hours up to HOURS_SPAN_US, days beyond. All
 other figures are of days (strategies.statistics).
@@ -14,6 +15,7 @@ other figures are of days (strategies.statistics).
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,7 +25,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from fondaco.projections import candles
 from fondaco.projections.selectors import InstrumentRow
 from fondaco.strategies import statistics
-from fondaco.strategies.models import DAY_S, HOUR_S, Period, Strategy
+from fondaco.strategies.models import DAY_S, HOUR_S, Flow, Period, Strategy
 from fondaco.strategies.statistics import Close, Drawdown, Month, Statistics
 from fondaco.strategies.tables import encoded, rows_as_sql
 
@@ -159,15 +161,37 @@ def strategy_track(strategy: Strategy, span: Span, *, zone: ZoneInfo, basis: str
     first = Point(start, begin.wallet_first, begin.margin_first, begin.positions != 0)
     known = {row[0]: Point(row[0], row[2], row[3], row[4] != 0) for row in rows}
     points = [known.get(start, first), *(known.get(time, first) for time in times)]
+    closes = [(day, known.get(end, first)) for day, end in days]
+    if strategy.account.robot:
+        return _track(
+            basis, points, closes, _flows(strategy, begin.first_us, start), is_hourly=is_hourly
+        )
     last_us = rows[-1][1] if rows else begin.first_us
     last_day = statistics.day_of(max(last_us, start), zone)
-    closes = [(day, known.get(end, first)) for day, end in days if day <= last_day]
-    return _track(basis, points, closes, is_hourly=is_hourly)
+    told = [each for each in closes if each[0] <= last_day]
+    return _track(basis, points, told, [], is_hourly=is_hourly)
+
+
+def _flows(strategy: Strategy, first_us: int, start_us: int) -> list[tuple[int, int]]:
+    """Return what was brought in since a moment, but what it began with: (time, amount)."""
+    rows = Flow.objects.filter(strategy=strategy, time_us__gt=first_us, time_us__gte=start_us)
+    return list(rows.order_by("time_us").values_list("time_us", "amount"))
+
+
+def _between(flows: Sequence[tuple[int, int]], ends: Sequence[int]) -> list[int]:
+    """Return what was brought in before each end since the one before."""
+    found = [0] * len(ends)
+    for time_us, amount in flows:
+        place = bisect_right(ends, time_us)
+        if place < len(ends):
+            found[place] += amount
+    return found
 
 
 def market_track(instrument: InstrumentRow, span: Span, *, zone: ZoneInfo, start_us: int) -> Track:
     """Return what the price of an instrument did over a span, from a moment on."""
-    begin = candles.first_trade_us(instrument.number)
+    is_dealt = instrument.market == candles.DEALER
+    begin = candles.first_trade_us(instrument.number, of_quotes=is_dealt)
     if begin is None or span.end_us <= begin:
         return _empty("wallet")
     start = max(span.start_us, start_us, begin + candles.MINUTE_US)
@@ -175,11 +199,11 @@ def market_track(instrument: InstrumentRow, span: Span, *, zone: ZoneInfo, start
         return _empty("wallet")
     days, times, is_hourly = _times(start, span.end_us, zone)
     asked = sorted({start, *times, *(end for _, end in days)})
-    found = candles.closes(instrument.number, asked)
+    found = candles.closes(instrument.number, asked, of_quotes=is_dealt)
     known = {time: Point(time, found[time], found[time], False) for time in asked}
     closes = [(day, known[end]) for day, end in days]
     points = [known[start], *(known[time] for time in times)]
-    return _track("wallet", points, closes, is_hourly=is_hourly)
+    return _track("wallet", points, closes, [], is_hourly=is_hourly)
 
 
 def _times(
@@ -197,17 +221,21 @@ def _track(
     basis: str,
     points: list[Point],
     closes: Sequence[tuple[dt.date, Point]],
+    brought: Sequence[tuple[int, int]],
     *,
     is_hourly: bool,
 ) -> Track:
     def value(point: Point) -> int:
         return point.margin if basis == "margin" else point.wallet
 
-    ends = [Close(day, value(point)) for day, point in closes]
+    of_days = _between(brought, [point.time_us for _, point in closes])
+    ends = [
+        Close(day, value(point), flow) for (day, point), flow in zip(closes, of_days, strict=True)
+    ]
     figures = statistics.statistics(
         value(points[0]), ends, open_points=[point.is_open for point in points[1:]]
     )
-    flows = [0] * len(points)
+    flows = _between(brought, [point.time_us for point in points])
     values = [value(point) for point in points]
     return Track(
         basis=basis,

@@ -7,6 +7,7 @@ among the words.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
@@ -69,7 +70,10 @@ def strategy_words(row: Strategy) -> dict[str, Any]:
         "symbol": row.symbol,
         "account": row.account_id,
         "account_name": row.account.name,
+        "source": row.source,
         "token_prefix": row.token_prefix or None,
+        "report_every_s": row.report_every_s,
+        "is_late": row.is_late(time.time_ns() // 1000),
         "created_at": row.created_at.isoformat(),
         "archived_at": row.archived_at.isoformat() if row.archived_at else None,
         "last": last_words(row),
@@ -106,13 +110,16 @@ def dashboard_words(found: Dashboard) -> dict[str, Any]:
             {"time": time_text(each.start_us), "equity": text_of(each.value)}
             for each in found.hourly
         ],
-        "strategies": [
-            {
-                "id": each.pk,
-                "name": each.name,
-                "account": each.account.name,
-                "last": last_words(each),
-            }
-            for each in found.strategies
-        ],
+        "strategies": [_row_words(each) for each in found.strategies],
+        "robots": [_row_words(each) for each in found.robots],
+    }
+
+
+def _row_words(row: Strategy) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "account": row.account.name,
+        "source": row.source,
+        "last": last_words(row),
     }

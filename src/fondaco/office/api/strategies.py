@@ -51,12 +51,14 @@ class StrategyBody(serializers.Serializer):
     symbol = serializers.CharField(
         max_length=SYMBOL_LENGTH_MAX, required=False, allow_blank=True, default=""
     )
+    report_every_s = serializers.IntegerField(required=False, default=0, min_value=0)
 
 
 class StrategyChange(serializers.Serializer):
     name = serializers.CharField(max_length=NAME_LENGTH_MAX, required=False)
     account = serializers.IntegerField(required=False)
     symbol = serializers.CharField(max_length=SYMBOL_LENGTH_MAX, required=False, allow_blank=True)
+    report_every_s = serializers.IntegerField(required=False, min_value=0)
     archived = serializers.BooleanField(required=False)
 
 
@@ -170,14 +172,17 @@ class OneStrategy(StrategyView):
 
     @extend_schema(request=StrategyChange, responses=OpenApiTypes.OBJECT)
     def patch(self, request: Request, number: str) -> Response:
-        """Change a strategy's name, account or symbol, put it away or take it back."""
+        """Change a strategy's name, account, symbol or interval, put it away or take it back."""
         row = own_strategy(member_of(request.user), number)
         fields = _checked(request, StrategyChange)
         archived = fields.pop("archived", None)
         if fields:
             account = _account(request, fields.get("account", row.account_id))
             name, symbol = fields.get("name", row.name), fields.get("symbol", row.symbol)
-            services.edit_strategy(row, account=account, name=name, symbol=symbol)
+            every = fields.get("report_every_s")
+            services.edit_strategy(
+                row, account=account, name=name, symbol=symbol, report_every_s=every
+            )
         if archived is not None:
             services.archive_strategy(row, archived=archived, address=address_of(request))
         return Response(words.strategy_words(row))

@@ -129,9 +129,10 @@ def curves_of(found: Sequence[Shown], *, as_growth: bool) -> dict[str, Any]:
     """Return what the page's script draws: growth in per cent, or the money of the first."""
     if not as_growth:
         track = found[0].track
-        lines = [_line("Equity", track, [point.wallet for point in track.points])]
+        wallets = [point.wallet for point in track.points]
         margins = [point.margin for point in track.points]
-        if any(margins):
+        lines = [_line("Equity", track, wallets)]
+        if any(margins) and margins != wallets:
             lines.append(_line("Margin", track, margins))
         unit = "USD"
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 
@@ -10,6 +10,15 @@ from fondaco.identity.models import Member
 from fondaco.strategies.models import NAME_LENGTH_MAX, SYMBOL_LENGTH_MAX, BrokerageAccount
 
 __all__ = ["AccountForm", "StrategyForm"]
+
+EVERY: Final = (
+    (0, "whenever it likes: no alert"),
+    (60, "every minute"),
+    (300, "every 5 minutes"),
+    (900, "every 15 minutes"),
+    (3600, "every hour"),
+    (86_400, "every day"),
+)
 
 
 class AccountForm(forms.Form):
@@ -34,10 +43,24 @@ class StrategyForm(forms.Form):
         required=False,
         help_text="What it trades, like XBTUSD.",
     )
+    report_every_s = forms.TypedChoiceField(
+        label="Reports",
+        choices=EVERY,
+        coerce=int,
+        required=False,
+        empty_value=None,
+        initial=0,
+        help_text="You are told when two in a row are missing, and when it is back.",
+    )
 
     def __init__(self, member: Member, *args: Any, **more: Any) -> None:  # noqa: ANN401 - Django's
         super().__init__(*args, **more)
         field = self.fields["account"]
         assert isinstance(field, forms.ModelChoiceField), field
-        rows = BrokerageAccount.objects.filter(member=member, archived_at__isnull=True)
+        rows = BrokerageAccount.objects.filter(member=member, robot="", archived_at__isnull=True)
         field.queryset = rows.order_by("name")
+        every = int((self.initial or {}).get("report_every_s") or 0)
+        choice = self.fields["report_every_s"]
+        assert isinstance(choice, forms.TypedChoiceField), choice
+        if every not in dict(EVERY):  # chosen by a program
+            choice.choices = [*EVERY, (every, f"every {every:,} seconds")]

@@ -28,7 +28,6 @@ ASKED_MAX: Final = 6  # records in one answer: more lines than that are no pictu
 POINTS_TOLD_MAX: Final = 800  # of a curve; of more, every second, third … is told
 STRATEGY: Final = "strategy"
 MARKET: Final = "market"
-SELF_REPORTED: Final = "self-reported"
 OF_THE_MARKET: Final = "market"
 
 
@@ -102,7 +101,7 @@ def _is_number(word: str) -> bool:
 
 def _of_strategy(key: str, row: Strategy, asked: Asked) -> Shown:
     track = tracks.strategy_track(row, asked.span, zone=settings.HOUSE_ZONE, basis=asked.basis)
-    return Shown(key, row.name, SELF_REPORTED, row, track)
+    return Shown(key, row.name, row.source, row, track)
 
 
 def _of_market(key: str, row: InstrumentRow, asked: Asked, start_us: int) -> Shown:

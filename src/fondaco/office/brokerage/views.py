@@ -59,7 +59,7 @@ def page(view: View) -> View:
 
 def own_account(member: Member, number: str) -> BrokerageAccount:
     """Return an account of the member, or 404."""
-    found = BrokerageAccount.objects.filter(pk=int(number), member=member).first()
+    found = BrokerageAccount.objects.filter(pk=int(number), member=member, robot="").first()
     if found is None:
         raise Http404("You have no brokerage account of that number.")
     return found
@@ -88,6 +88,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         **words.dashboard_words(found),
         "has_strategies": bool(found.strategies),
         "rows": _rows(found.strategies),
+        "robots": _rows(found.robots),
         "until": member.membership_until,
         "invite": member.invite,
         "base_url": settings.BASE_URL,
@@ -103,6 +104,7 @@ def _told(row: Strategy) -> dict[str, object] | None:
     told = words.last_words(row)
     if told is not None:
         told["at"] = words.moment_of(row.standing.created_us)
+        told["is_late"] = row.is_late(time.time_ns() // 1000)
     return told
 
 
@@ -163,6 +165,7 @@ def strategies(request: HttpRequest) -> HttpResponse:
     member = member_of(request.user)
     shown = {
         "rows": _rows(selectors.strategies(member)),
+        "robots": _rows(selectors.robots(member)),
         "archived": selectors.strategies(member, archived=True),
         "has_accounts": bool(selectors.accounts(member)),
     }
@@ -203,7 +206,14 @@ def strategy_edit(request: HttpRequest, number: str) -> HttpResponse:
     """Ask for a strategy's other name, account or symbol; a POST gives them."""
     member = member_of(request.user)
     row = own_strategy(member, number)
-    initial = {"name": row.name, "account": row.account_id, "symbol": row.symbol}
+    if row.account.robot:
+        raise Http404("A robot of this house is not edited here.")
+    initial = {
+        "name": row.name,
+        "account": row.account_id,
+        "symbol": row.symbol,
+        "report_every_s": row.report_every_s,
+    }
     form = StrategyForm(member, request.POST or None, initial=initial)
     if form.is_valid() and _done(form, lambda: services.edit_strategy(row, **form.cleaned_data)):
         return redirect("strategy", number=row.pk)
@@ -215,7 +225,10 @@ def strategy_edit(request: HttpRequest, number: str) -> HttpResponse:
 def strategy_rotate(request: HttpRequest, number: str) -> HttpResponse:
     """Give a strategy a new token and show it, this once; the one before ends."""
     row = own_strategy(member_of(request.user), number)
-    token = services.make_token(row, address=address_of(request))
+    try:
+        token = services.make_token(row, address=address_of(request))
+    except StrategyRefused as refusal:
+        raise Http404(str(refusal)) from refusal
     return _strategy_page(request, row, token)
 
 
@@ -235,7 +248,10 @@ def strategy_archive(request: HttpRequest, number: str) -> HttpResponse:
     """Put a strategy away, or with `restore` take it back."""
     row = own_strategy(member_of(request.user), number)
     archived = "restore" not in request.POST
-    services.archive_strategy(row, archived=archived, address=address_of(request))
+    try:
+        services.archive_strategy(row, archived=archived, address=address_of(request))
+    except StrategyRefused as refusal:
+        raise Http404(str(refusal)) from refusal
     messages.success(request, f"The strategy {row} is {'archived' if archived else 'back'}.")
     return redirect("strategies")
 
@@ -272,7 +288,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         **page_of_track,
         "choices": [
             (f"strategy:{row.pk}", row, f"strategy:{row.pk}" in chosen)
-            for row in selectors.strategies(member)
+            for row in [*selectors.strategies(member), *selectors.robots(member)]
         ],
         "most": tracks.ASKED_MAX,
     }

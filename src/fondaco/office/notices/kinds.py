@@ -30,6 +30,8 @@ class Kind(StrEnum):
     MEMBERSHIP_ENDING = "membership.ending"
     MEMBERSHIP_ENDED = "membership.ended"
     INVITE_USED = "invite.used"
+    STRATEGY_LATE = "strategy.late"
+    STRATEGY_BACK = "strategy.back"
     TEST = "test"
 
 
@@ -103,6 +105,15 @@ TABLE: Final[dict[Kind, Terms]] = {
         mailed=True,
     ),
     Kind.INVITE_USED: Terms("Your invite is used", "{username} joined the house by your invite."),
+    Kind.STRATEGY_LATE: Terms(
+        "A strategy's report is late",
+        "Your strategy {strategy} has not reported since {last}; it is expected every {every_s} "
+        "seconds.",
+        mailed=True,
+    ),
+    Kind.STRATEGY_BACK: Terms(
+        "A strategy reports again", "Your strategy {strategy} reports again.", mailed=True
+    ),
     Kind.TEST: Terms("A test", "This is a test of your webhook."),
 }
 CHOOSABLE: Final = tuple(kind for kind in Kind if kind is not Kind.TEST)

@@ -152,6 +152,14 @@
     }
   }
 
+  /** What was reported may grow late while nothing comes: no message says so. */
+  function tellLate() {
+    for (const badge of document.querySelectorAll('[data-late-after]')) {
+      const age = Date.now() - Date.parse(badge.dataset.last);
+      badge.hidden = age <= 2000 * Number(badge.dataset.lateAfter);
+    }
+  }
+
   // ---- the dashboard
 
   const pointOf = (each) => ({ at: Date.parse(each.time), value: Number(each.equity), text: each.equity });
@@ -170,19 +178,22 @@
     for (const name of ['equity', 'pnl_24h']) put(document.querySelector(`[data-live="${name}"]`), dashboard[name]);
     const percent = document.querySelector('[data-live="pnl_24h_percent"]');
     if (percent) percent.textContent = dashboard.pnl_24h_percent ?? '\u2013';
-    for (const strategy of dashboard.strategies) {
+    for (const strategy of [...dashboard.strategies, ...dashboard.robots]) {
       const row = document.querySelector(`tr[data-strategy="${strategy.id}"]`);
       for (const cell of strategy.last && row ? row.querySelectorAll('[data-value]') : []) {
         const text = strategy.last[cell.dataset.value];
         if (cell.dataset.value === 'created_at') cell.replaceChildren(moment(text));
         else put(cell, text);
       }
+      const badge = row?.querySelector('[data-late-after]');
+      if (badge && strategy.last) badge.dataset.last = strategy.last.created_at;
     }
     for (const point of dashboard.hourly.map(pointOf)) {
       const newest = points[points.length - 1];
       if (newest && newest.at === point.at) points[points.length - 1] = point;
       else if (!newest || newest.at < point.at) points.push(point);
     }
+    tellLate();
     drawHours();
   }
 
@@ -224,6 +235,7 @@
       }
       drawTrack();
       tellAges();
+      tellLate();
     } finally {
       asking = false;
       if (askAgain) {
@@ -234,7 +246,7 @@
   }
 
   function tellTrack(dashboard) {
-    const now = dashboard.strategies.filter((each) => followed.has(String(each.id))).map((each) => each.last?.created_at).join(' ');
+    const now = [...dashboard.strategies, ...dashboard.robots].filter((each) => followed.has(String(each.id))).map((each) => each.last?.created_at).join(' ');
     if (known && now !== known) refresh();
     known = now || '-';
   }
@@ -257,5 +269,8 @@
 
   if (isTrack) drawTrack();
   follow();
-  setInterval(tellAges, 1000);
+  setInterval(() => {
+    tellAges();
+    tellLate();
+  }, 1000);
 })();
