@@ -153,6 +153,7 @@ async def edge() -> tuple[Application, CoreBehindFrames, Gateway]:
     )
     application._gateway = gateway
     application.lane = gateway.lane
+    application.ingest = gateway.ingest
     application._office = object()  # type: ignore[assignment]
     return application, behind, gateway
 

@@ -26,6 +26,7 @@ import uvicorn
 from fondaco.gateway.app import Gateway
 from fondaco.gateway.faults import Fault, not_executed
 from fondaco.gateway.ingest import PATHS as INGEST
+from fondaco.gateway.ingest import Ingest
 from fondaco.gateway.lane import OrderLane
 from fondaco.gateway.protocol import HouseProtocol
 from fondaco.house.checks import is_loopback, loosened
@@ -116,6 +117,7 @@ class Application:
         self._writer = WriterClient()
         self._gateway: Gateway | None = None
         self.lane: OrderLane | None = None
+        self.ingest: Ingest | None = None
         self._office: Office | None = None
         self.failure: BaseException | None = None
 
@@ -173,6 +175,7 @@ class Application:
         self._office = Office(office)
         self._gateway = gateway
         self.lane = gateway.lane
+        self.ingest = gateway.ingest
 
     def _is_prepared(self) -> bool:
         if self._prepared is not None:

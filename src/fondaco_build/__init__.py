@@ -5,8 +5,8 @@ end into `_core.py` and `_core.pxd`, so that the C compiler sees all of them at 
 one to another costs nothing (a sixth to a third of all time, measured). A module's imports of the
 others stand under `if not cython.compiled`. At import each of their names leads to that one module.
 
-What an order passes in the edge and is worth it (EDGE) is compiled too, each module by itself
-(docs/decisions/0503).
+What an order or a report passes in the edge and is worth it (EDGE) is compiled too, each module by
+itself (docs/decisions/0503).
 
 Promises: source_hash() covers every source of the compiled core, so an edit makes the old build
 unusable; enter() says so in one sentence instead of letting an old extension run. Stands outside
@@ -66,8 +66,8 @@ MODULES: Final = (
 )
 # What they are made of in C, and where each stands among their .pxd files.
 DECLARATIONS: Final = ("constants", "slab", "rows", "layouts", *MODULES[1:])
-# The edge's, on an order's way; below fondaco.
-EDGE: Final = ("gateway.swift",)
+# The edge's, on an order's and a report's way; below fondaco.
+EDGE: Final = ("gateway.swift", "gateway.swift_report")
 UNITED: Final = "_core"  # the extension
 STAMP: Final = "_built"  # the extension that carries the hash; made last
 PURE: Final = "FONDACO_PURE"  # environment: 1 = run the core's Python sources, for tests

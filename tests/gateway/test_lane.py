@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from fondaco.gateway.ingest import Ingest
 from fondaco.gateway.lane import OrderLane
 from fondaco.gateway.protocol import BODY_BYTES_MAX, HouseProtocol
 from fondaco.link.answers import Overloaded, Unanswered
@@ -36,6 +37,7 @@ class Front:
     def __init__(self, house: SmallHouse, *, with_lane: bool = True) -> None:
         self._gateway = house.gateway
         self.lane: OrderLane | None = house.gateway.lane if with_lane else None
+        self.ingest: Ingest | None = None
         self.is_outside = False
         self.long: list[str] = []
 

@@ -143,7 +143,7 @@ class Gateway:
             self.edge, self.counters, self.why_not_ready, has_feeds=bool(house.feeds)
         )
         self._reports: ReportWriter | None = None
-        self._ingest: Ingest | None = None
+        self.ingest: Ingest | None = None
         self._up = False
         self._ticker: asyncio.Task[None] | None = None
         self._listener_check: asyncio.Task[None] | None = None
@@ -157,7 +157,7 @@ class Gateway:
         `own_process`: the process is this edge's alone, and its memory is arranged for it.
         """
         self._reports = ReportWriter(Reports)
-        self._ingest = Ingest(self._reports, self.limits, self.counters, self.edge.now_us)
+        self.ingest = Ingest(self._reports, self.limits, self.counters, self.edge.now_us)
         await self._bringing_up.run(self.feed)
         self._up = self.lane.is_open = True
         if own_process:
@@ -235,8 +235,8 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
         if scope["type"] == "http":
-            if scope["path"] in INGEST and self._ingest is not None:
-                await self._ingest(scope, receive, send)
+            if scope["path"] in INGEST and self.ingest is not None:
+                await self.ingest(scope, receive, send)
                 return
             methods = self._paths.get(scope["path"])
             named: dict[str, str] = {}

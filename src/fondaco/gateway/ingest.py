@@ -5,6 +5,10 @@ stored before is 201, too. Errors are {"status":false,"error":"…"} and name th
 `data`, 404 for a token that isn't live, 422 for values that can't be kept, 429 past a token's
 limit. Any origin may ask; there is no session, the token is the credential. Numbers come as JSON
 numbers or as text and never go through a float.
+
+A report in its plain shape takes a short way, as orders do (lane.py): the server's protocol hands
+its body to take(), which gives None for whatever it has no quick answer to, having counted nothing;
+that goes the long way, by __call__.
 """
 
 from __future__ import annotations
@@ -14,20 +18,23 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from django.db import DatabaseError
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from fondaco.gateway.bodies import Disconnected, read_body
 from fondaco.gateway.faults import Fault
+from fondaco.gateway.lane import Asker, Passing
 from fondaco.gateway.limits import MINUTE_S, Limits, Windows
 from fondaco.gateway.native import Counters
 from fondaco.gateway.report_writer import ReportsWaiting, ReportWriter
+from fondaco.gateway.swift_report import Reading
 from fondaco.strategies.amounts import AmountUnfit, units_of
 from fondaco.strategies.models import SYMBOL_LENGTH_MAX, VALUES
 from fondaco.strategies.reports import Incoming, Stored
-from fondaco.strategies.services import digest_of
+from fondaco.strategies.services import digest_of, digest_of_bytes
 
 __all__ = ["PATHS", "Ingest"]
 
@@ -51,6 +58,9 @@ STORED: Final = {
     "headers": [JSON, ORIGIN, (b"content-length", b"%d" % len(DONE))],
 }
 STORED_BODY: Final = {"type": "http.response.body", "body": DONE}
+STORED_HEAD: Final = (
+    b"%bcontent-type: application/json\r\naccess-control-allow-origin: *\r\n" % (STATUS_LINE[201])
+)
 PREFLIGHT: Final[Headers] = [
     ORIGIN,
     (b"access-control-allow-methods", b"POST, OPTIONS"),
@@ -97,6 +107,7 @@ class Ingest:
         self._now_us = now_us
         self._by_token = Windows(MINUTE_S)
         self._read = msgspec.json.Decoder(Body).decode
+        self._reading = Reading()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -113,16 +124,38 @@ class Ingest:
             await send(STORED_BODY)
         except Disconnected:
             return
-        except Unfit as unfit:
-            status = unfit.status
-            await _refuse(send, status, unfit.text, unfit.headers)
-        except Fault as fault:
-            status = fault.status
-            await _refuse(send, status, fault.text, list(fault.headers))
-        except (ReportsWaiting, DatabaseError) as error:
-            status = 503
-            text = f"not stored, send it again: {error}"
-            await _refuse(send, status, text, [(b"retry-after", b"1")])
+        except (Unfit, Fault, ReportsWaiting, DatabaseError) as error:
+            refusal = refusal_of(error)
+            status = refusal.status
+            await send(
+                {"type": "http.response.start", "status": status, "headers": refusal.headers}
+            )
+            await send({"type": "http.response.body", "body": refusal.body()})
+        self.count(status)
+
+    def take(self, asker: Asker, address: str, body: bytes) -> Passing | None:
+        """Serve a report in its plain shape and return it on its way; None: the long way."""
+        reading = self._reading
+        if not reading.read(body):
+            return None
+        passage = ReportPassage(self, asker)
+        try:
+            self._limits.take_request(address, int(time.time()))
+            created_us = self._now_us()
+            created_at = reading.created_at
+            if created_at:
+                created_us = _not_ahead(created_at.decode(), created_us)
+            digest = digest_of_bytes(reading.token)
+            self._take(digest)
+            values = cast("tuple[int, int, int, int, int, int]", tuple(reading.units))
+            symbol = reading.symbol.decode()
+            self._writer.put(Incoming(digest, created_us, not created_at, values, symbol), passage)
+        except (Unfit, Fault, ReportsWaiting) as error:
+            passage.set_exception(error)
+        return passage
+
+    def count(self, status: int) -> None:
+        """Count an answer."""
         mark = ("/api/v1/strategy/", status)
         requests = self._counters.requests
         requests[mark] = requests.get(mark, 0) + 1
@@ -164,15 +197,41 @@ class Ingest:
             )
         except AmountUnfit:
             raise _unfit_amount(words) from None
-        now_us = self._now_us()
-        created_us = now_us
+        created_us = self._now_us()
         if words.created_at is not None:
-            created_us = time_us(words.created_at)
-            if created_us > now_us + AHEAD_US:
-                raise Unfit(
-                    422, f"created_at {words.created_at} is more than 5 minutes ahead of the house"
-                )
+            created_us = _not_ahead(words.created_at, created_us)
         return Incoming(digest_of(token), created_us, words.created_at is None, values, symbol)
+
+
+class ReportPassage(Passing):
+    """One report on its way: what the writer of reports resolves, as it would a future."""
+
+    __slots__ = ("_ingest",)
+
+    def __init__(self, ingest: Ingest, asker: Asker) -> None:
+        super().__init__(asker)
+        self._ingest = ingest
+
+    def set_result(self, stored: Stored) -> None:
+        if stored.strategy:
+            self._ingest.count(201)
+            self.answer(STORED_HEAD, DONE)
+        else:
+            self.set_exception(_unknown())
+
+    def set_exception(self, error: Exception) -> None:
+        refusal = refusal_of(error)
+        self._ingest.count(refusal.status)
+        lines = [b"%b: %b\r\n" % each for each in refusal.headers if each[0] != b"content-length"]
+        self.answer(STATUS_LINE[refusal.status] + b"".join(lines), refusal.body())
+
+
+def _not_ahead(text: str, now_us: int) -> int:
+    """Return a time in microseconds; raises Unfit, also if it is yet to come."""
+    found = time_us(text)
+    if found > now_us + AHEAD_US:
+        raise Unfit(422, f"created_at {text} is more than 5 minutes ahead of the house")
+    return found
 
 
 def time_us(text: str) -> int:
@@ -237,7 +296,11 @@ def _unfit_amount(words: Words) -> Unfit:
 def _check(stored: Stored) -> None:
     """Raise Unfit for a report that nobody may make."""
     if not stored.strategy:
-        raise Unfit(404, "strategy_access_token is unknown or was revoked")
+        raise _unknown()
+
+
+def _unknown() -> Unfit:
+    return Unfit(404, "strategy_access_token is unknown or was revoked")
 
 
 def _other_method(method: str) -> Unfit:
@@ -246,9 +309,30 @@ def _other_method(method: str) -> Unfit:
     return Unfit(405, "only POST is served here", [(b"allow", b"POST, OPTIONS")])
 
 
-async def _refuse(send: Send, status: int, text: str, headers: Headers) -> None:
-    body = b"" if status == 204 else msgspec.json.encode({"status": False, "error": text})
+class Refusal(NamedTuple):
+    """An answer that says why nothing was stored."""
+
+    status: int
+    text: str
+    headers: Headers
+
+    def body(self) -> bytes:
+        return b"" if self.status == 204 else _told(self.text)
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Return how an error is answered."""
+    if isinstance(error, Unfit):
+        status, text, headers = error.status, error.text, error.headers
+    elif isinstance(error, Fault):
+        status, text, headers = error.status, error.text, list(error.headers)
+    else:
+        status, headers = 503, [(b"retry-after", b"1")]
+        text = f"not stored, send it again: {error}"
     if status != 204:
-        headers = [JSON, ORIGIN, (b"content-length", b"%d" % len(body)), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        headers = [JSON, ORIGIN, (b"content-length", b"%d" % len(_told(text))), *headers]
+    return Refusal(status, text, headers)
+
+
+def _told(text: str) -> bytes:
+    return msgspec.json.encode({"status": False, "error": text})

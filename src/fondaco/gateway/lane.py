@@ -32,7 +32,7 @@ from fondaco.gateway.swift import Form
 from fondaco.gateway.trading import Trading, Wish, holder_of
 from fondaco.link.answers import LinkError
 
-__all__ = ["PATH", "Asker", "OrderLane", "Passage"]
+__all__ = ["PATH", "Asker", "OrderLane", "Passage", "Passing"]
 
 PATH: Final = b"/api/v3/order"
 CONTENT_TYPE: Final = b"content-type: application/json;charset=UTF-8\r\n"
@@ -45,7 +45,7 @@ DONE_COUNTED: Final = DONE + COUNTS
 class Asker(Protocol):
     """Who gets the answer: the connection that the request came by."""
 
-    def answer(self, passage: Passage, head: bytes, body: bytes) -> None:
+    def answer(self, passage: Passing, head: bytes, body: bytes) -> None:
         """Write an answer: status line and headers, each with its line end; then the body."""
 
 
@@ -164,41 +164,47 @@ class OrderLane:
         return self._limits.order_counts(holder_of(passage.caller), int(time.time()))
 
 
-class Passage:
-    """One request on its way: what the writer's client resolves, as it would a future.
+class Passing:
+    """A request on its way, where uvicorn keeps the cycle of a request and its answer."""
 
-    In its connection it stands where uvicorn keeps the cycle of a request and its answer.
-    """
+    __slots__ = ("_asker", "disconnected", "keep_alive", "response_complete")
 
-    __slots__ = (
-        "_asker",
-        "_at",
-        "_lane",
-        "caller",
-        "disconnected",
-        "keep_alive",
-        "response_complete",
-        "route",
-        "used",
-        "wish",
-    )
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_complete = False
+
+    def done(self) -> bool:
+        """Whether it is answered, as a future says it."""
+        return self.response_complete
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        self.response_complete = True
+        self._asker.answer(self, head, body)
+
+    @property
+    def message_event(self) -> Passing:
+        """What is set when the connection is lost; nobody waits for it here."""
+        return self
+
+    def set(self) -> None:
+        pass
+
+
+class Passage(Passing):
+    """One order on its way: what the writer's client resolves, as it would a future."""
+
+    __slots__ = ("_at", "_lane", "caller", "route", "used", "wish")
 
     def __init__(self, lane: OrderLane, asker: Asker, route: Route, caller: Caller) -> None:
+        super().__init__(asker)
         self._lane = lane
-        self._asker = asker
         self._at = 0  # of the command that is under way
         self.route = route
         self.caller = caller
         self.used = 0  # weight of this minute; 0: not admitted
         self.wish: Wish | None = None
-        self.keep_alive = True
-        self.disconnected = False
-        self.response_complete = False
-
-    # ---- as a future
-
-    def done(self) -> bool:
-        return self.response_complete
 
     def set_result(self, events: bytes) -> None:
         """Answer from the command's events, or send the next one if it was refused."""
@@ -219,22 +225,10 @@ class Passage:
         except Fault as fault:
             self.refuse(fault)
             return
-        self.response_complete = True
-        self._asker.answer(self, lane.head(self), content)
+        self.answer(lane.head(self), content)
 
     def set_exception(self, error: LinkError) -> None:
         self.refuse(fault_of(error))
 
     def refuse(self, fault: Fault) -> None:
-        self.response_complete = True
-        self._asker.answer(self, self._lane.refusal_head(self, fault), fault.body())
-
-    # ---- as a cycle
-
-    @property
-    def message_event(self) -> Passage:
-        """What is set when the connection is lost; nobody waits for it here."""
-        return self
-
-    def set(self) -> None:
-        pass
+        self.answer(self._lane.refusal_head(self, fault), fault.body())

@@ -1,11 +1,11 @@
-"""The server's HTTP protocol, with the order lane beside the ASGI way.
+"""The server's HTTP protocol, with short ways for orders and reports beside the ASGI way.
 
-Promises: everything but a signed order goes uvicorn's own way unchanged, and so does an order that
-the lane doesn't take; answers of one connection keep the order of its requests; a connection that
-went costs nobody else anything. A request's head has a bound in bytes, its head and its body one in
-time: who dawdles gets 408, and a connection that never asks is closed. An answer of the lane leaves
-in one write. A connection has one timer, which is looked at when it rings: setting and cancelling
-one at each request costs as much as reading the request.
+Promises: everything but a signed order or a strategy's report goes uvicorn's own way unchanged, and
+so does one of these that its lane doesn't take; answers of one connection keep the order of its
+requests; a connection that went costs nobody else anything. A request's head has a bound in bytes,
+its head and its body one in time: who dawdles gets 408, and a connection that never asks is closed.
+An answer of a lane leaves in one write. A connection has one timer, which is looked at when it
+rings: setting and cancelling one at each request costs as much as reading the request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from fondaco.gateway.lane import PATH, OrderLane, Passage
+from fondaco.gateway.ingest import PATHS, Ingest
+from fondaco.gateway.lane import PATH, OrderLane, Passing
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -25,6 +26,7 @@ __all__ = ["HouseProtocol"]
 
 BODY_BYTES_MAX: Final = 1 << 14  # an order's parameters are some hundred bytes; more: the long way
 METHODS: Final = frozenset({b"POST", b"DELETE"})
+REPORT_PATHS: Final = frozenset(path.encode() for path in PATHS)
 HEAD_BYTES_MAX: Final = 1 << 15  # room for cookies and 1,000 streams in an address
 HEAD_S: Final = 10.0  # from a request's first byte to the end of its head, and for a first request
 BODY_S: Final = 30.0  # from the same byte to the end of its body
@@ -39,9 +41,10 @@ QUERY_MARK: Final = 0x3F  # "?"
 
 
 class Front(Protocol):
-    """The application, as far as the lane is concerned."""
+    """The application, as far as the lanes are concerned."""
 
     lane: OrderLane | None
+    ingest: Ingest | None
 
     def refuses(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Whether a request with these headers is not served, whatever it asks."""
@@ -55,7 +58,8 @@ class HouseProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **options)
         self._front = cast("Front", self.app) if hasattr(self.app, "lane") else None
-        self._is_short = False  # the request that is being read is meant for the lane
+        self._is_short = False  # the request that is being read is meant for a lane
+        self._is_report = False  # and for that of reports
         self._body = b""  # of it
         self._keeps_alive = True  # as the client asked with it
         self._idle_until = 0.0  # by the loop's clock, while nothing is read or answered
@@ -207,17 +211,20 @@ class HouseProtocol(HttpToolsProtocol):
             and self._is_free()
         ):
             self._is_short = True
+            self._is_report = False
+            self._body = b""
+        elif url in REPORT_PATHS and self._is_free():
+            self._is_short = self._is_report = True
             self._body = b""
         else:
             self._go_long()
 
     def _is_free(self) -> bool:
-        """Whether the request that has begun may take the lane, as far as its head says."""
+        """Whether the request that has begun may take a lane, as far as its head says."""
         front = self._front
         cycle = cast("RequestResponseCycle | None", self.cycle)
         return (
             front is not None
-            and front.lane is not None
             and (cycle is None or cycle.response_complete)
             and self.parser.get_method() in METHODS
             and not self.parser.should_upgrade()
@@ -242,7 +249,7 @@ class HouseProtocol(HttpToolsProtocol):
             self._give_up()
 
     def _give_up(self) -> None:
-        """Let a request that was meant for the lane go the long way."""
+        """Let a request that was meant for a lane go the long way."""
         self._is_short = False
         self._go_long()
         if self._body:
@@ -261,24 +268,30 @@ class HouseProtocol(HttpToolsProtocol):
             self._is_short = False
             self.cycle = cast("RequestResponseCycle", passage)
 
-    def _take(self) -> Passage | None:
+    def _take(self) -> Passing | None:
+        front = self._front
+        if front is None:
+            return None
+        address = self.client[0] if self.client else ""
+        method = self.parser.get_method()
+        self._keeps_alive = self.parser.should_keep_alive()
+        if self._is_report:
+            if front.ingest is None or method != b"POST":
+                return None
+            return front.ingest.take(self, address, self._body)
         key = b""
         for name, value in self.headers:
             if name == b"x-mbx-apikey":
                 key = value
-        front = self._front
-        if not key or front is None or front.lane is None:
+        if not key or front.lane is None:
             return None
-        address = self.client[0] if self.client else ""
         query = self.url[PATH_LENGTH + 1 :]
-        method = self.parser.get_method()
-        self._keeps_alive = self.parser.should_keep_alive()
         return front.lane.take(self, method, key, address, query, self._body)
 
-    # ---- answering an order
+    # ---- answering
 
-    def answer(self, passage: Passage, head: bytes, body: bytes) -> None:
-        """Write the answer to an order, unless the client has gone."""
+    def answer(self, passage: Passing, head: bytes, body: bytes) -> None:
+        """Write the answer of a lane, unless the client has gone."""
         transport = self.transport
         if passage.disconnected or transport.is_closing():
             return

@@ -2,13 +2,16 @@
 
 Promises: an answer goes out after the commit that holds the report; what could not be committed is
 answered with the error and may be sent again. The queue is bounded. stop() lets it finish what
-waits. A batch forms by itself: while one is being written, the next one gathers.
+waits. A batch forms by itself: while one is being written, the next one gathers. Who has just been
+answered asks again soon, so a batch waits for as many as asked before, but for no longer than half
+of what the last one took to be stored: a sync costs as much for one report as for all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -20,7 +23,7 @@ __all__ = ["ReportWriter", "ReportsWaiting"]
 
 WAITING_MAX: Final = 20_000  # some 10 MB, and a second or two of writing
 BATCH_MAX: Final = 1_000
-LINGER_S: Final = 0.002  # for as many reports as the last batch nearly had: a sync costs as much
+LINGER_S_MAX: Final = 0.002
 END_S: Final = 5.0
 
 
@@ -37,9 +40,19 @@ class ReportsWaiting(Exception):
         super().__init__("too many reports wait")
 
 
+class Answer(Protocol):
+    """Who waits for the commit: a future, or a report on its short way."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, stored: Stored, /) -> None: ...
+
+    def set_exception(self, error: Exception, /) -> None: ...
+
+
 class Waiting(NamedTuple):
     report: Incoming
-    answer: asyncio.Future[Stored]
+    answer: Answer
 
 
 class ReportWriter:
@@ -59,15 +72,19 @@ class ReportWriter:
 
     def submit(self, report: Incoming) -> asyncio.Future[Stored]:
         """Queue a report; the future is done after its commit. Raises ReportsWaiting."""
+        answer: asyncio.Future[Stored] = self._loop.create_future()
+        self.put(report, answer)
+        return answer
+
+    def put(self, report: Incoming, answer: Answer) -> None:
+        """Queue a report; the answer is resolved in the loop. Raises ReportsWaiting."""
         if len(self._gathered) >= WAITING_MAX or self._ending or self.failure:
             raise ReportsWaiting
-        answer: asyncio.Future[Stored] = self._loop.create_future()
         with self._lock:
             self._gathered.append(Waiting(report, answer))
             count = len(self._gathered)
         if (count == 1 or count >= self._wanted) and not self._something.is_set():
             self._something.set()
-        return answer
 
     async def stop(self) -> None:
         """Write what waits and end the thread."""
@@ -79,19 +96,22 @@ class ReportWriter:
 
     def _run(self) -> None:
         storage = self._storage()
+        linger_s = 0.0
         try:
             while True:
                 self._something.wait()
                 if len(self._gathered) < self._wanted and not self._ending:
                     self._something.clear()
-                    self._something.wait(LINGER_S)
+                    self._something.wait(linger_s)
                 with self._lock:
                     batch, self._gathered = self._gathered[:BATCH_MAX], self._gathered[BATCH_MAX:]
                     if not self._gathered and not self._ending:
                         self._something.clear()
                 if batch:
+                    begun = time.monotonic()
                     self._write(storage, batch)
-                    self._wanted = len(batch) * 3 // 4
+                    linger_s = min((time.monotonic() - begun) / 2, LINGER_S_MAX)
+                    self._wanted = min((len(batch) + len(self._gathered)) * 7 // 8, BATCH_MAX)
                 elif self._ending:
                     return
         finally:

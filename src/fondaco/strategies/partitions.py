@@ -39,13 +39,15 @@ class Months:
 
     def __init__(self) -> None:
         self._known: set[Month] = set()
+        self._is_needed = False
 
     def make(self, cursor: CursorWrapper, times_us: Iterable[int]) -> None:
         """Make the partitions of these times that are missing.
 
         What this transaction makes is remembered by keep() only, once it is committed.
         """
-        if cursor.db.vendor != "postgresql":
+        self._is_needed = cursor.db.vendor == "postgresql"
+        if not self._is_needed:
             return
         for month in sorted({month_of(each) for each in times_us} - self._known):
             name = f"strategies_report_{month[0]:04}_{month[1]:02}"
@@ -59,7 +61,8 @@ class Months:
 
     def keep(self, times_us: Iterable[int]) -> None:
         """Remember that these months are there."""
-        self._known.update({month_of(each) for each in times_us})
+        if self._is_needed:
+            self._known.update({month_of(each) for each in times_us})
 
     def forget(self) -> None:
         """Look again for all."""

@@ -47,6 +47,10 @@ class Stored(NamedTuple):
     created_us: int
 
 
+class _Repeated(Exception):
+    """A report of the batch is there already."""
+
+
 class Reports:
     """The way into the tables, of one thread."""
 
@@ -58,24 +62,42 @@ class Reports:
     def store(self, batch: Sequence[Incoming]) -> list[Stored]:
         """Store a batch; raises DatabaseError, having stored nothing."""
         try:
-            with transaction.atomic(), connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-                strategies = self._owners(cursor, {each.digest for each in batch})
-                stored, rows, symbols = _placed(cursor, batch, strategies)
-                self._months.make(cursor, (row[1] for row in rows))
-                fresh = tables.insert_reports(cursor, rows)
-                if fresh:
-                    tables.merge_periods(cursor, fold(fresh))
-                    newest = {row[0]: row for row in sorted(fresh, key=lambda row: row[1])}
-                    tables.move_standings(
-                        cursor,
-                        [(*row, symbols[row[0], row[1]]) for row in sorted(newest.values())],
-                    )
+            try:
+                stored, times_us = self._transact(batch, are_new=True)
+            except _Repeated:
+                stored, times_us = self._transact(batch, are_new=False)
         except BaseException:
             self._log_number = -1
             self._months.forget()
             raise
-        self._months.keep(row[1] for row in rows)
+        self._months.keep(times_us)
         return stored
+
+    def _transact(
+        self, batch: Sequence[Incoming], *, are_new: bool
+    ) -> tuple[list[Stored], list[int]]:
+        """Store a batch in one transaction; return what to answer and the reports' times.
+
+        `are_new`: no report is there yet, as is usual, so that none has to be looked for. Raises
+        _Repeated if that isn't so.
+        """
+        with transaction.atomic(), connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            strategies = self._owners(cursor, {each.digest for each in batch})
+            stored, rows, symbols = _placed(cursor, batch, strategies, are_new=are_new)
+            times_us = [row[1] for row in rows]
+            self._months.make(cursor, times_us)
+            if not are_new:
+                rows = tables.insert_reports(cursor, rows)
+            elif rows and not tables.insert_new_reports(cursor, rows):
+                raise _Repeated
+            if rows:
+                tables.merge_periods(cursor, fold(rows))
+                newest = {row[0]: row for row in sorted(rows, key=lambda row: row[1])}
+                tables.move_standings(
+                    cursor,
+                    [(*row, symbols[row[0], row[1]]) for row in sorted(newest.values())],
+                )
+        return stored, times_us
 
     def _owners(self, cursor: CursorWrapper, digests: set[str]) -> dict[str, int]:
         """Return digest -> strategy of the live tokens, as of this transaction."""
@@ -93,18 +115,20 @@ class Reports:
 
 
 def _placed(
-    cursor: CursorWrapper, batch: Sequence[Incoming], strategies: dict[str, int]
+    cursor: CursorWrapper, batch: Sequence[Incoming], strategies: dict[str, int], *, are_new: bool
 ) -> tuple[list[Stored], list[Row], dict[Key, str]]:
     """Return what to answer, the rows to insert (each key once) and their symbols.
 
     A report without a time of its own that would fall on another one's is moved behind it.
     """
-    stamped = {
-        (strategies[each.digest], each.created_us)
-        for each in batch
-        if each.is_stamped and strategies[each.digest]
-    }
-    taken = tables.existing(cursor, sorted(stamped)) if stamped else set()
+    taken: set[Key] = set()
+    if not are_new:
+        stamped = {
+            (strategies[each.digest], each.created_us)
+            for each in batch
+            if each.is_stamped and strategies[each.digest]
+        }
+        taken = tables.existing(cursor, sorted(stamped))
     stored: list[Stored] = []
     rows: dict[Key, Row] = {}
     symbols: dict[Key, str] = {}

@@ -36,6 +36,7 @@ __all__ = [
     "archive_account",
     "archive_strategy",
     "digest_of",
+    "digest_of_bytes",
     "edit_account",
     "edit_strategy",
     "end_robot",
@@ -63,7 +64,12 @@ class StrategyRefused(Exception):
 
 def digest_of(token: str) -> str:
     """Return by what a token is known."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return digest_of_bytes(token.encode())
+
+
+def digest_of_bytes(token: bytes) -> str:
+    """Return by what a token is known, of its UTF-8."""
+    return hashlib.sha256(token).hexdigest()
 
 
 # ---- brokerage accounts
