@@ -35,6 +35,7 @@ from fondaco.office.proofs.models import Proof
 from fondaco.office.treasury.models import Deposit, Withdrawal
 from fondaco.office.treasury.services import ask_withdrawal
 from fondaco.projections.models import Asset, Cursor, Instrument, Order
+from fondaco.robots import services as robots
 from fondaco.robots.hub import services as hub
 from fondaco.robots.hub.messages import Incoming
 from fondaco.strategies import services as strategies
@@ -88,6 +89,7 @@ WORDS: Final = {
     "stock_id": "a-stock",
     "venue": "outside",
     "alert": "1",
+    "client": "robot-1",
     "token": "unknown-" * 5,
     "name": "mark-1",
 }
@@ -131,7 +133,12 @@ class MoneyCore(StandInCore):
             return super().query(record)
         return Answer(self.seq, b"")
 
+    def status(self) -> dict[str, Any]:
+        return {"time_us": time.time_ns() // 1000}
+
     def submit(self, record: bytes) -> bytes:
+        if int.from_bytes(record[:2], "little") == Command.UNLOCK_ROBOT:
+            return records.pack(Event.ROBOT)
         if int.from_bytes(record[:2], "little") in MONEY:
             self.seq += 1
             return records.pack(Event.POSTING, account=0, seq=self.seq)
@@ -201,6 +208,8 @@ class House:
             happening=happening, endpoint=webhook, state="delivered", next_at=timezone.now()
         )
         market_and_order(account)
+        cash = records.AssetBody(number=1, code="USDT", decimals=8)
+        robots.open_robot(self._core, member=member, cash=cash, id="robot-1", kind="signal")
         hook, _ = hub.add_hook(member, name="chart")
         hub.take_alert(hook, "buy")
         signal, _ = hub.take_signal(Incoming(symbol="BTC", strength=1, timestamp_us=1), source="a")

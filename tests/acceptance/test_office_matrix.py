@@ -69,6 +69,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"POST ^api/users/(?P<number>[0-9]{1,18})/sell/?\Z",
     ),
     "401 403 403 403 in in 403 403 403 403": (
+        r"POST ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/lock/?\Z",
+        r"POST ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/unlock/?\Z",
         r"GET ^api/v1/feeds/?\Z",
         r"GET ^api/v1/venues/(?P<venue>[\w.-]{1,64})/orders/?\Z",
         r"POST ^api/v1/deposits/(?P<number>[0-9]{1,18})/approve/?\Z",
@@ -90,7 +92,13 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^api/v1/hooks/(?P<number>[0-9]{1,18})/?\Z",
         r"GET ^api/v1/hooks/(?P<number>[0-9]{1,18})/alerts/?\Z",
     ),
+    "401 404 in 404 in in in 403 403 403": (
+        r"GET ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"GET ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/decisions/?\Z",
+    ),
     "401 404 in 404 404 404 403 in 403 403": (
+        r"PUT ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"PATCH ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/?\Z",
         r"PATCH ^api/v1/hooks/(?P<number>[0-9]{1,18})/?\Z",
         r"DELETE ^api/v1/hooks/(?P<number>[0-9]{1,18})/?\Z",
         r"POST ^api/v1/hooks/(?P<number>[0-9]{1,18})/alerts/?\Z",
@@ -448,6 +456,7 @@ OPEN: Final = (
     "api/order",
     "api/v1/orders",
     "api/v1/signals",
+    "api/v1/robots/clients/",
     "api/v1/venues/",
     "api/users",
     "api/stocks",

@@ -34,6 +34,9 @@ class FakeSequencer:
         self.on_commit: Callable[[], None] = lambda: None
         self.keeps = True
 
+    def now_us(self) -> int:
+        return 0
+
     def commit(self, commands: Sequence[bytes]) -> FakeCommitted:
         self.on_commit()
         first = self.seq + 1

@@ -424,6 +424,19 @@ async def test_many_commands_go_in_one_piece_and_each_has_its_own_answer(house: 
     assert house.sequencer.sizes == [3]
 
 
+async def test_of_many_commands_each_has_its_own_answer_in_their_order(house: House) -> None:
+    """A client's commands sent as one piece: events, or its own error, for each."""
+    await house.open()
+
+    def work() -> list[bytes | LinkError]:
+        with BlockingClient(house.address, role="hub") as client:
+            return client.submit_many([deposit(1), b"", deposit(2)])
+
+    found = await asyncio.to_thread(work)
+    assert [event(each) for each in found if isinstance(each, bytes)] == [(1, 1), (2, 2)]
+    assert isinstance(found[1], Invalid)
+
+
 async def test_what_was_refused_is_not_overtaken(house: House) -> None:
     """After an overloaded command a pipeline's later ones are, too; a new one begins anew.
 

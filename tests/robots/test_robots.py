@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from fondaco.core import records
-from fondaco.core.exchange import Exchange
 from fondaco.house import file
 from fondaco.house.errors import HouseFault, HouseFileError
 from fondaco.house.robots import ConfigFault, RobotConfig, read_config
 from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
-from fondaco.link.answers import Answer, Unanswered
+from fondaco.link.answers import Unanswered
 from fondaco.robots import services
 from fondaco.robots.models import Robot, RobotTransfer
+from tests.robots.real_core import RealCore
 
 CASH = records.AssetBody(number=2, code="USDT", decimals=8)
 pytestmark = pytest.mark.django_db
@@ -43,32 +43,6 @@ active = false
 locked = true
 locked_until = 2027-01-01T00:00:00Z
 """
-
-
-class RealCore:
-    """The exchange itself behind the client's two calls; `lose` names an answer that is lost."""
-
-    def __init__(self) -> None:
-        self.exchange = Exchange()
-        self.commands: list[int] = []
-        self.lose = 0
-
-    def submit(self, record: bytes) -> bytes:
-        kind = int.from_bytes(record[:2], "little")
-        self.commands.append(kind)
-        batch = bytearray(record)
-        self.exchange.stamp(batch, self.exchange.seq + 1, 1_000_000)
-        events = self.exchange.apply(bytes(batch))
-        if kind == self.lose:
-            self.lose = 0
-            raise Unanswered("the answer was lost")
-        return bytes(events)
-
-    def terms(self, account: int) -> records.RobotTerms | None:
-        return self.exchange.limits.terms_of(account)
-
-    def query(self, record: bytes) -> Answer:
-        return Answer(self.exchange.seq, bytes(self.exchange.query(record)))
 
 
 def applied(core: RealCore, text: str = HOUSE) -> None:

@@ -136,6 +136,7 @@ def run_worker_role(asked: Start) -> None:
         from fondaco.office import chores
         from fondaco.robots.feeds import running
         from fondaco.robots.holding import Held, while_held
+        from fondaco.robots.hub import worker as hub
         from fondaco.robots.venues import worker as venues
 
         threading.Thread(target=chores.run, args=(stop,), name="chores", daemon=True).start()
@@ -143,6 +144,8 @@ def run_worker_role(asked: Start) -> None:
         if not is_apart and running.start(asked.house, client.address, stop):
             sys.setswitchinterval(SWITCH_S)  # a feed's thread waits for the network all the time
         venues.start_all(asked.house, asked.data_dir, stop)
+        redis_url = os.environ.get(hub.REDIS_URL, "")
+        hub.start(asked.house, asked.data_dir, stop, redis_url=redis_url)
 
         def project(held: Held) -> None:
             try:

@@ -183,7 +183,7 @@ class Sequencer:
             raise ValueError(
                 f"a batch holds 1 to {COMMANDS_PER_BATCH_MAX} commands; got {len(commands)}"
             )
-        time_us = self._now_us()
+        time_us = self.now_us()
         if time_us >= self._day_ends_us:
             roll = self._roll(time_us)
             if roll is not None:
@@ -191,7 +191,7 @@ class Sequencer:
                 return Committed(first_seq + 1, events, ends[1:], ends[0])
         return self._commit(commands, time_us)
 
-    def _now_us(self) -> int:
+    def now_us(self) -> int:
         """Return the next stamp."""
         return max(self.clock.now_us(), self._time_us)
 
@@ -274,8 +274,8 @@ class Sequencer:
         deadline = self.exchange.deadline()
         if deadline and self.clock.now_us() >= deadline:
             committed = self.commit([self._advance])
-        elif self._now_us() >= self._day_ends_us:
-            time_us = self._now_us()
+        elif self.now_us() >= self._day_ends_us:
+            time_us = self.now_us()
             roll = self._roll(time_us)
             committed = None if roll is None else self._commit([roll], time_us)
         if not self._rested and self.clock.steady_us() - self._appended_us >= REST_US:

@@ -1,6 +1,6 @@
 """The writer as seen from ordinary threads: the projector, Django, the command line.
 
-Promises: submit() and query() may be called from any thread, one at a time on one
+Promises: submit(), submit_many() and query() may be called from any thread, one at a time on one
 connection; a lost connection is made again at the next call. A Subscription has a connection of
 its own and yields whole commits in order; it ends with ConnectionLost and whoever holds it
 subscribes again from its own cursor. Errors are those of link.answers.
@@ -106,6 +106,35 @@ class BlockingClient:
     def submit(self, record: bytes) -> bytes:
         """Send one command and return its events, after the sync that covers it."""
         return self._ask(Frame.COMMAND, record)
+
+    def submit_many(self, records: Sequence[bytes]) -> list[bytes | LinkError]:
+        """Send commands in one piece and return, in their order, the events of each or its error.
+
+        Some may be done and others not: what has Overloaded was not executed, of what has
+        Unanswered nobody knows. Raises Overloaded if there is no writer; then none was sent.
+        """
+        with self._lock:
+            framed = self._ready()
+            first = self._correlation + 1
+            self._correlation += len(records)
+            frames = [
+                encode(Frame.COMMAND, first + place, record) for place, record in enumerate(records)
+            ]
+            found: dict[int, bytes | LinkError] = {}
+            try:
+                framed.send(b"".join(frames))
+                deadline = time.monotonic() + ANSWER_TIMEOUT_S
+                while len(found) < len(records):  # a refusal overtakes what is being carried out
+                    kind, place, payload = self._received(framed, deadline)
+                    if place >= first and kind in {Frame.REPLY, Frame.FAULT}:
+                        found[place] = error_of(payload) if kind == Frame.FAULT else payload
+            except (OSError, FrameFault) as error:
+                self._drop()
+                lost = Unanswered(
+                    f"the connection to the writer was lost ({error}); the outcome is unknown"
+                )
+                return [found.get(first + place, lost) for place in range(len(records))]
+        return [found[first + place] for place in range(len(records))]
 
     def query(self, record: bytes) -> Answer:
         """Ask about now."""

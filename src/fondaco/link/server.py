@@ -77,6 +77,8 @@ class Sequencing(Protocol):
     @property
     def seq(self) -> int: ...
 
+    def now_us(self) -> int: ...
+
     def commit(self, commands: Sequence[bytes]) -> Committed: ...
 
     def query(self, record: bytes) -> bytes: ...
@@ -274,6 +276,7 @@ class WriterServer:
             "peers": len(self.peers),
             "subscribers": sum(peer.feed is not None for peer in self.peers),
             "roles": sorted(peer.role for peer in self.peers),
+            "time_us": self.sequencer.now_us(),
             "uptime_s": time.monotonic() - self._started,
         }
 

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.views import APIView
 
 from fondaco.office.api import (
+    clients,
     credentials,
     customers,
     hooks,
@@ -23,6 +24,7 @@ from fondaco.office.api import (
 
 __all__ = ["urlpatterns"]
 
+CLIENT = r"(?P<client>[A-Za-z0-9_.-]{1,64})"
 NUMBER = r"(?P<number>[0-9]{1,18})"
 MONTH = r"(?P<month>20[0-9]{2}-(0[1-9]|1[0-2]))"
 
@@ -56,6 +58,10 @@ urlpatterns = [
     re_path(r"^api/docs/?\Z", schema.docs, name="api-docs"),
     _route("signals", signals.Signals),
     _route(f"signals/{NUMBER}", signals.OneSignal),
+    _route(f"robots/clients/{CLIENT}", clients.OneClient),
+    _route(f"robots/clients/{CLIENT}/decisions", clients.ClientDecisions),
+    _route(f"robots/clients/{CLIENT}/lock", clients.LockClient),
+    _route(f"robots/clients/{CLIENT}/unlock", clients.UnlockClient),
     _route("hooks", hooks.Hooks),
     _route(f"hooks/{NUMBER}", hooks.OneHook),
     _route(f"hooks/{NUMBER}/alerts", hooks.HookAlerts),

@@ -44,7 +44,7 @@ class Client:
     __slots__ = (
         *("account", "robot", "member", "is_active", "is_locked", "locked_until_us"),
         *("buy_weight", "sell_weight", "symbols", "stop_loss", "day_stop", "month_stop"),
-        *("sell_cap", "operation_amount", "cash", "coins", "day_loss", "month_loss"),
+        *("sell_cap", "operation_amount", "cash", "coins", "free", "day_loss", "month_loss"),
         *("month_sold", "open"),
     )
 
@@ -65,6 +65,7 @@ class Client:
         self.operation_amount = 0
         self.cash = 0  # free
         self.coins: dict[int, int] = {}  # asset -> free and held
+        self.free: dict[int, int] = {}
         self.day_loss = 0  # below 0: a profit
         self.month_loss = 0
         self.month_sold = 0

@@ -6,15 +6,18 @@ Promises: plain words and lists, at most so many rows; amounts as exact decimal 
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any, Final
 
 from fondaco.core.records import Side
+from fondaco.projections.selectors import asset_codes, instruments
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import SUMMARIES
 from fondaco.robots.models import Decision, Hook, HookAlert, Robot, Signal
 
-__all__ = ["alert_words", "hook_words", "moment", "signal_words", "triggers"]
+__all__ = ["alert_words", "decisions", "hook_words", "moment", "signal_words", "triggers"]
 
+DECISIONS_MAX: Final = 500
 TRIGGERS_MAX: Final = 10_000  # shown of one signal
 ALERT_SHOWN_MAX: Final = 2_000
 NAMES: Final = {strength: name for name, strength in SUMMARIES.items()}
@@ -60,6 +63,79 @@ def triggers(signal: Signal) -> list[dict[str, Any]]:
         }
         for account, side, time_us in found
     ]
+
+
+def decisions(account: int, *, cash: str, limit: int, before: int = 0) -> list[dict[str, Any]]:
+    """Return the newest decisions of a client, or those before one, newest first."""
+    rows = Decision.objects.filter(account=account).order_by("-pk")
+    if before:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows[: max(1, min(limit, DECISIONS_MAX))])
+    signals = Signal.objects.in_bulk({row.signal for row in found})
+    scales = _Scales(cash)
+    return [
+        {
+            "id": row.pk,
+            "signal_id": row.signal,
+            "time": moment(row.time_us),
+            "operation": Side(row.side).name if row.side else None,
+            "reason": Reason(row.reason).name,
+            "symbol": signals[row.signal].symbol,
+            "numbers": _numbers(row, signals[row.signal].symbol, scales),
+        }
+        for row in found
+    ]
+
+
+class _Scales:
+    """Decimals of the cash and of coins, and what a tick of a symbol is worth."""
+
+    def __init__(self, cash: str) -> None:
+        codes = asset_codes()
+        self._decimals = dict(codes.values())
+        self._cash = cash
+        self._ticks = {
+            codes[row.base][0]: Decimal(row.tick_size)
+            for row in instruments()
+            if codes[row.quote][0] == cash
+        }
+
+    def cash(self, units: int) -> str:
+        return self._text(units, self._cash)
+
+    def coin(self, units: int, symbol: str) -> str:
+        return self._text(units, symbol)
+
+    def price(self, ticks: int, symbol: str) -> str | None:
+        tick = self._ticks.get(symbol)
+        return None if tick is None or not ticks else f"{tick * ticks:f}"
+
+    def _text(self, units: int, code: str) -> str:
+        return f"{Decimal(units).scaleb(-self._decimals.get(code, 0)):f}"
+
+
+def _numbers(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
+    """Return the numbers that a decision was made with, by their names."""
+    reason = Reason(row.reason)
+    found: dict[str, Any] = {}
+    if reason is Reason.BELOW_LEVEL:
+        found = {"weight": row.had, "level": row.needed}
+    elif reason is Reason.LOCKED_UNTIL:
+        found = {"until": moment(row.needed)}
+    elif reason is Reason.CASH_TOO_LOW:
+        found = {"cash": scales.cash(row.had), "minimum": scales.cash(row.needed)}
+    elif reason is Reason.COIN_TOO_LOW:
+        found = {"coin": scales.coin(row.had, symbol), "minimum": scales.coin(row.needed, symbol)}
+    elif reason in {Reason.DAY_STOP, Reason.MONTH_STOP}:
+        found = {"loss": scales.cash(row.had), "limit": scales.cash(row.needed)}
+    elif reason is Reason.SELL_CAP:
+        found = {"sold": scales.cash(row.had), "cap": scales.cash(row.needed)}
+    elif reason is Reason.TRIGGERED and row.side == Side.BUY:
+        found = {"cash": scales.cash(row.had)}
+    elif reason is Reason.TRIGGERED:
+        found = {"coin": scales.coin(row.had, symbol)}
+    price = scales.price(row.price_ticks, symbol)
+    return found if price is None else {**found, "price": price}
 
 
 def hook_words(row: Hook) -> dict[str, Any]:

@@ -1,0 +1,169 @@
+"""Client locks: who acts for a client now, with a fence that makes a late holder harmless.
+
+Promises: of any number who take a client's lock at once one gets it; it is free again after TTL_US,
+whatever became of the holder, and only its holder releases it before. Each taking has a fence
+larger than all before: the core refuses an order under an older one (STALE_FENCE), so that who
+stood still past the end of a lock neither unlocks nor acts for the new holder.
+
+With a Redis URL the lock is there, under the key and with the time to live that older programs
+know, and the core is told who won (its fences come from one place, its own); without one it is in
+the core alone. A Redis that can't be asked locks everybody out: nobody acts unlocked.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from fondaco.core import records
+from fondaco.core.records import Command, Event
+from fondaco.identity import core_door
+from fondaco.link.answers import LinkError
+
+__all__ = ["KEY", "TTL_US", "Held", "Keys", "Locks", "Many", "NoKeys", "RedisKeys", "key_of"]
+
+KEY: Final = "CRYPTO_ROBOT_OPERATION_HUB_CLIENT_LOCK_"
+TTL_US: Final = 60_000_000
+TOKEN: Final = struct.Struct("<2q")
+RELEASE: Final = (
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+)
+
+
+def key_of(robot: str) -> str:
+    """Return where Redis has the lock of a client."""
+    return KEY + robot
+
+
+class Many(Protocol):
+    """The part of link.blocking.BlockingClient that is used here."""
+
+    def submit_many(self, records: Sequence[bytes]) -> list[bytes | LinkError]: ...
+
+
+class Keys(Protocol):
+    """Where locks are beside the core: nowhere, or in Redis."""
+
+    force: int
+
+    def take(self, values: Mapping[str, str]) -> set[str]:
+        """Return which of the clients are ours now: (client id -> value)."""
+        ...
+
+    def release(self, values: Mapping[str, str]) -> None: ...
+
+
+class NoKeys:
+    """The core's lock alone."""
+
+    force = 0
+
+    def take(self, values: Mapping[str, str]) -> set[str]:
+        return set(values)
+
+    def release(self, values: Mapping[str, str]) -> None:
+        pass
+
+
+class RedisKeys:
+    """One key a client, taken by SET NX PX and given back only by its own value."""
+
+    force = 1  # who won here has it in the core, too
+
+    def __init__(self, url: str, *, ttl_us: int = TTL_US) -> None:
+        import redis
+
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=2.0, socket_connect_timeout=2.0, decode_responses=True
+        )
+        self._error = redis.RedisError
+        self._ttl_ms = ttl_us // 1000
+
+    def take(self, values: Mapping[str, str]) -> set[str]:
+        pipe = self._redis.pipeline(transaction=False)
+        for robot, value in values.items():
+            pipe.set(key_of(robot), value, nx=True, px=self._ttl_ms)
+        try:
+            found = pipe.execute()
+        except self._error as error:
+            print(f"fondaco: Redis: {error}", file=sys.stderr)  # noqa: T201
+            return set()
+        return {robot for robot, taken in zip(values, found, strict=True) if taken}
+
+    def release(self, values: Mapping[str, str]) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for robot, value in values.items():
+            pipe.eval(RELEASE, 1, key_of(robot), value)
+        try:
+            pipe.execute()
+        except self._error as error:  # then they run out by themselves
+            print(f"fondaco: Redis: {error}", file=sys.stderr)  # noqa: T201
+
+
+class Held(NamedTuple):
+    """A lock that is ours."""
+
+    account: int
+    robot: str
+    fence: int
+    value: str
+
+
+class Locks:
+    """The locks that one worker takes."""
+
+    def __init__(self, core: Many, keys: Keys, *, ttl_us: int = TTL_US) -> None:
+        self._core = core
+        self._keys = keys
+        self._ttl_us = ttl_us
+
+    def take(self, clients: Mapping[int, str]) -> dict[int, Held]:
+        """Return the locks that were free and are ours now, by account; (account -> client id)."""
+        tokens = {robot: secrets.token_hex(16) for robot in clients.values()}
+        values = {robot: robot + token for robot, token in tokens.items()}
+        ours = self._keys.take(values)
+        asked = [(account, robot) for account, robot in clients.items() if robot in ours]
+        answers = self._core.submit_many(
+            [self._command(account, tokens[robot]) for account, robot in asked]
+        )
+        found = {}
+        for (account, robot), answer in zip(asked, answers, strict=True):
+            fence = 0 if isinstance(answer, LinkError) else _fence(answer)
+            if fence:
+                found[account] = Held(account, robot, fence, values[robot])
+            else:
+                self._keys.release({robot: values[robot]})
+        return found
+
+    def release(self, held: Sequence[Held]) -> None:
+        """Give locks back; one that is another's by now stays theirs."""
+        self._core.submit_many(
+            [
+                records.pack(Command.UNLOCK_ROBOT, account=each.account, fence=each.fence)
+                for each in held
+            ]
+        )
+        if held:
+            self._keys.release({each.robot: each.value for each in held})
+
+    def _command(self, account: int, token: str) -> bytes:
+        owner = TOKEN.unpack(bytes.fromhex(token))
+        return records.pack(
+            Command.LOCK_ROBOT,
+            account=account,
+            owner_0=owner[0],
+            owner_1=owner[1],
+            ttl_us=self._ttl_us,
+            force=self._keys.force,
+        )
+
+
+def _fence(events: bytes) -> int:
+    """Return the fence that a lock was given, 0 if it is another's."""
+    for record in records.split(events):
+        if core_door.kind_of(record) == Event.ROBOT:
+            return records.unpack(record)["fence"]
+    return 0

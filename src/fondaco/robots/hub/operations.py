@@ -1,0 +1,283 @@
+"""The open operations of one worker: driven by commands, by events, and found again by history.
+
+Promises: an operation acts only under its client's lock; what it did is written before the lock is
+given back. One that waits (for somebody to trade with, for a lock, for the writer) is tried again
+ever later up to RETRY_S_MAX; one whose answer was lost waits until history tells what became of it,
+and never sends another order instead. An operation that can't go on holds up no other.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from django.db import transaction
+
+from fondaco.core import client_ids, records
+from fondaco.core.records import Event, Execution, OrderStatus
+from fondaco.identity import core_door
+from fondaco.link.answers import LinkError, Overloaded
+from fondaco.projections import selectors as history
+from fondaco.robots.hub.locks import Held, Locks, Many
+from fondaco.robots.hub.roster import SHARES, Roster
+from fondaco.robots.hub.steps import STOP_LOSS, Step, Steps, act, bought, client_id, close
+from fondaco.robots.models import Operation
+
+__all__ = ["RETRY_S_MAX", "Operations"]
+
+RETRY_S: Final = 0.25
+RETRY_S_MAX: Final = 15.0
+BATCH_MAX: Final = 500  # operations under lock at once: far less than a lock's time
+FILLS_MAX: Final = 1000
+CLIENT_IDS: Final = tuple(f"client_order_id_{place}" for place in range(4))
+ENDED: Final = {OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
+FIELDS: Final = (
+    *("status", "fence", "spent", "bought", "bought_lots", "stop_ticks", "sold_lots"),
+    *("proceeds", "tries", "is_selling", "sell_signal", "note", "buy_us", "closed_us"),
+)
+Status: Final = Operation.Status
+
+
+class Operations:
+    def __init__(self, core: Many, roster: Roster, locks: Locks, now_us: Callable[[], int]) -> None:
+        self._core = core
+        self._roster = roster
+        self._locks = locks
+        self._now_us = now_us
+        self._steps: dict[str, Step] = {}
+        self._of_account: dict[int, set[str]] = {}
+        self._due: list[tuple[float, str]] = []
+        self._delays: dict[str, float] = {}
+        self._touched: set[str] = set()
+
+    # ---- which
+
+    def load(self, shares: Iterable[int]) -> None:
+        """Take up the open operations of these shares; history tells how far each is."""
+        wanted = set(shares)
+        for op in Operation.objects.filter(status__lte=Status.AWAITING_SELL).order_by("started_us"):
+            if op.account % SHARES in wanted and op.pk not in self._steps:
+                step = self.add(op)
+                if step is not None:
+                    step.is_unsure = True
+                    self._wait(step, 0)
+
+    def drop(self, shares: Iterable[int]) -> None:
+        """Let go of the operations of shares that are another's now."""
+        gone = set(shares)
+        for pk in [pk for pk, step in self._steps.items() if step.op.account % SHARES in gone]:
+            self._forget(self._steps[pk])
+
+    def add(self, op: Operation) -> Step | None:
+        """Know an operation; None where its client or its market is gone."""
+        client = self._roster.clients.get(op.account)
+        market = self._roster.markets.get(op.symbol)
+        if client is None or market is None:
+            return None
+        step = Step(op, client, market)
+        self._steps[op.pk] = step
+        self._of_account.setdefault(op.account, set()).add(op.pk)
+        client.open.add(op.symbol)
+        return step
+
+    def of(self, account: int, symbol: str) -> Step | None:
+        """Return the open operation of a client on a symbol."""
+        for pk in self._of_account.get(account, ()):
+            if self._steps[pk].op.symbol == symbol:
+                return self._steps[pk]
+        return None
+
+    def give_up(self, step: Step) -> None:
+        """End an operation that has bought nothing yet."""
+        step.op.status, step.op.closed_us = Status.FAILED, self._now_us()
+        step.op.save(update_fields=FIELDS)
+        self._forget(step)
+
+    def _forget(self, step: Step) -> None:
+        op = step.op
+        self._steps.pop(op.pk, None)
+        self._delays.pop(op.pk, None)
+        rest = self._of_account.get(op.account, set())
+        rest.discard(op.pk)
+        if not rest:
+            self._of_account.pop(op.account, None)
+        if not any(self._steps[pk].op.symbol == op.symbol for pk in rest):
+            step.client.open.discard(op.symbol)
+
+    # ---- doing
+
+    def drive(self, steps: Iterable[Step], held: Mapping[int, Held]) -> None:
+        """Take operations on as far as they go now, each under its client's lock; write it down."""
+        going: list[tuple[Step, Steps, bytes]] = []
+        done = list(steps)
+        now_us = self._now_us()
+        for step in done:
+            step.now_us = now_us
+            step.op.fence = held[step.op.account].fence
+            acting = act(step, step.op.fence)
+            try:
+                going.append((step, acting, next(acting)))
+            except StopIteration:
+                continue
+        while going:
+            answers = self._submit([record for _, _, record in going])
+            after = []
+            for (step, acting, _), answer in zip(going, answers, strict=True):
+                if isinstance(answer, bytes):
+                    self._roster.take(answer)
+                try:
+                    after.append((step, acting, acting.send(answer)))
+                except StopIteration:
+                    continue
+            going = after
+        self._write(done)
+
+    def _submit(self, commands: list[bytes]) -> list[bytes | LinkError]:
+        try:
+            return self._core.submit_many(commands)
+        except Overloaded as error:
+            return [error] * len(commands)
+
+    def _write(self, steps: list[Step]) -> None:
+        Operation.objects.bulk_update([step.op for step in steps], FIELDS, batch_size=100)
+        for step in steps:
+            if not step.is_open:
+                self._forget(step)
+            elif step.is_unsure or step.wants_more:
+                self._wait(step, self._delays.get(step.op.pk, RETRY_S))
+            else:
+                self._delays.pop(step.op.pk, None)
+
+    def _wait(self, step: Step, delay_s: float) -> None:
+        heapq.heappush(self._due, (time.monotonic() + delay_s, step.op.pk))
+        self._delays[step.op.pk] = min(max(delay_s, RETRY_S) * 2, RETRY_S_MAX)
+
+    def turn(self) -> None:
+        """Go on with what is due."""
+        for pk in self._touched:
+            step = self._steps.get(pk)
+            if step is not None:
+                self._wait(step, 0)
+        self._touched.clear()
+        due: dict[str, Step] = {}
+        while self._due and self._due[0][0] <= time.monotonic() and len(due) < BATCH_MAX:
+            step = self._steps.get(heapq.heappop(self._due)[1])
+            if step is not None:
+                due[step.op.pk] = step
+        unsure = [step for step in due.values() if step.is_unsure]
+        if unsure:
+            self._ask_history(unsure)
+        ready = [step for step in due.values() if step.needs_act and not step.is_unsure]
+        if ready:
+            self._act(ready)
+
+    def _act(self, ready: list[Step]) -> None:
+        held = self._locks.take({step.op.account: step.op.robot for step in ready})
+        try:
+            for step in ready:
+                if step.op.account not in held:
+                    self._wait(step, self._delays.get(step.op.pk, RETRY_S))
+            self.drive([step for step in ready if step.op.account in held], held)
+        finally:
+            self._locks.release(list(held.values()))
+
+    # ---- hearing
+
+    def hear(self, record: bytes) -> None:
+        """Take note of what an order of a client's did; stops trade without being asked."""
+        account = records.HEAD.unpack_from(record)[3]
+        if account not in self._of_account:
+            return
+        words = records.unpack(record)
+        text = client_ids.decode(tuple(words[name] for name in CLIENT_IDS))  # type: ignore[arg-type]
+        pk, _, suffix = text.rpartition("-")
+        step = self._steps.get(pk)
+        if step is None or step.op.is_selling or suffix != f"x{step.op.tries}":
+            return
+        op = step.op
+        if core_door.kind_of(record) == Event.ORDER and words["execution"] == Execution.TRIGGERED:
+            op.note = STOP_LOSS
+        status = OrderStatus(words["status"])
+        if status is OrderStatus.FILLED:
+            step.now_us = words["time_us"]
+            self._sold_by_stop(step, words["filled_lots"], words["filled_quote"])
+            op.save(update_fields=FIELDS)
+            self._forget(step)
+        elif status in ENDED:
+            self._stop_ended(step, triggered=words["working_us"] > 0)
+            self._touched.add(pk)
+
+    def _sold_by_stop(self, step: Step, lots: int, quote: int) -> None:
+        step.op.sold_lots += lots
+        step.op.proceeds += quote
+        step.op.note = STOP_LOSS
+        close(step)
+
+    def _stop_ended(self, step: Step, *, triggered: bool) -> None:
+        """Sell what a stop that was reached could not; place again one that was cancelled."""
+        step.placed = False
+        if triggered:
+            step.op.note, step.op.is_selling = STOP_LOSS, True
+        else:
+            step.op.tries += 1
+
+    # ---- finding again
+
+    def _ask_history(self, steps: list[Step]) -> None:
+        """Learn what became of operations whose answers were lost, once history reaches so far."""
+        if history.cursor().seq < self._roster.seq:
+            for step in steps:
+                self._wait(step, RETRY_S)
+            return
+        with transaction.atomic():
+            for step in steps:
+                step.now_us = self._now_us()
+                self._recall(step)
+                step.is_unsure = False
+                step.op.save(update_fields=FIELDS)
+        for step in steps:
+            if not step.is_open:
+                self._forget(step)
+
+    def _recall(self, step: Step) -> None:
+        op = step.op
+        if op.status == Status.AWAITING_BUY:
+            row = self._order(op, "b")
+            if row is None or not row.filled_lots:
+                return  # it was never sent, or gave nothing: it is sent (again)
+            bought(step, row.filled_lots, row.filled_quote, self._fees(op, row), row.updated_us)
+        if op.is_selling:
+            self._recall_sale(step)
+            return
+        row = self._order(op, f"x{op.tries}")
+        if row is None:
+            return
+        status = OrderStatus(row.status)
+        if status is OrderStatus.FILLED:
+            self._sold_by_stop(step, row.filled_lots, row.filled_quote)
+        elif status in ENDED:
+            self._stop_ended(step, triggered=row.working_us > 0)
+        else:
+            step.placed = True
+
+    def _recall_sale(self, step: Step) -> None:
+        op = step.op
+        row = self._order(op, f"s{op.tries}")
+        if row is not None:
+            op.tries += 1
+            op.sold_lots += row.filled_lots
+            op.proceeds += row.filled_quote - self._fees(op, row).get(step.market.body.quote, 0)
+
+    def _order(self, op: Operation, suffix: str) -> history.OrderRow | None:
+        words = client_ids.encode(client_id(op, suffix))
+        return history.order_by_client_id(op.account, words)
+
+    def _fees(self, op: Operation, row: history.OrderRow) -> dict[int, int]:
+        fees: dict[int, int] = {}
+        for fill in history.my_trades(
+            op.account, op.instrument, order_id=row.order_id, limit=FILLS_MAX
+        ):
+            fees[fill.fee_asset] = fees.get(fill.fee_asset, 0) + fill.fee
+        return fees

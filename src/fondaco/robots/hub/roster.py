@@ -1,0 +1,248 @@
+"""What a worker knows of its clients and their markets: rows, balances, losses, prices, kept fresh.
+
+Promises: loaded once and then followed by the events of commits and by the rows that changed; a
+client is known with every commit up to `seq`. Losses and sales of a day or a month that is over
+count as none, by the house's calendar. It writes nothing and sends no command.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import Final
+
+import msgspec
+
+from fondaco.core import records
+from fondaco.core.money import parse_units
+from fondaco.core.records import Event, Query
+from fondaco.house.declared import House
+from fondaco.house.robots import RobotConfig
+from fondaco.identity import core_door
+from fondaco.identity.core_door import Core
+from fondaco.journal.calendar import Calendar
+from fondaco.robots.hub.judging import Client, Look, look_at
+from fondaco.robots.models import Operation, Robot, RobotKind
+
+__all__ = ["SHARES", "Market", "Roster", "share_of"]
+
+SHARES: Final = 16  # pieces of work that workers share; each client is in one
+BOOK: Final = 1  # InstrumentBody.market
+SKEW_US: Final = 2_000_000  # how late the row of a change may be seen after its time
+_HEAD: Final = struct.Struct("<5q")
+_FOLLOWED: Final = {
+    int(kind) for kind in (Event.BALANCE, Event.TRADE, Event.ROBOT, Event.ASSET, Event.INSTRUMENT)
+}
+OnOrder = Callable[[bytes], None]
+
+
+def share_of(account: int) -> int:
+    """Return the share that an account is in."""
+    return account % SHARES
+
+
+class Market(msgspec.Struct):
+    """A book whose base is the symbol and whose quote is the house's cash."""
+
+    symbol: str
+    body: records.InstrumentBody
+    decimals: int  # of the coin
+    price_ticks: int = 0
+
+
+class Roster:
+    def __init__(self, house: House, core: Core) -> None:
+        self._house = house
+        self._core = core
+        self._calendar = Calendar(house.house.time_zone)
+        self.assets: dict[int, records.AssetBody] = {}
+        self.instruments: dict[int, records.InstrumentBody] = {}
+        self.markets: dict[str, Market] = {}
+        self._by_instrument: dict[int, Market] = {}
+        self.clients: dict[int, Client] = {}
+        self._periods: dict[int, tuple[int, int]] = {}  # account -> day, month of its losses
+        self._changed_us = 0
+        self.seq = 0
+        self.cash = records.AssetBody(number=0, code=house.house.cash, decimals=0)
+
+    # ---- loading
+
+    def load(self) -> None:
+        """Learn the definitions and every client."""
+        for kind, record in core_door.definitions(self._core):
+            if kind in {Event.ASSET, Event.INSTRUMENT}:
+                self._define(kind, record)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Learn the clients whose rows have changed since the last time."""
+        rows = Robot.objects.filter(
+            kind=RobotKind.SIGNAL,
+            account__opened_at__isnull=False,
+            changed_us__gte=self._changed_us - SKEW_US,
+        )
+        for row in rows.iterator(2_000):
+            self._changed_us = max(self._changed_us, row.changed_us)
+            if row.closed_at is not None:
+                self.clients.pop(row.account_id, None)
+                continue
+            client = self.clients.get(row.account_id)
+            if client is None:
+                client = Client(row.account_id, row.pk, row.member_id)
+                self.clients[row.account_id] = client
+                self._ask(client)
+            self._configure(client, row)
+
+    def _configure(self, client: Client, row: Robot) -> None:
+        config = msgspec.convert(row.config, RobotConfig)
+        client.is_active = row.is_active
+        client.is_locked = row.is_locked
+        client.locked_until_us = row.locked_until_us
+        client.buy_weight, client.sell_weight = config.weight("buy_on"), config.weight("sell_on")
+        client.symbols = frozenset(config.symbols)
+        client.stop_loss = self.cash_units(config.operation_stop_loss)
+        client.day_stop = self.cash_units(config.day_stop_loss)
+        client.month_stop = self.cash_units(config.month_stop_loss)
+        client.sell_cap = self.cash_units(config.month_sell_cap)
+        client.operation_amount = self.cash_units(config.operation_amount)
+
+    def _ask(self, client: Client) -> None:
+        for kind in (Query.BALANCES, Query.ROBOTS):
+            answer = self._core.query(records.pack(kind, account=client.account))
+            for record in records.split(bytes(answer.records)):
+                self._take(record)
+        rows = Operation.objects.filter(
+            account=client.account, status__lte=Operation.Status.AWAITING_SELL
+        )
+        client.open = set(rows.values_list("symbol", flat=True))
+
+    def cash_units(self, text: str) -> int:
+        return parse_units(text, self.cash.decimals)
+
+    # ---- following
+
+    def take(self, events: bytes, on_order: OnOrder | None = None) -> None:
+        """Follow a run of events; what a robot's order did is handed to `on_order`."""
+        at, end = 0, len(events)
+        clients = self.clients
+        unpack = _HEAD.unpack_from
+        while at < end:
+            word, _, _, account, _ = unpack(events, at)
+            length = word >> 32
+            kind = word & 0xFFFF
+            if kind in _FOLLOWED:
+                self._take(events[at : at + length])
+            elif kind <= Event.CANCEL and account in clients and on_order is not None:
+                on_order(events[at : at + length])
+            at += length
+
+    def _take(self, record: bytes) -> None:
+        kind = core_door.kind_of(record)
+        if kind in {Event.ASSET, Event.INSTRUMENT}:
+            self._define(kind, record)
+            return
+        if kind == Event.TRADE:
+            words = records.unpack(record)
+            market = self._by_instrument.get(words["instrument"])
+            if market is not None:
+                market.price_ticks = words["price_ticks"]
+            return
+        client = self.clients.get(_HEAD.unpack_from(record)[3])
+        if client is None or kind not in {Event.BALANCE, Event.ROBOT}:
+            return
+        words = records.unpack(record)
+        if kind == Event.ROBOT:
+            client.day_loss, client.month_loss = -words["day_profit"], -words["month_profit"]
+            client.month_sold = words["month_sold"]
+            self._periods[client.account] = words["day"], words["month"]
+        elif words["asset"] == self.cash.number:
+            client.cash = words["free"]
+        else:
+            client.coins[words["asset"]] = words["free"] + words["held"]
+            client.free[words["asset"]] = words["free"]
+
+    def _define(self, kind: int, record: bytes) -> None:
+        raw = records.unpack_body(record)
+        if kind == Event.ASSET:
+            asset = msgspec.msgpack.decode(raw, type=records.AssetBody)
+            self.assets[asset.number] = asset
+            if asset.code == self.cash.code:
+                self.cash = asset
+            return
+        body = msgspec.msgpack.decode(raw, type=records.InstrumentBody)
+        self.instruments[body.number] = body
+        known = self._by_instrument.get(body.number)
+        if known is not None:
+            known.body = body
+        elif body.market == BOOK and body.quote == self.cash.number:
+            coin = self.assets[body.base]
+            market = Market(coin.code, body, coin.decimals, self._price(body))
+            self._by_instrument[body.number] = market
+            self.markets.setdefault(coin.code, market)
+
+    def _price(self, body: records.InstrumentBody) -> int:
+        """Return the last trade's price, the declared reference before any, 0 for neither."""
+        asked = records.pack(Query.DEPTH, instrument=body.number, limit=1)
+        for record in records.split(bytes(self._core.query(asked).records)):
+            if core_door.kind_of(record) == Query.BOOK_ANSWER:
+                last = records.unpack(record)["last_price_ticks"]
+                if last:
+                    return last
+        for entry in self._house.instruments:
+            if entry.symbol == body.symbol and entry.reference_price:
+                return int(Fraction(entry.reference_price) / Fraction(body.tick_size))
+        return 0
+
+    # ---- asking
+
+    def look(self, signal: int, symbol: str, strength: int, *, now_us: int) -> Look:
+        """Return the look by which a signal is judged now."""
+        market = self.markets.get(symbol)
+        if market is None:
+            return look_at(signal, symbol, strength, now_us=now_us)
+        return look_at(
+            signal,
+            symbol,
+            strength,
+            now_us=now_us,
+            asset=market.body.base,
+            decimals=market.decimals,
+            price_ticks=market.price_ticks,
+            quote_per_lot_tick=market.body.quote_per_lot_tick,
+            base_per_lot=market.body.base_per_lot,
+        )
+
+    def of_shares(self, shares: Iterable[int], *, member: int = 0) -> list[Client]:
+        """Return the clients of these shares in the order of their accounts; 0: any member's."""
+        wanted = set(shares)
+        return [
+            self.clients[account]
+            for account in sorted(self.clients)
+            if account % SHARES in wanted and member in {0, self.clients[account].member}
+        ]
+
+    def forget_past(self, now_us: int) -> None:
+        """Count no loss and no sale of a day or a month that is over."""
+        today = self._calendar.day_of(now_us)
+        for account, (day, month) in self._periods.items():
+            if day == today.day and month == today.month:
+                continue
+            client = self.clients.get(account)
+            if client is not None:
+                client.day_loss = client.day_loss if day == today.day else 0
+                if month != today.month:
+                    client.month_loss = client.month_sold = 0
+            self._periods[account] = today.day, today.month
+
+    def day_ends_us(self, now_us: int) -> int:
+        """Return the first moment of the next day where the house is."""
+        return self._calendar.day_of(now_us).ends_us
+
+    def month_ends_us(self, now_us: int) -> int:
+        """Return the first moment of the next month where the house is."""
+        today = self._calendar.day_of(now_us)
+        ends_us = today.ends_us
+        while self._calendar.day_of(ends_us).month == today.month:
+            ends_us = self._calendar.day_of(ends_us).ends_us
+        return ends_us

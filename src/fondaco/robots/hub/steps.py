@@ -1,0 +1,278 @@
+"""One operation's next steps, as a run of commands: buy, protect by a stop, sell.
+
+Promises: act() yields a command and is sent the events of it, or the error of a lost answer; it
+changes the operation and nothing else, so that it can be driven for thousands at once, and tested
+without a house. Every order has a client id made of the operation's: sent again it is the first.
+What it can't know (an answer was lost) it leaves with `is_unsure`, for history to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from fractions import Fraction
+from math import ceil
+from typing import Any, Final
+
+from fondaco.core import client_ids, records
+from fondaco.core.records import Command, Event, OrderType, Reason, Side
+from fondaco.identity import core_door
+from fondaco.link.answers import LinkError
+from fondaco.robots.hub.judging import Client
+from fondaco.robots.hub.roster import Market
+from fondaco.robots.models import Operation
+
+__all__ = [
+    "BUY_WAIT_US",
+    "SIGNAL",
+    "STOP_LOSS",
+    "Step",
+    "Steps",
+    "act",
+    "bought",
+    "client_id",
+    "close",
+    "stop_ticks",
+]
+
+Status: Final = Operation.Status
+Steps = Generator[bytes, bytes | LinkError, None]
+
+BUY_WAIT_US: Final = 60_000_000  # how long an operation waits for somebody to buy from
+PPM: Final = 1_000_000
+SIGNAL: Final = "SIGNAL"  # notes: why an operation is closed
+STOP_LOSS: Final = "STOP_LOSS"
+EXIT: Final = int(records.Flag.EXIT)
+# Refusals that time may mend; any other is final.
+PASSING: Final = frozenset(
+    {
+        *(Reason.NO_LIQUIDITY, Reason.MARKET_CLOSED, Reason.MAINTENANCE, Reason.CAPACITY),
+        *(Reason.PRICE_OUT_OF_RANGE, Reason.TOO_MANY_ORDERS, Reason.FROZEN),
+    }
+)
+
+
+class Step:
+    """An operation with what its steps need; `placed`: its stop stands in the core."""
+
+    __slots__ = ("client", "is_unsure", "market", "now_us", "op", "placed", "refused", "wants_more")
+
+    def __init__(self, op: Operation, client: Client, market: Market) -> None:
+        self.op = op
+        self.client = client
+        self.market = market
+        self.now_us = 0
+        self.placed = False
+        self.is_unsure = False
+        self.wants_more = False  # to go on later, without a new signal
+        self.refused: Reason | None = None  # why its order was
+
+    @property
+    def is_open(self) -> bool:
+        return self.op.status <= Status.AWAITING_SELL
+
+    @property
+    def needs_act(self) -> bool:
+        """Whether there is something to do now that no event will do."""
+        return self.is_open and (
+            self.op.status == Status.AWAITING_BUY or self.op.is_selling or not self.placed
+        )
+
+
+class Outcome:
+    """What an order's answer says of it: filled so far, or refused."""
+
+    def __init__(self, answer: bytes, words: tuple[int, int, int, int]) -> None:
+        self.refused: Reason | None = None
+        self.lots = 0
+        self.quote = 0
+        self.fees: dict[int, int] = {}
+        self.time_us = 0
+        for record in records.split(answer):
+            kind = core_door.kind_of(record)
+            if kind == Event.REFUSED:
+                self.refused = Reason(records.unpack(record)["reason"])
+            elif kind in {Event.ORDER, Event.FILL}:
+                found = records.unpack(record)
+                if _words_of(found) == words:
+                    self._take(kind, found)
+
+    def _take(self, kind: int, found: dict[str, int]) -> None:
+        self.lots, self.quote = found["filled_lots"], found["filled_quote"]
+        self.time_us = found["time_us"]
+        if kind == Event.FILL:
+            asset = found["fee_asset"]
+            self.fees[asset] = self.fees.get(asset, 0) + found["fee"]
+
+
+def client_id(op: Operation, suffix: str) -> str:
+    """Return the client order id of one of an operation's orders."""
+    return f"{op.id}-{suffix}"
+
+
+def act(step: Step, fence: int) -> Steps:
+    """Do what an operation needs now, under the lock with this fence."""
+    step.wants_more, step.refused = False, None
+    if step.op.status == Status.AWAITING_BUY:
+        yield from _buy(step, fence)
+    if step.op.status == Status.AWAITING_SELL and not step.is_unsure:
+        if step.op.is_selling:
+            yield from _sell(step, fence)
+        elif not step.placed:
+            yield from _protect(step, fence)
+
+
+def _buy(step: Step, fence: int) -> Steps:
+    op, body = step.op, step.market.body
+    quote = op.available
+    if body.fee_in_quote:
+        quote = quote * PPM // (PPM + body.taker_fee_ppm)
+    order = {"order_type": OrderType.MARKET, "side": Side.BUY, "quote_quantity": quote}
+    outcome = yield from _order(step, fence, "b", order)
+    if outcome is None:
+        return
+    if outcome.lots:
+        bought(step, outcome.lots, outcome.quote, outcome.fees, outcome.time_us)
+        return
+    reason = outcome.refused
+    op.note = reason.name if reason is not None else Reason.NO_LIQUIDITY.name
+    if reason is Reason.STALE_FENCE or (
+        (reason is None or reason in PASSING) and step.now_us - op.started_us < BUY_WAIT_US
+    ):
+        step.wants_more = True
+    else:
+        step.refused = reason
+        op.status, op.closed_us = Status.FAILED, step.now_us
+
+
+def bought(step: Step, lots: int, quote: int, fees: dict[int, int], time_us: int) -> None:
+    """Write down what an operation's buying gave."""
+    op, body = step.op, step.market.body
+    op.bought_lots, op.spent = lots, quote + fees.get(body.quote, 0)
+    op.bought = lots * body.base_per_lot - fees.get(body.base, 0)
+    op.stop_ticks = stop_ticks(step, lots, quote)
+    op.buy_us, op.status, op.note = time_us, Status.AWAITING_SELL, ""
+
+
+def stop_ticks(step: Step, lots: int, quote: int) -> int:
+    """Return the price at which an operation has lost what it may, rounded up; 0 for none.
+
+    buy_quote - operation_stop_loss / crypto_amount_bought, in ticks.
+    """
+    op, body, loss = step.op, step.market.body, step.client.stop_loss
+    if not loss or not op.bought or not lots:
+        return 0
+    paid = Fraction(quote, lots * body.quote_per_lot_tick)
+    fall = Fraction(loss * body.base_per_lot, op.bought * body.quote_per_lot_tick)
+    return max(ceil(paid - fall), 0)
+
+
+def _protect(step: Step, fence: int) -> Steps:
+    """Place the stop of what was bought, or sell at once where the price is there already."""
+    op, body = step.op, step.market.body
+    lots = min(op.bought, step.client.free.get(body.base, 0)) // body.base_per_lot
+    if not op.stop_ticks or not lots:
+        step.placed = True  # nothing to be placed
+        return
+    order = {
+        "order_type": OrderType.STOP_LOSS,
+        "side": Side.SELL,
+        "quantity_lots": lots,
+        "stop_price_ticks": op.stop_ticks,
+    }
+    outcome = yield from _order(step, fence, f"x{op.tries}", order, flags=EXIT)
+    if outcome is None:
+        return
+    if outcome.refused is Reason.WOULD_TRIGGER:
+        op.is_selling, op.note = True, STOP_LOSS
+        yield from _sell(step, fence)
+    elif outcome.refused is None:
+        step.placed = True
+    else:
+        op.note = outcome.refused.name
+        step.wants_more = True
+
+
+def _sell(step: Step, fence: int) -> Steps:
+    """Sell all free coin at the market, after taking the stop back."""
+    op, body = step.op, step.market.body
+    if op.stop_ticks and op.note != STOP_LOSS:
+        cancel = _command(Command.CANCEL_ORDER, step, f"x{op.tries}", {})
+        answer = yield cancel
+        if isinstance(answer, LinkError):
+            step.wants_more = True
+            return
+        step.placed = False
+    lots = step.client.free.get(body.base, 0) // body.base_per_lot
+    if not lots:
+        close(step)
+        return
+    order = {"order_type": OrderType.MARKET, "side": Side.SELL, "quantity_lots": lots}
+    flags = EXIT if op.note == STOP_LOSS else 0
+    outcome = yield from _order(step, fence, f"s{op.tries}", order, flags=flags)
+    if outcome is None:
+        return
+    if outcome.refused is Reason.SELL_CAP or outcome.refused is Reason.NOTIONAL_TOO_SMALL:
+        yield from _keep(step, fence, outcome.refused)
+        return
+    step.wants_more = outcome.refused is not None or outcome.lots < lots
+    if outcome.refused is None:
+        op.tries += 1
+        op.sold_lots += outcome.lots
+        op.proceeds += outcome.quote - outcome.fees.get(body.quote, 0)
+        if outcome.lots >= lots:
+            close(step)
+
+
+def _keep(step: Step, fence: int, reason: Reason) -> Steps:
+    """Go on holding what may not be sold now; what was not bought by it is no operation."""
+    op = step.op
+    step.refused = reason
+    op.is_selling = False
+    if op.bought and op.note != STOP_LOSS:
+        op.tries += 1
+        yield from _protect(step, fence)
+    else:
+        op.status, op.note, op.closed_us = Status.CLOSED, reason.name, step.now_us
+
+
+def close(step: Step) -> None:
+    """End an operation whose coin is sold."""
+    op = step.op
+    op.status, op.closed_us = Status.CLOSED, step.now_us
+    op.note = op.note if op.note == STOP_LOSS else SIGNAL
+
+
+def _order(
+    step: Step, fence: int, suffix: str, order: dict[str, Any], *, flags: int = 0
+) -> Generator[bytes, bytes | LinkError, Outcome | None]:
+    """Send one order; None where history must tell what became of it."""
+    words = {**order, "fence": fence, "flags": flags}
+    answer = yield _command(Command.ROBOT_ORDER, step, suffix, words)
+    if isinstance(answer, LinkError):
+        step.is_unsure = step.wants_more = True
+        return None
+    outcome = Outcome(answer, client_ids.encode(client_id(step.op, suffix)))
+    if outcome.refused in {Reason.DUPLICATE_ORDER, Reason.CLIENT_ORDER_ID_OPEN}:
+        step.is_unsure = step.wants_more = True
+        return None
+    return outcome
+
+
+def _command(kind: Command, step: Step, suffix: str, words: dict[str, Any]) -> bytes:
+    parts = client_ids.encode(client_id(step.op, suffix))
+    return records.pack(
+        kind,
+        account=step.op.account,
+        instrument=step.op.instrument,
+        **words,
+        **{f"client_order_id_{place}": word for place, word in enumerate(parts)},
+    )
+
+
+def _words_of(found: dict[str, int]) -> tuple[int, int, int, int]:
+    return (
+        found["client_order_id_0"],
+        found["client_order_id_1"],
+        found["client_order_id_2"],
+        found["client_order_id_3"],
+    )

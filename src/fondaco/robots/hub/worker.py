@@ -1,0 +1,333 @@
+"""The hub in a worker: each signal judged for this worker's clients, triggered ones set going.
+
+Promises: every client of the house has one decision at each signal, with its reason, stored with
+the mark of how far the share was judged, so that a crash neither judges twice nor leaves one out.
+Clients are judged with all that was committed before. Who triggers is locked first; a busy lock is
+waited for LOCK_WAIT_S, then the reason is LOCKED. An operation is stored before its first order.
+What fails for one client is told on stderr and holds up no other.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from django.db import DatabaseError, close_old_connections, connection, connections, transaction
+
+from fondaco.core.records import Reason as CoreReason
+from fondaco.core.records import Side
+from fondaco.house.declared import House
+from fondaco.link.address import writer_socket
+from fondaco.link.answers import LinkError
+from fondaco.link.blocking import BlockingClient, Subscription
+from fondaco.robots.hub import services
+from fondaco.robots.hub.judging import Client, Look, Reason, Verdict, judge
+from fondaco.robots.hub.locks import Held, Keys, Locks, NoKeys, RedisKeys
+from fondaco.robots.hub.operations import Operations
+from fondaco.robots.hub.roster import Roster
+from fondaco.robots.hub.shares import Shares
+from fondaco.robots.hub.steps import Step
+from fondaco.robots.models import Decision, HubCursor, Operation, Robot, Signal
+
+__all__ = ["LOCK_WAIT_S", "REDIS_URL", "Hub", "make_keys", "start"]
+
+REDIS_URL: Final = "FONDACO_REDIS_URL"
+LOCK_WAIT_S: Final = 1.0
+LOCK_TURN_S: Final = 0.05
+POLL_S: Final = 0.05
+RETRY_S: Final = 1.0
+CATCH_UP_S: Final = 2.0  # how long a signal waits for the events of what was committed before
+TRIGGERED_MAX: Final = 500  # clients of one transaction that are locked at once
+ROWS_MAX: Final = 500  # named in one statement
+COMMITS_MAX: Final = 500  # read before signals are looked for
+INSERT: Final = (
+    f"INSERT INTO {Decision._meta.db_table} "  # noqa: S608, SLF001 - its own name
+    "(signal, account, time_us, side, reason, had, needed, price_ticks) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+)
+# What the core may say where the hub had judged otherwise: it is nearer to the truth.
+REASONS: Final = {
+    CoreReason.DAY_STOP: Reason.DAY_STOP,
+    CoreReason.MONTH_STOP: Reason.MONTH_STOP,
+    CoreReason.SELL_CAP: Reason.SELL_CAP,
+}
+Row = tuple[int, int, int, int, int, int, int, int]
+
+
+def make_keys(redis_url: str) -> Keys:
+    """Return where the locks are: in Redis by its URL, in the core alone without one."""
+    return RedisKeys(redis_url) if redis_url else NoKeys()
+
+
+def start(house: House, data_dir: Path, stop: threading.Event, *, redis_url: str) -> None:
+    """Run the hub in a thread of its own, until `stop`."""
+    hub = Hub(house, writer_socket(data_dir), stop, make_keys(redis_url))
+    threading.Thread(target=hub.run, name="hub", daemon=True).start()
+
+
+class LostShare(Exception):
+    """A share is another worker's by now: what was judged for it is not stored."""
+
+
+class Hub:
+    def __init__(self, house: House, writer: Path, stop: threading.Event, keys: Keys) -> None:
+        self._house = house
+        self._stop = stop
+        self._client = BlockingClient(writer, role="hub")
+        self._locks = Locks(self._client, keys)
+        self._is_test_clock = house.house.clock == "test"
+        self.shares = Shares()
+
+    def run(self) -> None:
+        """Work until told to stop; what breaks the connection or the database is tried again."""
+        try:
+            while not self._stop.is_set():
+                try:
+                    close_old_connections()
+                    self._client.wait_until_connected(RETRY_S)
+                    self._work()
+                except (LinkError, DatabaseError, OSError) as error:
+                    print(f"fondaco: hub: {error}", file=sys.stderr)  # noqa: T201
+                    connections.close_all()
+                    self._stop.wait(RETRY_S)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        try:
+            self.shares.release()
+        except DatabaseError as error:  # then they run out by themselves
+            print(f"fondaco: hub: {error}", file=sys.stderr)  # noqa: T201
+        finally:
+            self._client.close()
+            connections.close_all()
+
+    def now_us(self) -> int:
+        """Return the house's time."""
+        if self._is_test_clock:
+            return int(self._client.status()["time_us"])
+        return time.time_ns() // 1000
+
+    # ---- one connection
+
+    def _work(self) -> None:
+        with self._client.subscribe(-1) as subscription:
+            self._roster = Roster(self._house, self._client)
+            self._operations = Operations(self._client, self._roster, self._locks, self.now_us)
+            self._roster.load()
+            self._operations.load(self.shares.held)
+            self._roster.seq = subscription.writer_seq
+            while not self._stop.is_set():
+                self.turn(subscription)
+
+    def turn(self, subscription: Subscription) -> None:
+        """Do once what there is to do."""
+        came, went = self.shares.turn()
+        self._operations.drop(went)
+        if came:
+            self._operations.load(came)
+        self._follow(subscription, POLL_S)
+        held = self.shares.held
+        if not held:
+            return
+        if 0 in held:
+            services.settle_alerts(self._house.house.cash)
+        pending = self._pending(held)
+        if pending is not None:
+            self._roster.refresh()
+            self._catch_up(subscription)
+            try:
+                self._judge(*pending)
+            except LostShare as lost:
+                print(f"fondaco: hub: {lost}", file=sys.stderr)  # noqa: T201
+        self._operations.turn()
+
+    def _follow(self, subscription: Subscription, timeout_s: float) -> None:
+        commits = subscription.waiting(COMMITS_MAX, timeout_s)
+        for commit in commits:
+            self._roster.take(commit.events, self._operations.hear)
+            self._roster.seq = commit.last_seq
+
+    def _catch_up(self, subscription: Subscription) -> None:
+        """Know every commit that was before now."""
+        seq = int(self._client.status()["seq"])
+        deadline = time.monotonic() + CATCH_UP_S
+        while self._roster.seq < seq and time.monotonic() < deadline:
+            self._follow(subscription, LOCK_TURN_S)
+
+    # ---- judging
+
+    def _pending(self, held: set[int]) -> tuple[Signal, list[int]] | None:
+        """Return the oldest signal that a share of ours has not judged, and those shares."""
+        done = dict.fromkeys(held, 0)
+        done.update(HubCursor.objects.filter(share__in=held).values_list("share", "signal"))
+        least = min(done.values())
+        row = Signal.objects.filter(pk__gt=least).order_by("pk").first()
+        if row is None:
+            return None
+        return row, [share for share, signal in done.items() if signal < row.pk]
+
+    def _judge(self, signal: Signal, shares: list[int]) -> None:
+        """Judge a signal for all clients of some shares, and set going whom it triggers."""
+        now_us = self.now_us()
+        roster = self._roster
+        roster.forget_past(now_us)
+        look = roster.look(signal.pk, signal.symbol, signal.strength, now_us=now_us)
+        clients = roster.of_shares(shares, member=signal.member)
+        known = self._decided(signal, clients)
+        if known:
+            clients = [client for client in clients if client.account not in known]
+        rows: list[Row] = []
+        triggered: list[Client] = []
+        for place, client in enumerate(clients):
+            verdict = judge(client, look)
+            if verdict.reason == Reason.TRIGGERED:
+                triggered.append(client)
+                if len(triggered) == TRIGGERED_MAX and place + 1 < len(clients):
+                    self._store_and_start(look, rows, triggered, shares, is_last=False)
+                    rows, triggered = [], []
+            else:
+                rows.append(row_of(client, look, verdict))
+        self._store_and_start(look, rows, triggered, shares, is_last=True)
+
+    def _decided(self, signal: Signal, clients: list[Client]) -> set[int]:
+        """Return whom this signal was judged for before a crash cut it short."""
+        if not clients:
+            return set()
+        last = Decision.objects.order_by("-pk").first()
+        if last is None or last.signal < signal.pk:
+            return set()
+        rows = Decision.objects.filter(signal=signal.pk).values_list("account", flat=True)
+        return set(rows)
+
+    def _store_and_start(
+        self,
+        look: Look,
+        rows: list[Row],
+        triggered: list[Client],
+        shares: list[int],
+        *,
+        is_last: bool,
+    ) -> None:
+        held = self._lock(triggered)
+        try:
+            started: list[Step] = []
+            for client in triggered:
+                verdict = Verdict(Reason.LOCKED)
+                if client.account in held:
+                    verdict = judge(client, look)  # it may have changed while we waited
+                if verdict.reason == Reason.TRIGGERED:
+                    step = self._operation(client, look, verdict)
+                    if step is None:
+                        verdict = Verdict(Reason.SYMBOL_NOT_CHOSEN)
+                    else:
+                        started.append(step)
+                rows.append(row_of(client, look, verdict))
+            self._store(look, rows, started, shares, is_last=is_last)
+            self._operations.drive(started, held)
+            self._correct(look, started)
+        finally:
+            self._locks.release(list(held.values()))
+
+    def _lock(self, triggered: Sequence[Client]) -> dict[int, Held]:
+        """Lock clients, waiting a moment for those that are busy."""
+        wanted = {client.account: client.robot for client in triggered}
+        held: dict[int, Held] = {}
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while wanted:
+            held |= self._locks.take(wanted)
+            wanted = {account: robot for account, robot in wanted.items() if account not in held}
+            if not wanted or time.monotonic() >= deadline:
+                break
+            self._stop.wait(LOCK_TURN_S)
+        return held
+
+    def _operation(self, client: Client, look: Look, verdict: Verdict) -> Step | None:
+        """Begin an operation, or have the open one sell."""
+        sells = look.side == Side.SELL
+        if sells:
+            step = self._operations.of(client.account, look.symbol)
+            if step is not None and step.op.status == Operation.Status.AWAITING_SELL:
+                step.op.is_selling, step.op.sell_signal = True, look.signal
+                return step
+            if step is not None:
+                self._operations.give_up(step)
+        market = self._roster.markets[look.symbol]
+        status = Operation.Status.AWAITING_SELL if sells else Operation.Status.AWAITING_BUY
+        return self._operations.add(
+            Operation(
+                id=f"{look.signal}-{client.account}",
+                account=client.account,
+                robot=client.robot,
+                symbol=look.symbol,
+                instrument=market.body.number,
+                status=status,
+                available=0 if sells else verdict.had,
+                is_selling=sells,
+                sell_signal=look.signal if sells else 0,
+                started_us=look.now_us,
+            )
+        )
+
+    def _store(
+        self, look: Look, rows: list[Row], started: list[Step], shares: list[int], *, is_last: bool
+    ) -> None:
+        """Write decisions, operations and how far the shares are, all or nothing."""
+        with transaction.atomic():
+            for share in shares:
+                if not self.shares.is_ours(share):
+                    raise LostShare(f"share {share} is another worker's by now")
+            with connection.cursor() as cursor:
+                cursor.executemany(INSERT, rows)
+            for step in started:
+                step.op.save()
+            for reason, until_us in (
+                (Reason.DAY_STOP, self._roster.day_ends_us),
+                (Reason.MONTH_STOP, self._roster.month_ends_us),
+            ):
+                stopped = [row[1] for row in rows if row[4] == reason]
+                if stopped:
+                    self._lock_until(stopped, until_us(look.now_us))
+            if is_last:
+                for share in shares:
+                    HubCursor.objects.update_or_create(pk=share, defaults={"signal": look.signal})
+
+    def _lock_until(self, accounts: list[int], until_us: int) -> None:
+        """Lock clients that have reached a loss limit; it ends by itself."""
+        for first in range(0, len(accounts), ROWS_MAX):
+            part = accounts[first : first + ROWS_MAX]
+            Robot.objects.filter(account_id__in=part, locked_until_us__lt=until_us).update(
+                locked_until_us=until_us, changed_us=services.wall_us()
+            )
+        for account in accounts:
+            client = self._roster.clients[account]
+            client.locked_until_us = max(client.locked_until_us, until_us)
+
+    def _correct(self, look: Look, started: list[Step]) -> None:
+        """Write at a decision what the core said otherwise: it knows more."""
+        low = Reason.COIN_TOO_LOW if look.side == Side.SELL else Reason.CASH_TOO_LOW
+        for step in started:
+            reason = low if step.refused is CoreReason.INSUFFICIENT_BALANCE else None
+            if step.refused is not None:
+                reason = REASONS.get(step.refused, reason)
+            if reason is not None:
+                decision = Decision.objects.filter(signal=look.signal, account=step.op.account)
+                decision.update(reason=reason.value, had=0, needed=0)
+
+
+def row_of(client: Client, look: Look, verdict: Verdict) -> Row:
+    """Return the row of a decision."""
+    return (
+        look.signal,
+        client.account,
+        look.now_us,
+        look.side,
+        verdict.reason,
+        verdict.had,
+        verdict.needed,
+        look.price_ticks,
+    )

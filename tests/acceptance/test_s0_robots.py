@@ -1,0 +1,320 @@
+"""S0-1 … S0-13: robot operations, through the doors of a running house."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.acceptance.robot_house import RobotHouse, robot, robot_house
+
+SIX: Final = [f"six-{number}" for number in range(6)]
+WEIGHTS: Final = {"STRONG_BUY": 2, "BUY": 1, "NEUTRAL": 0, "SELL": 1, "STRONG_SELL": 2}
+# Levels as names and as numbers; each signal of the matrix has clients of its own.
+LEVELS: Final = {("buy_on", 1): "BUY", ("buy_on", 2): 2, ("sell_on", 1): 1, ("sell_on", 2): 2}
+MATRIX: Final = {
+    f"{field}-{level}-{summary}": {field: written}
+    for summary in WEIGHTS
+    for (field, level), written in LEVELS.items()
+}
+SUMMARY: Final = {"amount_sold", "amount_bought", "profit", "crypto"}
+COIN: Final = {
+    *("symbol", "average_buy_value", "average_sell_value", "amount_sold", "amount_bought"),
+    "profit",
+}
+OPERATION: Final = {
+    *("id", "status", "symbol", "start_time", "buy_time", "crypto_amount_bought", "buy_quote"),
+    *("stop_loss_quote", "available_amount", "operation_amount"),
+}
+DOCUMENT: Final = {
+    *("id", "active", "locked", "cash", "crypto", "config", "monthly_summary", "daily_summary"),
+    "active_operations",
+}
+CONFIG: Final = {
+    *("buy_on", "sell_on", "operation_stop_loss", "day_stop_loss", "month_stop_loss"),
+    *("month_sell_cap", "symbols"),
+}
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[RobotHouse]:
+    robots = [
+        *(robot(name, symbols=["BTC", "ETH"]) for name in SIX),
+        *(robot(name, {"USDT": "1000", "BTC": "0.5"}, **more) for name, more in MATRIX.items()),
+        robot("inactive", active=False, symbols=["BTC"]),
+        robot("locked", locked=True),
+        robot("until", locked_until="2099-01-01T00:00:00Z"),
+        robot("other-symbol", symbols=["ETH"]),
+        robot("poor", {"USDT": "19.99"}),
+        robot("coinless", sell_on="SELL", buy_on=2),
+        robot("stopped-out", operation_stop_loss=50.0),
+        robot("day-stop", day_stop_loss=10),
+        robot("month-stop", month_stop_loss=10),
+        robot("capped", {"USDT": "1000", "BTC": "0.5"}, month_sell_cap=100),
+        robot("waiting"),
+        robot("rush", operation_amount=100),
+        robot("twice", operation_amount=100),
+        robot("split", symbols=["BTC", "SOL", "ETH", "XRP"]),
+    ]
+    with robot_house(*robots) as found:
+        found.trade("20000")
+        found.quote("19990", "20010")
+        yield found
+
+
+@pytest.fixture
+def market(hub: RobotHouse) -> RobotHouse:
+    """The house with its market at 20000 again."""
+    hub.trade("20000")
+    hub.quote("19990", "20010")
+    return hub
+
+
+def only(hub: RobotHouse, *clients: str) -> None:
+    """Have these clients be the active ones of this file's crowd, but for 'inactive'."""
+    names = [*SIX, *MATRIX, "stopped-out", "day-stop", "month-stop", "capped", "waiting"]
+    for name in [*names, "rush", "twice", "split", "coinless", "poor"]:
+        reply = hub.post(f"/api/v1/robots/clients/{name}/", {"active": name in clients}, "PATCH")
+        assert reply.status == 200, reply.body
+
+
+def test_s0_13_every_client_document_has_exactly_the_seed_s_keys(market: RobotHouse) -> None:
+    """S0-13: the key set of the document and of all its parts, and amounts that are numbers."""
+    for name in (*SIX, "poor", "inactive", "capped"):
+        found = market.document(name)
+        assert set(found) == DOCUMENT
+        assert set(found["config"]) == CONFIG
+        assert set(found["monthly_summary"]) == SUMMARY | {"month"}
+        assert set(found["daily_summary"]) == SUMMARY | {"day"}
+        for period in ("monthly_summary", "daily_summary"):
+            assert all(set(coin) == COIN for coin in found[period]["crypto"])
+            assert found[period]["crypto"]
+        assert all(set(coin) == {"symbol", "amount"} for coin in found["crypto"])
+        assert isinstance(found["cash"], int | float)
+    assert market.document("poor")["cash"] == 19.99
+    assert market.document("capped")["crypto"] == [{"symbol": "BTC", "amount": 0.5}]
+
+
+def test_s0_1_neutral_is_acknowledged_and_triggers_nothing(
+    market: RobotHouse, shared_data: Path
+) -> None:
+    """S0-1: the shared sample verbatim is 202; NEUTRAL is, too, and every client has the reason."""
+    only(market)
+    sample = (shared_data.parent / "contracts" / "signal_sample.json").read_bytes()
+    headers = {"Content-Type": "application/json"}
+    taken = market.house.request("POST", "/api/v1/signals/", body=sample, headers=headers)
+    assert taken.status == 202
+    market.decision("inactive", taken.json["id"])
+    found = market.signal("NEUTRAL", *SIX, "inactive", "locked")
+    assert {row["reason"] for row in found.values()} == {"NEUTRAL"}
+    assert {row["operation"] for row in found.values()} == {None}
+    assert market.triggers(found["locked"]["signal_id"]) == []
+
+
+def test_s0_2_six_eligible_clients_are_triggered_once_each(market: RobotHouse) -> None:
+    """S0-2: exactly six triggers, each client once, with the market's symbol."""
+    only(market, *SIX)
+    found = market.signal("STRONG_BUY", *SIX)
+    assert {row["reason"] for row in found.values()} == {"TRIGGERED"}
+    triggers = market.triggers(found[SIX[0]]["signal_id"])
+    assert sorted(each["client_id"] for each in triggers) == SIX
+    assert {(each["operation"], each["symbol"]) for each in triggers} == {("BUY", "BTC")}
+    assert all(each["start_time"].endswith("Z") for each in triggers)
+    for name in SIX:
+        assert market.operation(name, "AWAITING_SELL")["available_amount"] == 500
+
+
+@pytest.mark.parametrize("summary", list(WEIGHTS))
+def test_s0_3_a_signal_acts_at_its_level_and_above(market: RobotHouse, summary: str) -> None:
+    """S0-3: the matrix of five signals and four levels; weights are compared by at least."""
+    field = "sell_on" if "SELL" in summary else "buy_on"
+    cells = {f"{field}-{level}-{summary}": level for level in (1, 2)}
+    only(market, *cells)
+    found = market.signal(summary, *cells)
+    for name, level in cells.items():
+        expected = "TRIGGERED" if WEIGHTS[summary] >= level else "BELOW_LEVEL"
+        assert found[name]["reason"] == (expected if WEIGHTS[summary] else "NEUTRAL")
+    triggers = market.triggers(found[name]["signal_id"])
+    assert {each["operation"] for each in triggers} <= {summary.removeprefix("STRONG_")}
+
+
+def test_s0_4_who_is_not_eligible_has_a_reason(market: RobotHouse) -> None:
+    """S0-4: no trigger, and why, with the numbers, for each client and to be read by it."""
+    only(market, "poor", "coinless")
+    sold = market.signal("STRONG_SELL", "coinless")["coinless"]
+    assert sold["reason"] == "COIN_TOO_LOW"
+    assert Decimal(sold["numbers"]["minimum"]) == Decimal("0.001")
+    crowd = ("inactive", "locked", "until", "other-symbol", "poor")
+    found = market.signal("STRONG_BUY", *crowd)
+    reasons = [found[name]["reason"] for name in crowd]
+    assert reasons == [
+        *("INACTIVE", "LOCKED", "LOCKED_UNTIL", "SYMBOL_NOT_CHOSEN", "CASH_TOO_LOW"),
+    ]
+    numbers = found["poor"]["numbers"]
+    assert Decimal(numbers["cash"]) == Decimal("19.99")
+    assert Decimal(numbers["minimum"]) == 20
+    assert "poor" not in {each["client_id"] for each in market.triggers(found["poor"]["signal_id"])}
+
+
+def test_s0_9_an_operation_awaits_its_buying_then_its_selling(market: RobotHouse) -> None:
+    """S0-9: AWAITING_BUY while nobody sells, AWAITING_SELL with the fields, then closed."""
+    only(market, "waiting")
+    market.house.signed(market.house.ann, "DELETE", "/api/v3/openOrders", symbol="BTCUSDT")
+    row = market.signal("STRONG_BUY", "waiting")["waiting"]
+    assert (row["reason"], row["operation"]) == ("TRIGGERED", "BUY")
+    begun = market.operation("waiting", "AWAITING_BUY")
+    assert (begun["buy_time"], begun["crypto_amount_bought"], begun["operation_amount"]) == (
+        *("", 0, 0),
+    )
+    assert begun["available_amount"] == 1000
+    market.quote("19990", "20010")
+    held = market.operation("waiting", "AWAITING_SELL")
+    assert (held["id"], held["symbol"], held["buy_quote"]) == (begun["id"], "BTC", 20010)
+    assert held["buy_time"]
+    assert held["stop_loss_quote"] == 0
+    assert 0.0498 < held["crypto_amount_bought"] < 0.05  # 1000 / 20010, less the fee
+    again = market.signal("STRONG_BUY", "waiting")["waiting"]
+    assert again["reason"] == "OPERATION_OPEN"
+    assert market.signal("SELL", "waiting")["waiting"]["reason"] == "TRIGGERED"
+    market.operation("waiting", None)
+
+
+def test_s0_5_a_position_is_sold_at_its_stop(market: RobotHouse) -> None:
+    """S0-5: the stop rests in the core at buy_quote - loss / amount, and sells when it is met."""
+    only(market, "stopped-out")
+    market.signal("STRONG_BUY", "stopped-out")
+    held = market.operation("stopped-out", "AWAITING_SELL")
+    wanted = Decimal(str(held["buy_quote"])) - 50 / Decimal(str(held["crypto_amount_bought"]))
+    stop = Decimal(str(held["stop_loss_quote"]))
+    assert 0 <= stop - wanted < Decimal("0.01")
+    market.quote("18900", "20010")
+    market.order("SELL", "18900", "0.001", who=market.house.bob)
+    market.operation("stopped-out", None)
+    after = market.document("stopped-out")
+    assert after["crypto"][0]["amount"] < 0.00001
+    assert after["daily_summary"]["profit"] < -50
+
+
+def test_s0_6_a_day_s_loss_locks_until_the_day_is_over(market: RobotHouse) -> None:
+    """S0-6: loss at the limit: DAY_STOP, then LOCKED_UNTIL; the next day it trades by itself."""
+    only(market, "day-stop")
+    lose(market, "day-stop")
+    first = market.signal("STRONG_BUY", "day-stop")["day-stop"]
+    assert first["reason"] == "DAY_STOP"
+    assert Decimal(first["numbers"]["loss"]) >= 10 == Decimal(first["numbers"]["limit"])
+    second = market.signal("STRONG_BUY", "day-stop")["day-stop"]
+    assert second["reason"] == "LOCKED_UNTIL"
+    assert second["numbers"]["until"].endswith("T00:00:00Z")
+    assert market.document("day-stop")["locked"] is True
+    market.advance(86_400)
+    assert market.document("day-stop")["locked"] is False
+    assert market.document("day-stop")["daily_summary"]["profit"] == 0
+    third = market.signal("STRONG_BUY", "day-stop")["day-stop"]
+    assert third["reason"] == "TRIGGERED"
+    market.signal("SELL", "day-stop")
+    market.operation("day-stop", None)
+
+
+def test_s0_6_a_month_s_loss_locks_until_the_month_is_over(market: RobotHouse) -> None:
+    """S0-6: the month's loss outlives the day; the summary rolls over with the month."""
+    only(market, "month-stop")
+    lose(market, "month-stop")
+    assert market.signal("STRONG_BUY", "month-stop")["month-stop"]["reason"] == "MONTH_STOP"
+    month = market.document("month-stop")["monthly_summary"]["month"]
+    until = market.signal("STRONG_BUY", "month-stop")["month-stop"]["numbers"]["until"]
+    assert until[8:] == "01T00:00:00Z"
+    for _ in range(32):
+        if market.document("month-stop")["monthly_summary"]["month"] != month:
+            break
+        market.advance(86_400)
+    found = market.document("month-stop")
+    assert (found["locked"], found["monthly_summary"]["profit"]) == (False, 0)
+    assert market.signal("STRONG_BUY", "month-stop")["month-stop"]["reason"] == "TRIGGERED"
+
+
+def test_s0_7_the_month_s_sell_cap_holds_sales_up(market: RobotHouse) -> None:
+    """S0-7: sold + expected proceeds above the cap is no SELL; below it is one."""
+    only(market, "capped")
+    row = market.signal("SELL", "capped")["capped"]
+    assert row["reason"] == "SELL_CAP"
+    assert Decimal(row["numbers"]["sold"]) > 100 == Decimal(row["numbers"]["cap"])
+    assert market.document("capped")["crypto"][0]["amount"] == 0.5
+    market.post("/api/v1/robots/clients/capped/", {"config": {"month_sell_cap": 25000}}, "PATCH")
+    assert market.signal("SELL", "capped")["capped"]["reason"] == "TRIGGERED"
+    market.operation("capped", None)
+    assert market.document("capped")["monthly_summary"]["amount_sold"] > 9000
+
+
+def test_s0_8_a_hundred_concurrent_signals_are_one_operation(market: RobotHouse) -> None:
+    """S0-8: one is TRIGGERED, the others OPERATION_OPEN; one order was paid."""
+    only(market, "rush")
+    found: list[int] = []
+
+    def send(number: int) -> None:
+        moment = f"21-07-2022 02:{number // 60:02d}:{number % 60:02d}"
+        body = {"summary": "STRONG_BUY", "timestamp": moment}
+        found.append(market.post("/api/v1/signals/", body).json["id"])
+
+    sends = [threading.Thread(target=send, args=(number,)) for number in range(100)]
+    for each in sends:
+        each.start()
+    for each in sends:
+        each.join()
+    assert len(set(found)) == 100
+    reasons = [market.decision("rush", number)["reason"] for number in sorted(found)]
+    assert sorted(reasons) == ["OPERATION_OPEN"] * 99 + ["TRIGGERED"]
+    held = market.operation("rush", "AWAITING_SELL")
+    assert held["operation_amount"] <= 100
+    assert market.document("rush")["monthly_summary"]["amount_bought"] == held["operation_amount"]
+
+
+def test_s0_12_the_same_signal_twice_is_one_operation(market: RobotHouse) -> None:
+    """S0-12: the second delivery is answered with the first's id and decides nothing more."""
+    only(market, "twice")
+    body = {"summary": "STRONG_BUY", "timestamp": "22-07-2022 02:18:10"}
+    first, second = (market.post("/api/v1/signals/", body).json["id"] for _ in range(2))
+    assert first == second
+    market.decision("twice", first)
+    assert market.signal("NEUTRAL", "twice")["twice"]["reason"] == "NEUTRAL"
+    rows = market.get("/api/v1/robots/clients/twice/decisions/?limit=500")
+    assert [row["reason"] for row in rows if row["signal_id"] == first] == ["TRIGGERED"]
+
+
+def test_a_client_changes_its_switch_and_config_and_nothing_else(market: RobotHouse) -> None:
+    """PUT and PATCH change `active` and `config`; the rest of a document changes nothing."""
+    path = "/api/v1/robots/clients/split/"
+    whole = {**market.document("split"), "cash": 10**9, "active": False}
+    changed = market.post(path, whole, "PUT").json
+    assert (changed["active"], changed["cash"]) == (False, 1000)
+    merged = market.post(path, {"config": {"buy_on": 1}, "active": True}, "PATCH").json
+    assert (merged["config"]["buy_on"], len(merged["config"]["symbols"])) == ("BUY", 4)
+    for body, field in (
+        ({"config": {"buy_on": "UP"}}, "config"),
+        ({"config": {"what": 1}}, "config"),
+        ({"config": []}, "config"),
+        ({"active": "yes"}, "active"),
+        ([], "error"),
+    ):
+        reply = market.post(path, body, "PATCH")
+        assert (reply.status, list(reply.json)) == (400, [field])
+    assert market.house.get("/api/v1/robots/clients/nobody/").status == 404
+    assert market.post("/api/v1/robots/clients/split/lock/").json["locked"] is True
+    assert market.signal("STRONG_BUY", "split")["split"]["reason"] == "LOCKED"
+    assert market.post("/api/v1/robots/clients/split/unlock/").json["locked"] is False
+    row = market.signal("STRONG_BUY", "split")["split"]
+    assert (row["reason"], float(row["numbers"]["cash"])) == ("TRIGGERED", 250.0)
+
+
+def lose(hub: RobotHouse, name: str) -> None:
+    """Have a client buy at 20010 and sell at 19000."""
+    hub.signal("STRONG_BUY", name)
+    hub.operation(name, "AWAITING_SELL")
+    hub.quote("19000", "20010")
+    hub.signal("SELL", name)
+    hub.operation(name, None)
+    hub.trade("20000")
+    hub.quote("19990", "20010")

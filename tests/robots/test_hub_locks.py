@@ -1,0 +1,217 @@
+"""S0-8: client locks and their fences, in the core alone and in a real Redis."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fondaco.core import records
+from fondaco.robots.hub.locks import KEY, Keys, Locks, NoKeys, RedisKeys, key_of
+from tests.house_fixture import free_port
+from tests.robots.real_core import RealCore
+
+ACCOUNTS = {20: "robot-1", 21: "robot-2"}
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of this module's own."""
+    port = free_port()
+    server = shutil.which("redis-server")
+    assert server is not None
+    folder = tmp_path_factory.mktemp("redis")
+    process = subprocess.Popen(
+        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        import redis
+
+        with redis.Redis(port=port) as client:
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    client.ping()
+                    break
+                except redis.ConnectionError:
+                    assert time.monotonic() < deadline, "Redis did not start"
+                    time.sleep(0.02)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(params=["core", pytest.param("redis", marks=pytest.mark.needs("redis"))])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+class Field:
+    """A core with two robots, and workers that lock them."""
+
+    def __init__(self, url: str) -> None:
+        self.core = RealCore()
+        self._url = url
+        for number, code in ((1, "USDT"), (2, "BTC")):
+            body = records.AssetBody(number=number, code=code, decimals=8)
+            self.core.submit(records.pack_body(records.Command.DEFINE_ASSET, body))
+        book = records.InstrumentBody(
+            number=1,
+            symbol="BTCUSDT",
+            base=2,
+            quote=1,
+            tick_size="0.01",
+            lot_size="0.00001",
+            base_per_lot=1000,
+            quote_per_lot_tick=10,
+        )
+        self.core.submit(records.pack_body(records.Command.DEFINE_INSTRUMENT, book))
+        for account in ACCOUNTS:
+            opened = records.AccountBody(
+                member=1, kind=records.AccountKind.ROBOT, robot=records.RobotTerms(cash=1)
+            )
+            self.core.submit(
+                records.pack_body(records.Command.OPEN_ACCOUNT, opened, account=account)
+            )
+
+    def worker(self, ttl_us: int = 60_000_000) -> Locks:
+        keys: Keys = RedisKeys(self._url, ttl_us=ttl_us) if self._url else NoKeys()
+        return Locks(self.core, keys, ttl_us=ttl_us)
+
+    def act(self, account: int, fence: int) -> list[str]:
+        """Return why an order under a fence is refused: there is no money, so it always is."""
+        order = records.pack(
+            records.Command.ROBOT_ORDER,
+            account=account,
+            instrument=1,
+            side=records.Side.BUY,
+            order_type=records.OrderType.LIMIT,
+            time_in_force=records.TimeInForce.GTC,
+            price_ticks=1,
+            quantity_lots=1,
+            fence=fence,
+        )
+        return self.core.reasons(self.core.submit(order))
+
+
+@pytest.fixture
+def field(kind: str, request: pytest.FixtureRequest) -> Field:
+    url = request.getfixturevalue("redis_url") if kind == "redis" else ""
+    if url:
+        import redis
+
+        with redis.Redis.from_url(url) as client:
+            client.flushall()
+    return Field(url)
+
+
+def test_one_of_a_hundred_gets_a_lock(field: Field) -> None:
+    """S0-8: of a hundred that take it at once one has it, and after it the next, with more."""
+    workers = [field.worker() for _ in range(100)]
+    found: list[Any] = []
+    turn = threading.Lock()
+
+    def take(worker: Locks) -> None:
+        with turn:  # the core has one door
+            held = worker.take({20: "robot-1"})
+        found.extend(held.values())
+
+    threads = [threading.Thread(target=take, args=(worker,)) for worker in workers]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(found) == 1
+    field.worker().release(found)
+    (after,) = field.worker().take({20: "robot-1"}).values()
+    assert after.fence > found[0].fence
+
+
+def test_locks_of_many_are_taken_in_one_piece(field: Field) -> None:
+    """What is free is ours, what is busy is not, in one call."""
+    (first,) = field.worker().take({21: "robot-2"}).values()
+    held = field.worker().take(ACCOUNTS)
+    assert set(held) == {20}
+    field.worker().release([first])
+    assert set(field.worker().take({21: "robot-2"})) == {21}
+
+
+def test_a_killed_holder_frees_the_lock_by_its_time(field: Field, kind: str) -> None:
+    """Nobody releases it; after the time to live it is another's, with a larger fence."""
+    (lost,) = field.worker(ttl_us=200_000).take({20: "robot-1"}).values()
+    assert not field.worker().take({20: "robot-1"})
+    field.core.time_us += 200_000
+    deadline = time.monotonic() + 10
+    while True:  # Redis counts by the clock on the wall
+        held = field.worker().take({20: "robot-1"})
+        if held or kind == "core":
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert held[20].fence > lost.fence
+
+
+def test_a_late_holder_can_neither_unlock_nor_act(field: Field, kind: str) -> None:
+    """Its release leaves the new holder's lock, its order is refused by the fence."""
+    late = field.worker(ttl_us=100_000)
+    (lost,) = late.take({20: "robot-1"}).values()
+    field.core.time_us += 100_000
+    deadline = time.monotonic() + 10
+    while not (held := field.worker().take({20: "robot-1"})):
+        assert kind == "redis"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    late.release([lost])
+    assert not field.worker().take({20: "robot-1"})
+    assert field.act(20, lost.fence) == ["STALE_FENCE"]
+    assert field.act(20, held[20].fence) == ["INSUFFICIENT_BALANCE"]
+
+
+@pytest.mark.needs("redis")
+def test_the_key_is_the_one_that_older_programs_know(redis_url: str) -> None:
+    """The seed's key, the client id at the beginning of its value, 60 s to live."""
+    import redis
+
+    field = Field(redis_url)
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        client.flushall()
+        held = field.worker().take({20: "robot-1"})
+        assert (
+            key_of("robot-1")
+            == f"{KEY}robot-1"
+            == ("CRYPTO_ROBOT_OPERATION_HUB_CLIENT_LOCK_robot-1")
+        )
+        assert str(client.get(key_of("robot-1"))).startswith("robot-1")
+        assert 59_000 < int(client.pttl(key_of("robot-1"))) <= 60_000
+        field.worker().release(list(held.values()))
+        assert client.get(key_of("robot-1")) is None
+        client.set(key_of("robot-1"), "robot-1", px=60_000)  # as an older program locks
+        assert not field.worker().take({20: "robot-1"})
+
+
+def test_a_redis_that_is_away_locks_everybody_out() -> None:
+    """Nobody acts unlocked: without an answer no lock is anybody's."""
+    pytest.importorskip("redis")
+    field = Field(f"redis://127.0.0.1:{free_port()}/0")
+    assert field.worker().take(ACCOUNTS) == {}
+
+
+def test_a_lock_that_lets_two_in_is_still_one_who_acts() -> None:
+    """Planted: a store of keys that refuses nobody. The core's fence leaves one holder to act."""
+
+    class Planted(NoKeys):
+        force = 1
+
+    field = Field("")
+    first = Locks(field.core, Planted()).take({20: "robot-1"})
+    second = Locks(field.core, Planted()).take({20: "robot-1"})
+    assert first
+    assert second  # two holders, as nothing but the core was asked to supersede
+    assert field.act(20, first[20].fence) == ["STALE_FENCE"]  # and yet only one can act
