@@ -33,6 +33,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from fondaco.link.address import writer_socket
+from fondaco.link.blocking import BlockingClient
+
 __all__ = ["HOUSE_FILE", "Credentials", "RunningHouse", "free_port", "house", "open_house"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -209,6 +212,38 @@ class RunningHouse:
             if f"--role {role}" in arguments and "<defunct>" not in arguments:
                 return int(number)
         return 0
+
+    @contextlib.contextmanager
+    def another_worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a second worker beside the house's own, at the writer before it is handed over."""
+        before = self.peers().count("worker")
+        with self.log.open("ab") as log:
+            second = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "fondaco", "serve", "--role", "worker"),
+                    *("--house", str(self.house_file), "--data", str(self.data)),
+                ],
+                cwd=ROOT,
+                env={**os.environ, "FONDACO_SECRET_KEY": SECRET_KEY},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            deadline = time.monotonic() + READY_S
+            while self.peers().count("worker") <= before:
+                assert second.poll() is None, self.read_log()
+                assert time.monotonic() < deadline, self.read_log()
+                time.sleep(0.05)
+            yield second
+        finally:
+            second.terminate()
+            assert second.wait(2 * END_S) == 0
+
+    def peers(self) -> list[str]:
+        """Return the roles of those who are connected to the writer."""
+        with BlockingClient(writer_socket(self.data), role="test") as client:
+            return list(client.status()["roles"])
 
     def read_log(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]

@@ -33,15 +33,15 @@ DONE = {"message": "Purchase order registered successfully."}
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[RunningHouse]:
-    """A house whose venue takes 5 seconds for an answer."""
-    with open_agency(latency_s=5) as house:
+    """A house of two edges and two workers whose venue takes 5 seconds for an answer."""
+    with open_agency(latency_s=5, settings="edges = 2") as house, house.another_worker():
         yield house
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[RunningHouse]:
-    """A house whose venue answers at once."""
-    with open_agency() as running:
+    """A house of two edges and two workers whose venue answers at once."""
+    with open_agency(settings="edges = 2") as running, running.another_worker():
         yield running
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -14,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from fondaco.link.address import writer_socket
-from fondaco.link.blocking import BlockingClient
 from tests.acceptance.dealer_house import (
     ask,
     at,
@@ -31,7 +26,7 @@ from tests.acceptance.dealer_house import (
     user,
     users_words,
 )
-from tests.house_fixture import ROOT, SECRET_KEY, RunningHouse
+from tests.house_fixture import RunningHouse
 from tests.mosquitto_fixture import CIB, Mosquitto, broker, price
 
 __all__ = ["broker"]
@@ -41,8 +36,8 @@ pytestmark = pytest.mark.needs("mosquitto")
 
 @pytest.fixture
 def house(broker: Mosquitto) -> Iterator[RunningHouse]:
-    """A house whose feed is connected to `broker`."""
-    with open_dealer(broker) as running:
+    """A house of two edges whose feed is connected to `broker`."""
+    with open_dealer(broker, settings="edges = 2") as running:
         yield running
 
 
@@ -379,37 +374,17 @@ def test_s4_7_parallel_orders_never_overdraw(shared: RunningHouse) -> None:
 
 def test_s4_8_many_processes_have_one_consumer(broker: Mosquitto) -> None:
     """Three edges and two workers: one session, each message counted once, every edge agrees."""
-    with open_dealer(broker, settings="edges = 3") as house:
+    with open_dealer(broker, settings="edges = 3") as house, house.another_worker():
         number = user(house, "ann", 100_000)
-        environment = {**os.environ, "FONDACO_SECRET_KEY": SECRET_KEY}
-        second = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "fondaco", "serve", "--role", "worker"),
-                *("--house", str(house.house_file), "--data", str(house.data)),
-            ],
-            cwd=ROOT,
-            env=environment,
-            start_new_session=True,
-        )
-        try:
-            until(lambda: _peers(house).count("worker") == 2, "two workers")
-            buy(house, number, 1000, 0, 20)
-            broker.publish([price(20, 7, at(place)) for place in range(100)])
-            until(lambda: shares(house, number) == 700, "100 x 7")
-            assert _peers(house).count("feed") == 1
-            assert broker.sessions() == 1
-            answers = [stock(house) for _ in range(12)]
-            assert all(each == answers[0] for each in answers)
-            assert len(answers[0]["recent_data"]) == 5
-            sums_are_zero(house)
-        finally:
-            second.terminate()
-            assert second.wait(30) == 0
-
-
-def _peers(house: RunningHouse) -> list[str]:
-    with BlockingClient(writer_socket(house.data), role="test") as client:
-        return list(client.status()["roles"])
+        buy(house, number, 1000, 0, 20)
+        broker.publish([price(20, 7, at(place)) for place in range(100)])
+        until(lambda: shares(house, number) == 700, "100 x 7")
+        assert house.peers().count("feed") == 1
+        assert broker.sessions() == 1
+        answers = [stock(house) for _ in range(12)]
+        assert all(each == answers[0] for each in answers)
+        assert len(answers[0]["recent_data"]) == 5
+        sums_are_zero(house)
 
 
 def test_s4_9_a_broker_that_was_away_loses_nothing(broker: Mosquitto) -> None:

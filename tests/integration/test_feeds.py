@@ -127,33 +127,18 @@ def test_a_killed_follower_loses_and_doubles_nothing(broker: Mosquitto) -> None:
 
 def test_two_workers_have_one_consumer(broker: Mosquitto) -> None:
     """A worker beside the house stands by: one session at the broker, and it takes over."""
-    with following(broker) as house:
-        environment = {**os.environ, "FONDACO_SECRET_KEY": SECRET_KEY}
-        second = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "fondaco", "serve", "--role", "worker"),
-                *("--house", str(house.house_file), "--data", str(house.data)),
-            ],
-            cwd=ROOT,
-            env=environment,
-            start_new_session=True,
-        )
-        try:
-            until(lambda: peers(house).count("worker") == 2, "two workers")
-            broker.publish([price(20, n, at(n)) for n in range(1, 200)])
-            until(lambda: state(house)["received"] == 199, "all are counted")
-            assert (state(house)["current"], state(house)["duplicate"]) == (199, 0)
-            assert peers(house).count("feed") == 1
-            with stopped(house.child("feeds")):  # its lease runs out; the broker lets go of it
-                broker.publish([price(21, n, at(200 + n)) for n in range(1, 50)])
-                until(lambda: prices(house) == [(2100, 49)], "the other one goes on")
-            broker.publish([price(21, n, at(200 + n)) for n in range(50, 100)])
-            until(lambda: prices(house) == [(2100, 99)], "it goes on")
-            assert peers(house).count("feed") == 1
-            assert second.poll() is None
-        finally:
-            second.terminate()
-            assert second.wait(30) == 0
+    with following(broker) as house, house.another_worker() as second:
+        broker.publish([price(20, n, at(n)) for n in range(1, 200)])
+        until(lambda: state(house)["received"] == 199, "all are counted")
+        assert (state(house)["current"], state(house)["duplicate"]) == (199, 0)
+        assert house.peers().count("feed") == 1
+        with stopped(house.child("feeds")):  # its lease runs out; the broker lets go of it
+            broker.publish([price(21, n, at(200 + n)) for n in range(1, 50)])
+            until(lambda: prices(house) == [(2100, 49)], "the other one goes on")
+        broker.publish([price(21, n, at(200 + n)) for n in range(50, 100)])
+        until(lambda: prices(house) == [(2100, 99)], "it goes on")
+        assert house.peers().count("feed") == 1
+        assert second.poll() is None
 
 
 def test_credentials_and_tls_by_url(tmp_path: Path, broker: Mosquitto) -> None:
@@ -260,9 +245,3 @@ def stopped(process: int) -> Iterator[None]:
         yield
     finally:
         os.kill(process, signal.SIGCONT)
-
-
-def peers(house: RunningHouse) -> list[str]:
-    """The roles of those who are connected to the writer."""
-    with BlockingClient(writer_socket(house.data), role="test") as client:
-        return list(client.status()["roles"])
