@@ -150,8 +150,10 @@ class WriterServer:
 
     def ask_command(self, peer: Peer, correlation: int, record: bytes) -> None:
         if len(self._records) >= self.limits.queue or peer.is_refused:
+            full = f"{self.limits.queue} commands wait"
+            why = "one before it was refused" if peer.is_refused else full
             peer.is_refused = peer.in_order
-            self._overloaded(peer, correlation, f"{self.limits.queue} commands wait")
+            self._overloaded(peer, correlation, why)
             return
         if self.limits.lag and self.sequencer.seq - self.cursor > self.limits.lag:
             peer.is_refused = peer.in_order
