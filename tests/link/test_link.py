@@ -437,6 +437,47 @@ async def test_of_many_commands_each_has_its_own_answer_in_their_order(house: Ho
     assert isinstance(found[1], Invalid)
 
 
+async def test_of_many_commands_the_overloaded_are_the_last(house: House) -> None:
+    """A full queue takes the first ones, in order, and names those that were not executed."""
+    await house.open(queue=4)
+
+    def work() -> list[bytes | LinkError]:
+        with BlockingClient(house.address, role="hub") as client:
+            return client.submit_many([deposit(n) for n in range(7)])
+
+    found = await asyncio.to_thread(work)
+    assert [event(each) for each in found if isinstance(each, bytes)] == [
+        (n + 1, n) for n in range(4)
+    ]
+    assert all(isinstance(each, Overloaded) for each in found[4:])
+    assert house.sequencer.seq == 4
+
+
+async def test_many_commands_without_an_answer_are_unanswered(house: House) -> None:
+    """A writer that goes while it commits leaves each of them unknown; later calls work again."""
+    server = await house.open()
+
+    def go() -> None:
+        for peer in list(server.peers):
+            assert peer._transport is not None
+            peer._transport.abort()
+        house.sequencer.on_commit = lambda: None
+
+    house.sequencer.on_commit = go
+
+    def work() -> tuple[list[bytes | LinkError], list[bytes | LinkError]]:
+        with BlockingClient(house.address, role="hub") as client:
+            return (
+                client.submit_many([deposit(1), deposit(2)]),
+                client.submit_many([deposit(3)]),
+            )
+
+    lost, found = await asyncio.to_thread(work)
+    assert [type(each) for each in lost] == [Unanswered, Unanswered]
+    assert isinstance(found[0], bytes)
+    assert event(found[0]) == (3, 3)
+
+
 async def test_what_was_refused_is_not_overtaken(house: House) -> None:
     """After an overloaded command a pipeline's later ones are, too; a new one begins anew.
 

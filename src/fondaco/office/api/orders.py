@@ -102,7 +102,7 @@ class VenueOrderWords(serializers.Serializer):
     filled_quantity = serializers.CharField()
     filled_quote = serializers.CharField()
     attempts = serializers.IntegerField()
-    disputed = DisputeWords(allow_null=True, help_text="what the venue says and can't be")
+    disputed = DisputeWords(required=False, help_text="what the venue says and can't be")
     parts = PartWords(many=True)
 
 

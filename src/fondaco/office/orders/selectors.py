@@ -213,17 +213,18 @@ def disputed_order(venue: str, name: str) -> tuple[VenueOrder, InstrumentRow] | 
 
 def _dispute_words(
     dispute: VenueDispute | None, row: VenueOrder, base: int, quote: int
-) -> dict[str, Any] | None:
-    """Return what a venue says of an order that isn't done, and the core doesn't take."""
+) -> dict[str, Any]:
+    """Return what a venue says of an order that isn't done, and the core doesn't take, if any."""
     if dispute is None or row.status == records.VenueStatus.CONFIRMED:
-        return None
-    return {
+        return {}
+    words = {
         "reason": dispute.reason,
         "filled_quantity": plain_units(dispute.filled_base, base),
         "filled_quote": plain_units(dispute.filled_quote, quote),
         "is_final": dispute.is_final,
         "reported_at": dispute.reported_us // 1000,
     }
+    return {"disputed": words}
 
 
 def venue_orders(venue: str, *, limit: int) -> list[dict[str, Any]] | None:
@@ -258,7 +259,7 @@ def venue_orders(venue: str, *, limit: int) -> list[dict[str, Any]] | None:
                 "filled_quantity": plain_units(row.filled_base, base),
                 "filled_quote": plain_units(row.filled_quote, quote),
                 "attempts": row.attempts,
-                "disputed": _dispute_words(disputed.get(row.id), row, base, quote),
+                **_dispute_words(disputed.get(row.id), row, base, quote),
                 "parts": [
                     {
                         "order_id": part.id,
