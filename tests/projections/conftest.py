@@ -31,6 +31,7 @@ TABLES = (
     "importedfile",
     "venueorder",
     "venuepart",
+    "summary",
     "quote",
     "quotebar1m",
     "quotebar1h",

@@ -56,6 +56,19 @@ def test_every_word_of_a_venue_order_lands_in_the_column_of_its_name(kind: recor
     }
 
 
+def test_every_word_of_a_summary_lands_in_the_column_of_its_name() -> None:
+    """Its key is made of account, period, number and instrument; the last in a run is the row."""
+    names = records.LAYOUTS[records.Event.SUMMARY]
+    words = {name: 1000 + place for place, name in enumerate(names)}
+    first = records.pack(records.Event.SUMMARY, seq=899, account=902, **{**words, "profit": 7})
+    last = records.pack(records.Event.SUMMARY, seq=900, time_us=901, account=902, **words)
+    (row,) = decoding.decode(first + last, 0, {}).summaries
+    known = {**words, "updated_seq": 900, "updated_us": 901, "account": 902}
+    key = f"902-{words['period']}-{words['number']}-{words['instrument']}"
+    by_name = dict(zip(tables.SUMMARIES.columns, row, strict=True))
+    assert by_name == {"id": key, **{n: known[n] for n in tables.SUMMARIES.columns[1:]}}
+
+
 def test_only_the_last_state_of_an_order_in_a_run_becomes_a_row() -> None:
     """An order that was made and cancelled in one run gives one row, cancelled."""
     cancelled = packed.order(6, order_id=5, status=records.OrderStatus.CANCELED)

@@ -192,6 +192,9 @@ class Flow:
             self.sent_money.append(record)
         return record
 
+    def note(self, command: bytes, events: list[bytes]) -> None:
+        """Be told what came of a command: who acts on answers says so in a subclass."""
+
     def batch(self, now_us: int) -> tuple[int, list[bytes]]:
         """Return how much later the next batch comes, and its commands."""
         random = self.random

@@ -65,6 +65,7 @@ class Pair:
         self.reasons: Counter[int] = Counter()
         self.commands = 0
         self.most_triggered = 0  # stops in one command
+        self.flow: Flow | None = None  # that is told what comes of its commands
 
     def send(self, *records: bytes, elapsed_us: int = 0) -> list[bytes]:
         """Apply records to both as one batch and compare; return the events."""
@@ -74,6 +75,9 @@ class Pair:
             self.seq += 1
             stamped.append(stamp(record, self.seq, self.time_us))
         expected = [self.twin.apply_one(record) for record in stamped]
+        for record, told in zip(records, expected, strict=True):
+            if self.flow is not None:
+                self.flow.note(record, told)
         for told in expected:
             self.most_triggered = max(self.most_triggered, sum(map(_is_trigger, told)))
         run = self.on_trial.apply(b"".join(stamped))
@@ -111,7 +115,8 @@ class Pair:
         questions = [pack(Query.TOTALS), pack(Query.DEFINITIONS)]
         for number in self.twin.market.instruments:
             questions += [pack(Query.DEPTH, instrument=number, limit=n) for n in (1000, 2)]
-        questions += [pack(kind) for kind in (Query.QUOTES, Query.POOLS, Query.VENUE_ORDERS)]
+        asked = (Query.QUOTES, Query.POOLS, Query.VENUE_ORDERS, Query.ROBOTS)
+        questions += [pack(kind) for kind in asked]
         questions += [pack(Query.WAITING, account=account) for account in self.twin.accounts]
         for account in (1, 2, 3, 4, *self.twin.accounts):
             questions.append(pack(Query.BALANCES, account=account))
@@ -141,6 +146,7 @@ class Pair:
 
     def run(self, flow: Flow, commands: int, *, check_every: int = 1) -> None:
         """Send the flow's opening and so many commands, in batches of one to four."""
+        self.flow = flow
         self.send(*flow.opening())
         sent = 0
         while sent < commands:

@@ -21,11 +21,19 @@ from fondaco.core.records import (
 from tests.twin import exchange
 from tests.twin.answers import answer
 from tests.twin.exchange import Twin
+from tests.twin.limits import Limits, Robot
 from tests.twin.market import Market, Order, Walk, triggers
 from tests.twin.outside import AGENCY, Outside
 from tests.twin.stops import Stops
 
-__all__ = ["OUTSIDE_PLANTS", "PLANTS", "STOP_PLANTS", "PlantedTwin"]
+__all__ = [
+    "OUTSIDE_PLANTS",
+    "PLANTS",
+    "RARE_ROBOT_PLANTS",
+    "ROBOT_PLANTS",
+    "STOP_PLANTS",
+    "PlantedTwin",
+]
 
 
 class PlantedTwin(Twin):
@@ -172,6 +180,80 @@ STOP_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "a hold not released when a triggered order is refused": _stops(_RefusedAndStillHeld),
     "the newest of the reached stops first": _stops(_NewestFirst),
     "a stop that is reached only by the last price": _planted(_OnlyTheLastPrice),
+}
+
+
+# Bugs of robots' limits; found by flows that have robots, and workers that race for them.
+
+
+class _ReadsBeforeTheBatch(Limits):
+    """Check, then act: what open sales may bring is what it was before the batch came."""
+
+    def __init__(self, twin: Twin) -> None:
+        super().__init__(twin)
+        self.read: dict[int, int] = {}
+
+    def open_sells(self, robot: Robot, but: Order) -> int:
+        return self.read.get(robot.account, 0)
+
+    def look(self) -> None:
+        nobody = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (0, 0, 0, 0))
+        for account, robot in self.robots.items():
+            self.read[account] = super().open_sells(robot, nobody)
+
+
+class _CheckThenAct(PlantedTwin):
+    limits_class = _ReadsBeforeTheBatch
+
+    def apply(self, batch: bytes) -> bytes:
+        assert isinstance(self.limits, _ReadsBeforeTheBatch)
+        self.limits.look()
+        return super().apply(batch)
+
+
+class _CountsNoOpenSales(Limits):
+    def open_sells(self, robot: Robot, but: Order) -> int:
+        return 0
+
+
+class _LetsOpenBuysStand(Limits):
+    def enforce(self, first: int) -> None:
+        self.absorb()
+
+
+class _AsksNoFence(Limits):
+    def check_sender(self, words: dict[str, int]) -> None:
+        robot = self.named(words["account"])
+        if 0 < words["fence"] < robot.fence:
+            words = {**words, "fence": robot.fence}
+        super().check_sender(words)
+
+
+class _StopsKnowNoLimit(Limits):
+    def is_over(self, stop: Order) -> bool:
+        return False
+
+
+class _ProfitWithoutFees(Limits):
+    def absorb(self) -> None:
+        self.market.trades[:] = [t._replace(seller_fee=0) for t in self.market.trades]
+        super().absorb()
+
+
+def _limits(limits: type[Limits]) -> type[PlantedTwin]:
+    return type(limits.__name__, (PlantedTwin,), {"limits_class": limits})
+
+
+ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
+    "check-then-act on the sell cap": _CheckThenAct,
+    "a sell cap that forgets open sales": _limits(_CountsNoOpenSales),
+    "open buys that outlive a loss limit": _limits(_LetsOpenBuysStand),
+    "a late holder that may act": _limits(_AsksNoFence),
+    "profit without its fees": _limits(_ProfitWithoutFees),
+}
+# Seldom enough that only the comparison with the twin is asked to see it.
+RARE_ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
+    "a stop that knows no limit": _limits(_StopsKnowNoLimit),
 }
 
 

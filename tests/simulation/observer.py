@@ -37,6 +37,7 @@ from fondaco.core.records import (
     unpack_body,
 )
 from tests.simulation.outside import Breach, OutsideReader, require
+from tests.simulation.robots import RobotReader
 
 __all__ = ["Breach", "Observer", "Seen", "require"]
 
@@ -50,6 +51,9 @@ RISES: Final = {
 }
 OPEN: Final = {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
 OUTSIDE: Final = {Event.QUOTE, Event.VENUE_ORDER, Event.VENUE_PART, Event.POSTING}
+ROBOTS: Final = {
+    *(Event.ORDER, Event.FILL, Event.TRADE, Event.POSTING, Event.ROBOT, Event.SUMMARY),
+}
 RESTING: Final = {OrderType.LIMIT, OrderType.LIMIT_MAKER}
 STOPS: Final = {kind for _, kind in RISES}
 
@@ -113,6 +117,7 @@ class Observer:
         self.trade_id: dict[int, int] = {}
         self.instruments: dict[int, InstrumentBody] = {}
         self.outside = OutsideReader(self.instruments)
+        self.robots = RobotReader(self.instruments, self.orders)
         self.assets: set[int] = set()
         self.accounts: dict[int, int] = {}
         self.seq = 0
@@ -135,7 +140,11 @@ class Observer:
             words = struct.unpack_from(f"<{len(record) // 8}q", record)
             require(words[1] >= self.seq, "order of events", words[1], "after", self.seq)
             require(words[2] >= self.time_us, "time never goes back", words[2], self.time_us)
+            if words[1] != self.seq:
+                self.robots.end_of_command()
             self.seq, self.time_us = words[1], words[2]
+            if kind in ROBOTS:
+                getattr(self.robots, Event(kind).name.lower())(unpack(record))
             if kind in {Event.ORDER, Event.FILL, Event.CANCEL}:
                 self._order(kind, words)
             elif kind == Event.TRADE:
@@ -320,7 +329,9 @@ class Observer:
         elif kind == Event.INSTRUMENT:
             self.instruments[body["number"]] = msgspec.convert(body, InstrumentBody)
         else:
-            self.accounts[struct.unpack_from("<q", record, 24)[0]] = body["member"]
+            account = struct.unpack_from("<q", record, 24)[0]
+            self.accounts[account] = body["member"]
+            self.robots.account(account, body["robot"])
 
     # ---- checking
 
@@ -330,6 +341,8 @@ class Observer:
         books = set(self.instruments) if everything else self._changed_books
         self._check_sums(exchange)
         self._check_stops()
+        self.robots.end_of_command()
+        self.robots.check(exchange, self.balances)
         self._check_levels(exchange, books)
         for account in sorted(accounts):
             self._check_account(exchange, account)

@@ -17,7 +17,7 @@ from unittest import mock
 from fondaco.core.records import split
 from fondaco.journal import scan, watermark
 from fondaco.journal.sequencer import Core
-from tests.property.plants import OUTSIDE_PLANTS, STOP_PLANTS, PlantedTwin
+from tests.property.plants import OUTSIDE_PLANTS, ROBOT_PLANTS, STOP_PLANTS, PlantedTwin
 from tests.property.plants import PLANTS as MARKET_PLANTS
 from tests.robots.planted_steps import PLANTED_STEPS
 from tests.simulation.disk import SimulatedDisk
@@ -85,7 +85,7 @@ class TwinCore:
     def load(self, dump: bytes) -> None:
         """Become what was dumped."""
         self.twin.__dict__.update(pickle.loads(dump))
-        self.twin.outside.twin = self.twin.stops.twin = self.twin
+        self.twin.outside.twin = self.twin.stops.twin = self.twin.limits.twin = self.twin
 
     def state_hash(self) -> bytes:
         """Hash what matters: balances, orders, used ids."""
@@ -180,6 +180,13 @@ PLANTS: Final[dict[str, tuple[Settings, Callable[[], AbstractContextManager[None
         )
     },
     **{name: _plain(_core(_with_twin(plant))) for name, plant in STOP_PLANTS.items()},
+    **{
+        name: _plain(Settings(core=_with_twin(plant), hash_of=None, robots=True))
+        for name, plant in {
+            **ROBOT_PLANTS,
+            "a robot's stop fired twice": STOP_PLANTS["a stop fired twice"],
+        }.items()
+    },
     **{
         name: _plain(Settings(core=_with_twin(plant), hash_of=None, outside=True))
         for name, plant in OUTSIDE_PLANTS.items()

@@ -23,7 +23,7 @@ __all__ = ["PROCESSES_MAX", "Proof", "live", "prove"]
 PROCESSES_MAX: Final = 2
 KIND_GOAL: Final = 1_000  # of each event kind in 10,000 histories
 GOAL_HISTORIES: Final = 10_000
-TWIN_EVERY: Final = 20  # every so many histories the twin comes along
+TWIN_EVERY: Final = 19  # every so many histories the twin comes along
 
 
 @dataclass

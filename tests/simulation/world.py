@@ -9,6 +9,7 @@ I9     recovered hash = live hash; at the end, hash of a replay from the first c
 I10    a bit flipped in a durable file: the house halts by name, or has lost nothing
 I11    after an I/O error nothing is acknowledged any more by that process
 I12    one client order id, one order; one row id, one posting
+I13, I19 every fourth seed has robots, and 32 workers that race for them (robots.py)
 I14-18 every other seed has a feed, a venue, and a worker that crashes with it (outside.py)
 
 Nothing here depends on the machine's clock, hash seed or scheduler.
@@ -33,6 +34,7 @@ from fondaco.robots.venues import carrying
 from fondaco.robots.venues.carrying import Effect
 from tests.property.flows import START_US, Flow, OpenOrder, stamp
 from tests.property.outside_flows import OutsideFlow
+from tests.property.robot_flows import RobotFlow
 from tests.simulation.disk import FAULTS, Plan, PowerCut, SimulatedDisk
 from tests.simulation.effects import Effects
 from tests.simulation.observer import Breach, Observer, require
@@ -69,6 +71,7 @@ class Settings:
     disk: Callable[[Random], SimulatedDisk] = SimulatedDisk
     with_twin: bool = False
     outside: bool | None = None  # with dealer and agency markets; None: every other seed
+    robots: bool | None = None  # with robots and workers that race; None: half of the others
     segment_bytes: int = SEGMENT_BYTES
     carry: Callable[..., Generator[Effect, Any, None]] = carrying.carry
 
@@ -131,6 +134,9 @@ class World:
 
     def _flow(self, seed: int, outside: bool | None) -> Flow:
         """Return the clients' wishes; with the outside, its feed's, too, and have a worker."""
+        robots = self.settings.robots
+        if outside is None and (seed % 4 == 2 if robots is None else robots):
+            return RobotFlow(Random(seed + 2), self._open_orders)
         if not (seed % 2 if outside is None else outside):
             return Flow(Random(seed + 2), self._open_orders)
         venue = self.observer.outside.venue = Venue(Random(seed + 4))
@@ -263,6 +269,7 @@ class World:
         self, commands: list[bytes], events: bytes, boundaries: list[int], first_seq: int
     ) -> None:
         """Let the observer, the book of effects and the twin read a run of events."""
+        self.observer.robots.before_batch(commands, first_seq)
         self.observer.take(events)
         self.known_seq = first_seq + len(commands) - 1
         self.history.commands += len(commands)
@@ -270,6 +277,9 @@ class World:
         for place, (command, end) in enumerate(zip(commands, boundaries, strict=True)):
             self.records[first_seq + place] = command
             self.effects.note(command, events[start:end])
+            came = split(events[start:end])
+            self.observer.robots.note(command, first_seq + place, came)
+            self.flow.note(command, came)
             if self.twin is not None and not _is_poison(command):
                 stamped = stamp(command, first_seq + place, self._live().time_us)
                 self._ask_twin(stamped, events[start:end])

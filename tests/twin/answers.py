@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from fondaco.core.records import (
     ACCOUNT_FIRST,
     ACCOUNT_WORLD,
-    AccountBody,
     Event,
     Execution,
+    Period,
     Query,
     Side,
     Verdict,
@@ -38,6 +40,7 @@ def answer(twin: Twin, record: bytes) -> bytes:
         Query.POOLS: _pools,
         Query.VENUE_ORDERS: _venue_orders,
         Query.WAITING: _waiting,
+        Query.ROBOTS: _robots,
     }
     return b"".join(answers[Query(words["kind"])](twin, words, stamp))
 
@@ -91,7 +94,7 @@ def _definitions(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> li
     bodies = twin.market.instruments
     found += [pack_body(Event.INSTRUMENT, bodies[n], **stamp) for n in sorted(bodies)]
     for number, body in twin.accounts.items():
-        told = AccountBody(member=body.member, kind=body.kind, frozen=body.frozen)
+        told = msgspec.structs.replace(body, opening=[])
         found.append(pack_body(Event.ACCOUNT, told, account=number, **stamp))
     for number, (account, scopes) in sorted(twin.keys.items()):
         found.append(pack(Event.KEY, **stamp, account=account, key_number=number, scopes=scopes))
@@ -160,6 +163,21 @@ def _waiting(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> list[b
                 told = {"instrument": number, "order_id": order.order_id, "wait": wait}
                 head = {**stamp, "account": order.account}
                 found.append(pack(Query.WAIT_ANSWER, **head, **told, venue_order=venue))
+    return found
+
+
+def _robots(twin: Twin, words: dict[str, int], _stamp: dict[str, int]) -> list[bytes]:
+    limits, found = twin.limits, []
+    for account, robot in sorted(limits.robots.items()):
+        if words["account"] in {0, account}:
+            found += _told(twin, partial(limits.tell_robot, robot))
+            seen = {number for period in Period for number in limits.traded(robot, period)}
+            for asset in twin.assets:
+                if asset != robot.terms.cash and limits.position(robot, asset)[0]:
+                    seen |= {limits.book_of(robot, asset)} - {0}
+            for number in sorted(seen):
+                for period in Period:
+                    found += _told(twin, partial(limits.tell_summary, robot, number, period))
     return found
 
 

@@ -16,6 +16,7 @@ from fondaco.core.records import (
     InstrumentStatus,
     Reason,
 )
+from tests.twin.limits import check_terms
 from tests.twin.market import Refusal
 
 __all__ = ["ACCOUNT_MAX", "check_account", "check_asset", "check_instrument"]
@@ -131,6 +132,7 @@ def check_account(body: AccountBody, assets: dict[int, AssetBody]) -> None:
         AccountKind.HOUSE
     }:
         raise Refusal(Reason.INVALID_DEFINITION)
+    check_terms(body, assets)
     if len(dict(body.opening)) != len(body.opening) or len(body.opening) > OPENING_MAX:
         raise Refusal(Reason.INVALID_BODY)
     for asset, amount in body.opening:

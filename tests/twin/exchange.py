@@ -24,6 +24,7 @@ from fondaco.core.records import (
     Command,
     Event,
     Execution,
+    Flag,
     InstrumentBody,
     OrderStatus,
     OrderType,
@@ -38,6 +39,7 @@ from fondaco.core.records import (
 )
 from tests.twin import definitions, doors
 from tests.twin.ledger import Ledger
+from tests.twin.limits import Limits
 from tests.twin.market import BOOK_MARKET, NO_ID, STOPS, ClientId, Market, Order, Refusal, Walk
 from tests.twin.outside import Outside
 from tests.twin.stops import Stops
@@ -62,6 +64,7 @@ class Twin:
     market_class: type[Market] = Market
     outside_class: type[Outside] = Outside
     stops_class: type[Stops] = Stops
+    limits_class: type[Limits] = Limits
 
     def __init__(self) -> None:
         """Begin with the house's own accounts and nothing else."""
@@ -69,6 +72,7 @@ class Twin:
         self.market = self.market_class(self.ledger)
         self.stops = self.stops_class(self)
         self.outside = self.outside_class(self)
+        self.limits = self.limits_class(self)
         self.assets: dict[int, AssetBody] = {}
         self.accounts: dict[int, AccountBody] = {}  # of members; the house's are known
         self.keys: dict[int, tuple[int, int]] = {}  # number -> account, scopes
@@ -122,6 +126,7 @@ class Twin:
             Command.CANCEL_ORDER,
             Command.REDUCE_ORDER,
             Command.CANCEL_ALL,
+            Command.ROBOT_ORDER,
         }
         handler: Callable[[Any], None] = getattr(self, Command(kind).name.lower())
         if kind in LAYOUTS and len(record) != HEAD_BYTES + 8 * len(LAYOUTS[kind]):
@@ -129,12 +134,18 @@ class Twin:
         if kind == Command.ADVANCE:
             self.outside.advance()
             self.stops.advance()
-            self.market.report_balances()
+            self.finish(0)
             return
         scopes = {Scope.TRADE} if trading else {Scope.WITHDRAW} & {WITHDRAWS.get(Command(kind))}
         self.check_key(scopes)
         handler(unpack(record) if kind in LAYOUTS else body_of(kind, record))
-        self.market.report_levels()
+        self.finish(unpack(record)["instrument"] if trading else 0)
+
+    def finish(self, first: int) -> None:
+        """End a command: robots, levels (those of an instrument first), balances."""
+        self.limits.enforce(first)
+        self.market.report_levels(first)
+        self.limits.tell()
         self.market.report_balances()
 
     def check_key(self, scopes: set[Any]) -> None:
@@ -150,7 +161,16 @@ class Twin:
 
     # ---- orders
 
-    def new_order(self, words: Words) -> None:
+    def robot_order(self, words: Words) -> None:
+        """Accept an order of who holds a robot's lock."""
+        if words["instrument"] not in self.market.instruments:
+            raise Refusal(Reason.UNKNOWN_INSTRUMENT)
+        if self.is_outside(words["instrument"]):
+            raise Refusal(Reason.NOT_SUPPORTED)
+        self.limits.check_sender(words)
+        self.new_order(words, is_exit=words["flags"] == Flag.EXIT)
+
+    def new_order(self, words: Words, *, is_exit: bool = False) -> None:
         """Accept, match, and rest or end an order."""
         account = words["account"]
         if words["instrument"] not in self.market.instruments:
@@ -159,12 +179,15 @@ class Twin:
             raise Refusal(Reason.UNKNOWN_ACCOUNT)
         doors.check_account(self.accounts[account], account, maintenance=self.maintenance)
         if self.is_outside(words["instrument"]):
+            if account in self.limits.robots:
+                raise Refusal(Reason.NOT_ROBOT_MARKET)
             self.outside.new_order(words)
             return
         order = self.order_of(words)
         doors.check_shape(order)
         self.check_retry(order)
         terms = doors.check_terms(self.market, order)
+        self.limits.admit(order, terms.lots, is_exit=is_exit)
         self.take_in(order, terms)
         self.stops.run(order.instrument)
 
@@ -310,7 +333,20 @@ class Twin:
 
     def roll(self, words: Words) -> None:
         """Remember the day and the month."""
+        self.limits.roll(words)
         self.day, self.month = words["day"], words["month"]
+
+    def lock_robot(self, words: Words) -> None:
+        """Give a robot's lock."""
+        self.limits.lock(words)
+
+    def unlock_robot(self, words: Words) -> None:
+        """Take a robot's lock back."""
+        self.limits.unlock(words)
+
+    def kill_robot(self, words: Words) -> None:
+        """Turn a robot's kill switch."""
+        self.limits.kill(words)
 
     def configure_house(self, words: Words) -> None:
         """Close the house to new orders, or open it again."""
@@ -411,6 +447,8 @@ class Twin:
         )
         self.ledger.move(debit, asset, free=-amount, cause=cause)
         self.ledger.move(credit, asset, free=amount, cause=cause)
+        self.limits.moved(debit, asset, -amount)
+        self.limits.moved(credit, asset, amount)
 
     # ---- the house
 
@@ -469,6 +507,8 @@ class Twin:
         self.accounts[account] = body
         self.market.members[account] = body.member
         self.tell_body(Event.ACCOUNT, body)
+        if body.robot is not None:
+            self.limits.open(account, body.robot)
         for asset, amount in body.opening:
             if amount:
                 self.post(ACCOUNT_WORLD, account, asset, amount, Cause.OPENING, 0)
@@ -482,7 +522,12 @@ class Twin:
             raise Refusal(Reason.UNKNOWN_ACCOUNT)
         if (body.member, body.kind) != (known.member, known.kind):
             raise Refusal(Reason.DEFINITION_CONFLICT)
-        self.accounts[self.market.account] = body
+        account = self.market.account
+        self.limits.check_change(account, body, self.assets)
+        if body.robot is not None:
+            self.limits.change(account, body.robot)
+        body = msgspec.structs.replace(body, robot=body.robot or known.robot)
+        self.accounts[account] = body
         self.tell_body(Event.ACCOUNT, body)
 
     def grant_key(self, words: Words) -> None:

@@ -122,6 +122,18 @@ class Walk(NamedTuple):
         return ticks * instrument.quote_per_lot_tick
 
 
+class Trade(NamedTuple):
+    """A trade on a book."""
+
+    instrument: int
+    lots: int
+    quote: int
+    buyer: int
+    seller: int
+    buyer_fee: int
+    seller_fee: int
+
+
 class Market:
     """The books of all instruments."""
 
@@ -135,6 +147,7 @@ class Market:
         self.trade_id: dict[int, int] = {}
         self.last_price: dict[int, int] = {}
         self.levels_touched: dict[tuple[int, int, int], None] = {}
+        self.trades: list[Trade] = []  # that nobody has looked at yet
         self.rested = 0  # orders that came to rest so far
         self.events: list[bytes] = []
         self.seq = 0  # of the present command, and the rest of its head
@@ -287,6 +300,9 @@ class Market:
             buyer.account, seller.account, instrument, {instrument.base: base},
             quote=quote, buyer_fee=(buyer_fee_asset, buyer_fee), seller_fee=seller_fee,
         )  # fmt: skip
+        fees = (buyer_fee, seller_fee)
+        told = Trade(instrument.number, lots, quote, buyer.account, seller.account, *fees)
+        self.trades.append(told)
         trade_id = self.trade_id[maker.instrument] = (
             self.trade_id.get(maker.instrument, TRADES_KEPT) + 1
         )
@@ -416,9 +432,10 @@ class Market:
             kind = Event.CANCEL
         self.emit(kind, account=order.account, **order_words(order, execution), **more)
 
-    def report_levels(self) -> None:
-        """Append LEVEL once for each level that the command changed."""
-        for instrument, side, price in self.levels_touched:
+    def report_levels(self, first: int = 0) -> None:
+        """Append LEVEL once for each level that the command changed, by instrument."""
+        touched = sorted(self.levels_touched, key=lambda level: (level[0] != first, level[0]))
+        for instrument, side, price in touched:
             self.book_seq[instrument] = self.book_seq.get(instrument, 0) + 1
             self.emit(
                 Event.LEVEL,

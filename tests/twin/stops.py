@@ -82,7 +82,7 @@ class Stops:
         market.report(order, Execution.TRIGGERED)
         self.release(order)
         del market.orders[order.order_id]
-        if self.refused(order):
+        if self.refused(order) or self.twin.limits.is_over(order):
             order.status = OrderStatus.EXPIRED
             market.report(order, Execution.EXPIRED)
         else:

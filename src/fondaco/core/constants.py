@@ -145,6 +145,8 @@ REFUSED_HEAD: Final = _head(Event.REFUSED)
 KEY_HEAD: Final = _head(Event.KEY)
 SKIPPED_HEAD: Final = _head(Event.SKIPPED)
 HOUSE_HEAD: Final = _head(Event.HOUSE)
+ROBOT_HEAD: Final = _head(Event.ROBOT)
+SUMMARY_HEAD: Final = _head(Event.SUMMARY)
 BOOK_ANSWER_HEAD: Final = _head(Query.BOOK_ANSWER)
 TOTAL_ANSWER_HEAD: Final = _head(Query.TOTAL_ANSWER)
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from fondaco.core.constants import ROBOT_HEAD, SUMMARY_HEAD
 from fondaco.core.instrument import Instrument
 from fondaco.core.outside import Outside
 from fondaco.core.records import (
@@ -25,7 +26,6 @@ from fondaco.core.records import (
     AccountKind,
     AssetBody,
     Command,
-    Event,
     Flag,
     Period,
     Reason,
@@ -40,6 +40,13 @@ __all__ = ["Limits"]
 BOOK: Final = 1  # InstrumentBody.market
 WORD_MAX: Final = (1 << 63) - 1
 LOCK_US_MAX: Final = 86_400_000_000
+# As plain ints: reading them from the enumerations costs more than what is done with them.
+BUY: Final = int(Side.BUY)
+SELL: Final = int(Side.SELL)
+STOPPED_DAY: Final = int(Stopped.DAY)
+STOPPED_MONTH: Final = int(Stopped.MONTH)
+DAY: Final = int(Period.DAY)
+MONTH: Final = int(Period.MONTH)
 Reasons = tuple[Reason, tuple[int, int, int]]
 
 
@@ -58,6 +65,10 @@ class Coin(msgspec.Struct, array_like=True):
 
     units: int = 0
     cost: int = 0
+
+
+NOTHING: Final = Tally()
+NO_COIN: Final = Coin()
 
 
 class Robot(msgspec.Struct, array_like=True):
@@ -183,7 +194,7 @@ class Limits:
         if fence != robot.fence:
             self.events.detail(robot.fence, 0, 0)
             return Reason.STALE_FENCE
-        if flags not in {0, Flag.EXIT} or (flags == Flag.EXIT and side == Side.BUY):
+        if flags not in {0, Flag.EXIT} or (flags == Flag.EXIT and side == BUY):
             return Reason.INVALID_FLAGS
         return 0
 
@@ -235,15 +246,15 @@ class Limits:
 
     def _buy_reason(self, robot: Robot, side: int) -> Reasons | None:
         """Return why a robot may not buy now."""
-        if side != Side.BUY:
+        if side != BUY:
             return None
         if robot.killed:
             return Reason.REDUCE_ONLY, (0, 0, 0)
         stopped = self._stopped(robot)
         terms = robot.terms
-        if stopped & Stopped.MONTH:
+        if stopped & STOPPED_MONTH:
             return Reason.MONTH_STOP, (-profit_of(robot.months), terms.month_loss_max, 0)
-        if stopped & Stopped.DAY:
+        if stopped & STOPPED_DAY:
             return Reason.DAY_STOP, (-profit_of(robot.days), terms.day_loss_max, 0)
         return None
 
@@ -252,7 +263,7 @@ class Limits:
         terms = robot.terms
         if terms.order_notional_max and worth > terms.order_notional_max:
             return Reason.NOTIONAL_TOO_LARGE, (bounded(worth), terms.order_notional_max, 0)
-        if side != Side.SELL or terms.month_sell_cap == 0:
+        if side != SELL or terms.month_sell_cap == 0:
             return None
         sold = sold_of(robot.months)
         may_bring = worth + self._open_sells(robot, order_id)
@@ -266,7 +277,7 @@ class Limits:
         for instrument in self._books(robot.terms.cash):
             for slot in self.waiting.slots_of(robot.account, instrument.number):
                 number, _, side, price, stop, lots, _ = self.waiting.terms(slot)
-                if side == Side.SELL and number != but and number not in robot.exits:
+                if side == SELL and number != but and number not in robot.exits:
                     total += (price or stop) * lots * instrument.body.quote_per_lot_tick
         return total
 
@@ -275,7 +286,7 @@ class Limits:
         terms = robot.terms
         day = terms.day_loss_max and -profit_of(robot.days) >= terms.day_loss_max
         month = terms.month_loss_max and -profit_of(robot.months) >= terms.month_loss_max
-        return (Stopped.DAY if day else 0) | (Stopped.MONTH if month else 0)
+        return (STOPPED_DAY if day else 0) | (STOPPED_MONTH if month else 0)
 
     # -- trades ----------------------------------------------------------------------------------
 
@@ -333,44 +344,46 @@ class Limits:
         for account, instruments in changed.items():
             robot = self.robots[account]
             for number in instruments:
-                self._tell_summary(robot, number, Period.DAY)
-                self._tell_summary(robot, number, Period.MONTH)
+                self._tell_summary(robot, number, DAY)
+                self._tell_summary(robot, number, MONTH)
             self._tell_robot(robot)
 
     def _tell_robot(self, robot: Robot) -> None:
-        self.outside.tell(
-            Event.ROBOT,
-            account=robot.account,
-            cash=robot.terms.cash,
-            killed=robot.killed,
-            fence=robot.fence,
-            locked_until_us=robot.locked_until_us,
-            stopped=self._stopped(robot),
-            day=self.day,
-            month=self.month,
-            orders_day=robot.orders_day,
-            day_profit=profit_of(robot.days),
-            month_profit=profit_of(robot.months),
-            month_sold=sold_of(robot.months),
-        )
+        words = [
+            robot.terms.cash,
+            robot.killed,
+            robot.fence,
+            robot.locked_until_us,
+            self._stopped(robot),
+            self.day,
+            self.month,
+            robot.orders_day,
+            profit_of(robot.days),
+            profit_of(robot.months),
+            sold_of(robot.months),
+        ]
+        self.events.put(ROBOT_HEAD, robot.account, words)
 
-    def _tell_summary(self, robot: Robot, number: int, period: Period, is_closed: int = 0) -> None:
-        tallies = robot.days if period == Period.DAY else robot.months
-        tally = tallies.get(number, Tally())
+    def _tell_summary(self, robot: Robot, number: int, period: int, is_closed: int = 0) -> None:
+        is_day = period == DAY
+        tally = (robot.days if is_day else robot.months).get(number, NOTHING)
         instrument = self.instruments[number]
         assert instrument is not None, f"a robot has traded on instrument {number}"
-        coin = robot.coins.get(instrument.body.base, Coin())
-        self.outside.tell(
-            Event.SUMMARY,
-            account=robot.account,
-            instrument=number,
-            period=period,
-            number=self.day if period == Period.DAY else self.month,
-            is_closed=is_closed,
-            **msgspec.structs.asdict(tally),
-            position=coin.units,
-            cost=coin.cost,
-        )
+        coin = robot.coins.get(instrument.body.base, NO_COIN)
+        words = [
+            number,
+            period,
+            self.day if is_day else self.month,
+            is_closed,
+            tally.bought_lots,
+            tally.bought_quote,
+            tally.sold_lots,
+            tally.sold_quote,
+            tally.profit,
+            coin.units,
+            coin.cost,
+        ]
+        self.events.put(SUMMARY_HEAD, robot.account, words)
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -382,9 +395,9 @@ class Limits:
             robot = self.robots[account]
             for number in sorted(set(robot.days) | set(robot.months)):
                 if rolls_day and number in robot.days:
-                    self._tell_summary(robot, number, Period.DAY, 1)
+                    self._tell_summary(robot, number, DAY, 1)
                 if rolls_month and number in robot.months:
-                    self._tell_summary(robot, number, Period.MONTH, 1)
+                    self._tell_summary(robot, number, MONTH, 1)
             if rolls_day:
                 robot.days, robot.orders_day = {}, 0
             if rolls_month:
@@ -460,8 +473,8 @@ class Limits:
             if robot is not None:
                 self._tell_robot(robot)
                 for instrument in sorted(self._seen(robot)):
-                    self._tell_summary(robot, instrument, Period.DAY)
-                    self._tell_summary(robot, instrument, Period.MONTH)
+                    self._tell_summary(robot, instrument, DAY)
+                    self._tell_summary(robot, instrument, MONTH)
 
     def _seen(self, robot: Robot) -> set[int]:
         """Return the instruments on which a robot did something, or has the coin."""

@@ -11,6 +11,7 @@ from fondaco.projections.models import (
     Instrument,
     Order,
     Posting,
+    Summary,
     Trade,
     VenueOrder,
 )
@@ -55,6 +56,12 @@ class TradeAdmin(ReadOnly):
 class PostingAdmin(ReadOnly):
     list_display = ("seq", "index", "debit_account", "credit_account", "asset", "amount", "cause")
     search_fields = ("=debit_account", "=credit_account")
+
+
+@admin.register(Summary)
+class SummaryAdmin(ReadOnly):
+    list_display = ("account", "instrument", "period", "number", "profit", "is_closed")
+    search_fields = ("=account",)
 
 
 @admin.register(ImportedFile)

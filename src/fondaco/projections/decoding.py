@@ -1,8 +1,9 @@
 """Runs of events to rows: one pass over the words, no object for what is skipped.
 
-Promises: decode() is pure. Of each order, ours or outside, only its last state in the run becomes a
-row; trades, postings, parts and definitions all do. Postings are numbered within their command in
-event order. Levels, balances and refusals belong to now, not to history, and are passed over.
+Promises: decode() is pure. Of each order, ours or outside, and of each summary, only its last state
+in the run becomes a row; trades, postings, parts and definitions all do. Postings are numbered
+within their command in event order. Levels, balances and refusals belong to now, not to history,
+and are passed over.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ ASSET: Final = int(records.Event.ASSET)
 INSTRUMENT: Final = int(records.Event.INSTRUMENT)
 VENUE_ORDER: Final = int(records.Event.VENUE_ORDER)
 VENUE_PART: Final = int(records.Event.VENUE_PART)
+SUMMARY: Final = int(records.Event.SUMMARY)
 FEES: Final = records.ACCOUNT_FEES
 CAUSE_TRADE: Final = int(records.Cause.TRADE)
 BUY: Final = int(records.Side.BUY)
@@ -45,6 +47,8 @@ _VENUE_ORDER_ROW: Final = struct.Struct("<8x2q16x12q")
 _VENUE_PART_ROW: Final = struct.Struct("<24xq8x8x3q")
 _TRADE_ROW: Final = struct.Struct("<8x2q16x14q")
 _POSTING_ROW: Final = struct.Struct("<8x2q16x6q")
+# seq time account | instrument ... cost
+_SUMMARY_ROW: Final = struct.Struct("<8x3q8x11q")
 _QUOTE_ROW: Final = struct.Struct("<8xq24x5q")
 
 
@@ -67,6 +71,7 @@ class Decoded(msgspec.Struct):
     instruments: list[records.InstrumentBody] = []
     venue_orders: list[tuple[int, ...]] = []
     venue_parts: list[tuple[int, ...]] = []
+    summaries: list[tuple[int | str, ...]] = []
     time_us: int = 0
 
 
@@ -87,6 +92,7 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
         place += words[place] >> 35
     newest: dict[int, int] = {}
     venue_orders: dict[int, int] = {}
+    summaries: dict[tuple[int, ...], tuple[int, ...]] = {}
     trades, postings = found.trades, found.postings
     posting_seq = index = 0
     last = -1
@@ -114,6 +120,9 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
             venue_orders[words[place + ORDER_ID]] = place
         elif kind == VENUE_PART:
             found.venue_parts.append(_VENUE_PART_ROW.unpack_from(events, place << 3))
+        elif kind == SUMMARY:
+            summary = _SUMMARY_ROW.unpack_from(events, place << 3)
+            summaries[summary[2], summary[4], summary[5], summary[3]] = summary
         elif kind == QUOTE:
             found.quotes.append(_quote_row(events, place << 3, trades))
         elif kind in {ASSET, INSTRUMENT}:
@@ -124,6 +133,7 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
     found.venue_orders = [
         _VENUE_ORDER_ROW.unpack_from(events, each << 3) for each in venue_orders.values()
     ]
+    found.summaries = [("-".join(map(str, key)), *row) for key, row in summaries.items()]
     if last >= 0:
         found.time_us = words[last + 2]
     return found

@@ -29,6 +29,7 @@ __all__ = [
     "QuoteBar1d",
     "QuoteBar1h",
     "QuoteBar1m",
+    "Summary",
     "Trade",
     "VenueOrder",
     "VenuePart",
@@ -332,6 +333,32 @@ class QuoteBar1h(QuoteBar):
 
 class QuoteBar1d(QuoteBar):
     """A day of UTC."""
+
+
+class Summary(models.Model):
+    """What a robot did on an instrument in a day or a month: the newest, or the last of all."""
+
+    id = models.TextField(primary_key=True)  # account-period-number-instrument
+    updated_seq = models.BigIntegerField()
+    updated_us = models.BigIntegerField()
+    account = models.BigIntegerField()
+    instrument = models.IntegerField()
+    period = models.SmallIntegerField()  # records.Period
+    number = models.BigIntegerField()  # days or months since January 1970
+    is_closed = models.SmallIntegerField()
+    bought_lots = models.BigIntegerField()
+    bought_quote = models.BigIntegerField()
+    sold_lots = models.BigIntegerField()
+    sold_quote = models.BigIntegerField()
+    profit = models.BigIntegerField()
+    position = models.BigIntegerField()
+    cost = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index("account", "period", "number", name="summaries_of_a_robot")]
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class ImportedFile(models.Model):

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from fondaco.core.records import Side
+from fondaco.core.records import Period, Side
 from fondaco.projections.decoding import trade_key
 from fondaco.projections.models import (
     POSTING_BITS,
@@ -22,6 +22,7 @@ from fondaco.projections.models import (
     Instrument,
     Order,
     Posting,
+    Summary,
     Trade,
 )
 from fondaco.projections.reading import fetch
@@ -34,6 +35,7 @@ __all__ = [
     "InstrumentRow",
     "OrderRow",
     "PostingRow",
+    "SummaryRow",
     "TradeRow",
     "agg_trades",
     "aggregate",
@@ -46,6 +48,7 @@ __all__ = [
     "order_by_client_id",
     "orders",
     "postings",
+    "summaries",
     "traded_by",
     "trades",
     "trades_between",
@@ -162,6 +165,23 @@ class PostingRow(msgspec.Struct, frozen=True):
     amount: int
     cause: int
     entry: int
+
+
+class SummaryRow(msgspec.Struct, frozen=True):
+    updated_seq: int
+    updated_us: int
+    account: int
+    instrument: int
+    period: int
+    number: int
+    is_closed: int
+    bought_lots: int
+    bought_quote: int
+    sold_lots: int
+    sold_quote: int
+    profit: int
+    position: int
+    cost: int
 
 
 _ORDERS: Final = table_of(Order)
@@ -422,6 +442,23 @@ def _first_trade_at(instrument: int, time_us: int) -> int:
 
     low = trade_key(instrument, ends[0][0].trade_id)
     return _search(low, trade_key(instrument, ends[1][0].trade_id) + 1, time_us, traded)
+
+
+# ---- robots
+
+
+def summaries(
+    account: int, period: Period, *, number: int | None = None, limit: int = 500
+) -> list[SummaryRow]:
+    """Return a robot's days or months, newest first, by instrument; or one of them alone."""
+    clause, parameters = ("AND number = %s ", [number]) if number is not None else ("", [])
+    rows = fetch(
+        f"SELECT {', '.join(columns_of(Summary)[1:])} FROM {table_of(Summary)} "  # noqa: S608
+        f"WHERE account = %s AND period = %s {clause}"
+        "ORDER BY number DESC, instrument LIMIT %s",
+        [account, period, *parameters, _bounded(limit)],
+    )
+    return [SummaryRow(*row) for row in rows]
 
 
 # ---- postings

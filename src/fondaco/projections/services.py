@@ -150,6 +150,7 @@ class Writer:
         tables.ORDERS.write(cursor, found.orders)
         tables.VENUE_ORDERS.write(cursor, found.venue_orders)
         tables.VENUE_PARTS.write(cursor, found.venue_parts)
+        tables.SUMMARIES.write(cursor, found.summaries)
         tables.POSTINGS.write(cursor, found.postings)
         _write_trades(cursor, found.trades)
         _write_quotes(cursor, found.quotes)

@@ -24,6 +24,7 @@ from fondaco.projections.models import (
     QuoteBar1d,
     QuoteBar1h,
     QuoteBar1m,
+    Summary,
     Trade,
     VenueOrder,
     VenuePart,
@@ -41,6 +42,7 @@ __all__ = [
     "QUOTE_BARS_1D",
     "QUOTE_BARS_1H",
     "QUOTE_BARS_1M",
+    "SUMMARIES",
     "TRADES",
     "VENUE_ORDERS",
     "VENUE_PARTS",
@@ -208,6 +210,11 @@ _VENUE_ORDER_CHANGES: Final = (
 )
 VENUE_ORDERS: Final = Table(VenueOrder, _VENUE_ORDER_COLUMNS, _replaced(_VENUE_ORDER_CHANGES))
 VENUE_PARTS: Final = Table(VenuePart, ("account", "venue_order", "id", "quantity_lots"), None)
+_SUMMARY_CHANGES: Final = (
+    *("updated_seq", "updated_us", "is_closed"),
+    *("bought_lots", "bought_quote", "sold_lots", "sold_quote", "profit", "position", "cost"),
+)
+SUMMARIES: Final = Table(Summary, columns_of(Summary), _replaced(_SUMMARY_CHANGES))
 POSTINGS: Final = Table(Posting, columns_of(Posting), None)
 CANDLES_1M: Final = _candles(Candle1m)
 CANDLES_1H: Final = _candles(Candle1h)

@@ -1,0 +1,237 @@
+"""Seeded flows of robots: many workers that race for the same accounts, with limits near at hand.
+
+Each of the 32 workers acts on what it was told last: it asks for a robot's lock, sends orders under
+the fence that it got, however old that has become, and unlocks late. Days and months roll, terms
+change, staff pulls the kill switch; robots also send plain orders, and money comes and goes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from fondaco.core.bodies import RobotTerms
+from fondaco.core.records import (
+    HEAD_WORDS,
+    LAYOUTS,
+    AccountBody,
+    AccountKind,
+    Command,
+    Event,
+    Flag,
+    OrderType,
+    Side,
+    pack,
+    pack_body,
+    unpack,
+)
+from tests.property.flows import ACCOUNTS, EDGES, Flow, OpenOrder
+
+__all__ = ["ROBOTS", "WORKERS", "RobotFlow"]
+
+WORKERS: Final = 32
+SECOND_US: Final = 1_000_000
+ROBOTS: Final = {30: 1, 31: 5, 32: 6}  # account -> member; the first is ann's, who trades herself
+CASH: Final = {30: 2, 31: 2, 32: 3}
+_NEW: Final = HEAD_WORDS + len(LAYOUTS[Command.NEW_ORDER])
+
+
+class RobotFlow(Flow):
+    """A flow in which half of all orders are robots'."""
+
+    def __init__(
+        self, random: Random, orders: Callable[[], list[OpenOrder]], *, money: int = 10_000_000
+    ) -> None:
+        """Let the workers know nothing yet."""
+        super().__init__(random, orders, money=money)
+        self.fences: dict[tuple[int, int], int] = {}  # (worker, account) -> fence as told
+        self.day = self.month = 0
+        self.rushing: list[bytes] = []  # what is left of a rush
+        self.choices |= {self.cancel_all: 0.7, self.maintain: 0.1, self.pass_time: 1}
+        self.choices |= {
+            self.robot_order: 40, self.lock: 9, self.unlock: 4, self.kill: 1.5, self.roll: 2.5,
+            self.change_terms: 2, self.spoil_robot: 2, self.fund: 4, self.rush: 3,
+        }  # fmt: skip
+        self._makers = list(self.choices)
+        self._weights = list(self.choices.values())
+
+    def opening(self) -> list[bytes]:
+        """Return the house, and its robots."""
+        run = super().opening()
+        for account in ROBOTS:
+            coins = [(CASH[account], self.money)]  # coin comes later, at the price that it has
+            if account == 31:
+                coins.append((1, 20_000))
+            body = self.body(account, opening=coins)
+            run.append(pack_body(Command.OPEN_ACCOUNT, body, account=account))
+        return [*run, pack(Command.ROLL, day=self.day, month=self.month)]
+
+    def body(self, account: int, opening: list[tuple[int, int]] | None = None) -> AccountBody:
+        """Return what a robot's account is, with fresh terms."""
+        return AccountBody(
+            member=ROBOTS.get(account, 9),
+            kind=AccountKind.ROBOT,
+            opening=opening or [],
+            robot=self.terms_of(account),
+        )
+
+    def terms_of(self, account: int) -> RobotTerms:
+        """Return limits that are soon reached, or none."""
+        random = self.random
+        scale = 1_000 if CASH.get(account) == 2 else 100  # about a lot
+        return RobotTerms(
+            cash=CASH.get(account, 2),
+            day_loss_max=random.choice((0, 1, scale // 10, scale)),
+            month_loss_max=random.choice((0, scale // 5, 2 * scale)),
+            month_sell_cap=random.choice((0, 10 * scale, 60 * scale)),
+            order_notional_max=random.choice((0, 0, 20 * scale)),
+            orders_day_max=random.choice((0, 5, 40)),
+        )
+
+    def note(self, command: bytes, events: list[bytes]) -> None:
+        """Let a worker read the fence that it was given."""
+        if command[0] | command[1] << 8 != Command.LOCK_ROBOT or not events:
+            return
+        if events[0][0] | events[0][1] << 8 == Event.ROBOT:
+            asked, told = unpack(command), unpack(events[0])
+            key = asked["owner_0"], told["account"]
+            self.fences.pop(key, None)  # the newest stands last
+            self.fences[key] = told["fence"]
+
+    # ---- orders
+
+    def who(self) -> dict[str, int]:
+        """Return an account, now and then a robot's."""
+        if self.random.random() < 0.1:
+            return {"account": self.random.choice(list(ROBOTS)), "key": 0}
+        return super().who()
+
+    def worker(self) -> tuple[int, int]:
+        """Return one of the workers and the robot at which it works now."""
+        return self.random.randrange(1, WORKERS + 1), self.random.choice((30, 30, 30, 31, 32))
+
+    def robot_order(self) -> bytes:
+        """Return an order of a worker under the fence that it knows, sometimes an exit."""
+        random = self.random
+        known = list(self.fences)[-6:] or [self.worker()]
+        newest = {account: (worker, account) for worker, account in known}
+        late = random.random() < 0.2
+        worker, account = random.choice(known if late else list(newest.values()))
+        record = random.choice((self.limit, self.limit, self.market, self.stop))()
+        words = list(struct.unpack(f"<{_NEW}q", record))
+        words[3], words[4] = account, 0
+        if random.random() < 0.95:
+            words[5] = 3 if CASH[account] == 3 else random.choice((1, 1, 2))
+        flags = Flag.EXIT if words[6] == Side.SELL and random.random() < 0.2 else 0
+        if random.random() < 0.02:
+            flags = random.choice((1, 2, 3, -1))
+        length = 8 * (_NEW + 2)
+        words[0] = Command.ROBOT_ORDER | 1 << 16 | length << 32
+        fence = self.fences.get((worker, account), 0)
+        return struct.pack(f"<{_NEW + 2}q", *words, fence, flags)
+
+    def next(self) -> bytes:
+        """Return another command: first those of a rush, so that they come together."""
+        return self.rushing.pop() if self.rushing else super().next()
+
+    def rush(self) -> bytes:
+        """Return the first of some sales at which as many workers arrive at once."""
+        account = self.random.choice(list(ROBOTS))
+        fences = [fence for (_, whose), fence in self.fences.items() if whose == account]
+        words = {
+            "account": account,
+            "instrument": 3 if CASH[account] == 3 else 1,
+            "side": Side.SELL,
+            "order_type": OrderType.LIMIT,
+            "time_in_force": 1,
+            "price_ticks": self.random.randrange(100, 105),
+            "fence": max(fences, default=0),
+        }
+        for _ in range(self.random.randrange(2, 7)):
+            lots = self.random.randrange(2, 9)
+            self.rushing.append(pack(Command.ROBOT_ORDER, quantity_lots=lots, **words))
+        return self.rushing.pop()
+
+    def lock(self) -> bytes:
+        """Return a worker's wish for a lock, seldom by force."""
+        worker, account = self.worker()
+        words = {"owner_0": worker, "owner_1": 7, "force": int(self.random.random() < 0.1)}
+        if self.random.random() < 0.03:
+            account = self.random.choice(ACCOUNTS)
+        ttl_us = self.random.choice((1, 2, 5, 20)) * SECOND_US
+        return pack(Command.LOCK_ROBOT, account=account, ttl_us=ttl_us, **words)
+
+    def unlock(self) -> bytes:
+        """Return a worker's unlock, perhaps a late one, or that of staff."""
+        if self.random.random() < 0.1 or not self.fences:
+            return pack(Command.UNLOCK_ROBOT, account=self.worker()[1], fence=0)
+        key = self.random.choice(list(self.fences)[-8:])
+        return pack(Command.UNLOCK_ROBOT, account=key[1], fence=self.fences[key])
+
+    # ---- the house
+
+    def kill(self) -> bytes:
+        """Return the kill switch, mostly turned off again."""
+        on = self.random.choice((0, 0, 1))
+        return pack(Command.KILL_ROBOT, account=self.random.choice(list(ROBOTS)), on=on)
+
+    def roll(self) -> bytes:
+        """Return midnight, sometimes of a month's last day; seldom the day that it is."""
+        fate = self.random.random()
+        if fate < 0.9:
+            self.day += 1
+        if fate < 0.3:
+            self.month += 1
+        return pack(Command.ROLL, day=self.day, month=self.month)
+
+    def pass_time(self) -> bytes:
+        """Return ADVANCE: days are roll()'s, and never come again."""
+        return pack(Command.ADVANCE)
+
+    def change_terms(self) -> bytes:
+        """Return other terms for a robot, sometimes such as can't be, or frozen."""
+        account = self.random.choice(list(ROBOTS))
+        body = self.body(account)
+        fate = self.random.random()
+        if fate < 0.1:
+            terms = RobotTerms(cash=self.random.choice((1, 9, 5 - CASH[account])))
+            body = AccountBody(member=ROBOTS[account], kind=AccountKind.ROBOT, robot=terms)
+        elif fate < 0.25:
+            member = ROBOTS[account]
+            body = AccountBody(member=member, kind=AccountKind.ROBOT, frozen=fate < 0.15)
+        elif fate < 0.28:
+            account = self.random.choice((*ACCOUNTS, 99))
+            terms = RobotTerms(cash=2, day_loss_max=-1)
+            body = AccountBody(member=9, robot=terms)
+            return pack_body(Command.OPEN_ACCOUNT, body, account=50 + account)
+        return pack_body(Command.CONFIGURE_ACCOUNT, body, account=account)
+
+    def transfer(self) -> bytes:
+        """Return a transfer, often to a robot or from one."""
+        if self.random.random() < 0.4:
+            return super().transfer()
+        pair = [self.random.choice(list(ROBOTS)), self.random.choice(ACCOUNTS)]
+        self.random.shuffle(pair)
+        self.entry += 1
+        words = {"asset": self.random.choice((1, 2, 3)), "amount": self.amount() // 50}
+        return pack(
+            Command.TRANSFER, account=pair[0], to_account=pair[1], entry=self.entry, **words
+        )
+
+    def fund(self) -> bytes:
+        """Return some lots of coin for a robot."""
+        account, giver = self.random.choice(list(ROBOTS)), self.random.choice(ACCOUNTS[:5])
+        asset, lot = self.random.choice(((1, 1000), (3, 1)))
+        self.entry += 1
+        words = {"asset": asset, "amount": lot * self.random.randrange(5, 60)}
+        return pack(Command.TRANSFER, account=giver, to_account=account, entry=self.entry, **words)
+
+    def spoil_robot(self) -> bytes:
+        """Return a robot's command with a word replaced by an edge."""
+        makers = (self.robot_order, self.lock, self.unlock, self.kill, self.transfer)
+        record = bytearray(self.random.choice(makers)())
+        place = self.random.randrange(3, len(record) // 8)
+        struct.pack_into("<q", record, 8 * place, self.random.choice(EDGES))
+        return bytes(record)

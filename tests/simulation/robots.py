@@ -1,0 +1,313 @@
+"""A reader of what is told of robots, which believes nothing: it adds up by itself.
+
+From orders, fills, postings and trades alone it keeps each robot's position, cost, profit and
+orders, and holds every ROBOT and SUMMARY, each accepted order and each fill against them.
+
+Checked: I13 an order under an old fence is refused and no lock has two holders; I19 no purchase
+after a loss limit or the kill switch, no sale past the cap (open sales counted), no order past the
+day's count; summaries are the sums of the trades, a closed one is the last of its period.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from fondaco.core.records import (
+    HEAD_WORDS,
+    LAYOUTS,
+    Command,
+    Event,
+    Execution,
+    Flag,
+    InstrumentBody,
+    Period,
+    Query,
+    RobotTerms,
+    Side,
+    Stopped,
+    pack,
+    split,
+    unpack,
+)
+from tests.simulation.outside import require
+
+__all__ = ["RobotReader"]
+
+SUMS: Final = ("bought_lots", "bought_quote", "sold_lots", "sold_quote", "profit")
+ORDER_BYTES: Final = 8 * (HEAD_WORDS + len(LAYOUTS[Command.ROBOT_ORDER]))
+Words = dict[str, int]
+
+
+class Order(Protocol):
+    """What the observer knows of an open order."""
+
+    order_id: int
+    account: int
+    instrument: int
+    side: int
+    price: int
+    stop_price: int
+
+    @property
+    def remaining(self) -> int:
+        """Lots still open."""
+
+
+@dataclass
+class Robot:
+    """A robot as it was seen."""
+
+    terms: RobotTerms
+    coins: dict[int, list[int]] = field(default_factory=dict)  # asset -> units, cost
+    sums: dict[tuple[int, int], Counter[str]] = field(default_factory=dict)  # instrument, period
+    told: Words = field(default_factory=dict)  # the last ROBOT
+    before: Words = field(default_factory=dict)  # ... of an earlier command
+    fences: list[tuple[int, int]] = field(default_factory=list)  # seq of the command, fence
+    holder: tuple[int, int, int] = (0, 0, 0)  # owner, until
+    exits: set[int] = field(default_factory=set)
+    orders_day: int = 0
+    sold_not_by_exits: int = 0  # in the month
+
+    def sum_of(self, instrument: int, period: int) -> Counter[str]:
+        """Return what it did on an instrument in the present day or month."""
+        return self.sums.setdefault((instrument, period), Counter())
+
+    def profit(self, period: int) -> int:
+        """Return its profit of the present day or month."""
+        return sum(words["profit"] for (_, each), words in self.sums.items() if each == period)
+
+
+class RobotReader:
+    """All robots."""
+
+    def __init__(self, instruments: dict[int, InstrumentBody], orders: dict[int, Any]) -> None:
+        """Share what the observer knows of instruments and open orders."""
+        self.instruments = instruments
+        self.orders: dict[int, Order] = orders
+        self.robots: dict[int, Robot] = {}
+        self.last_price: dict[int, int] = {}
+        self.new: dict[int, int] = {}  # orders of robots that came in: number -> account
+
+    # ---- reading
+
+    def account(self, account: int, terms: dict[str, int] | None) -> None:
+        """Read the terms of an account."""
+        if terms is not None:
+            known = self.robots.setdefault(account, Robot(RobotTerms(**terms)))
+            known.terms = RobotTerms(**terms)
+
+    def book_of(self, robot: Robot, asset: int) -> InstrumentBody | None:
+        """Return the first book of a coin for the robot's cash."""
+        for _, body in sorted(self.instruments.items()):
+            if (body.base, body.quote, body.market) == (asset, robot.terms.cash, 1):
+                return body
+        return None
+
+    def posting(self, words: Words) -> None:
+        """Coin comes at the last price, and goes with its part of the cost."""
+        for name, sign in (("debit_account", -1), ("credit_account", 1)):
+            robot = self.robots.get(words[name])
+            asset, amount = words["asset"], words["amount"]
+            if robot is None or asset == robot.terms.cash:
+                continue
+            if sign < 0:
+                self.give(robot, asset, amount)
+                continue
+            body, coin = self.book_of(robot, asset), robot.coins.setdefault(asset, [0, 0])
+            coin[0] += amount
+            if body is not None:
+                unit = self.last_price.get(body.number, 0) * body.quote_per_lot_tick
+                coin[1] += amount * unit // body.base_per_lot
+
+    def give(self, robot: Robot, asset: int, units: int) -> int:
+        """Take units away; return what they had cost."""
+        coin = robot.coins.setdefault(asset, [0, 0])
+        require(coin[0] >= units, "a robot has what it gives", coin, units)
+        cost = coin[1] if coin[0] == units else coin[1] * units // coin[0]
+        coin[0] -= units
+        coin[1] -= cost
+        return cost
+
+    def order(self, words: Words) -> None:
+        """Read an ORDER."""
+        robot = self.robots.get(words["account"])
+        if robot is None:
+            return
+        if words["execution"] == Execution.NEW:
+            self.new[words["order_id"]] = words["account"]
+            robot.orders_day += 1
+        if words["execution"] in {Execution.NEW, Execution.TRIGGERED}:
+            self.check_side(robot, words)
+
+    def fill(self, words: Words) -> None:
+        """Read a FILL: TRADE told what it did."""
+        robot = self.robots.get(words["account"])
+        if robot is not None:
+            self.check_side(robot, words)
+
+    def trade(self, words: Words) -> None:
+        """Read a TRADE: who buys first, if a robot trades with itself."""
+        self.last_price[words["instrument"]] = words["price_ticks"]
+        body, quote, lots = (
+            self.instruments[words["instrument"]],
+            words["quote_amount"],
+            words["quantity_lots"],
+        )
+        units = lots * body.base_per_lot
+        buyer = self.robots.get(words["buyer_account"])
+        if buyer is not None:
+            fee, in_base = words["buyer_fee"], words["buyer_fee_asset"] == body.base
+            coin = buyer.coins.setdefault(body.base, [0, 0])
+            coin[0] += units - (fee if in_base else 0)
+            coin[1] += quote + (0 if in_base else fee)
+            self.count(buyer, body, bought_lots=lots, bought_quote=quote)
+        seller = self.robots.get(words["seller_account"])
+        if seller is not None:
+            profit = quote - words["seller_fee"] - self.give(seller, body.base, units)
+            self.count(seller, body, sold_lots=lots, sold_quote=quote, profit=profit)
+            if words["sell_order_id"] not in seller.exits:
+                seller.sold_not_by_exits += quote
+
+    def count(self, robot: Robot, body: InstrumentBody, **more: int) -> None:
+        """Add to a robot's day and month."""
+        for period in Period:
+            robot.sum_of(body.number, period).update(more)
+
+    def check_side(self, robot: Robot, words: Words) -> None:
+        """I19: who was told to have lost too much, or is killed, buys no more."""
+        before = robot.told if robot.told.get("seq", 0) < words["seq"] else robot.before
+        if words["side"] == Side.BUY and words["execution"] != Execution.TRIGGERED:
+            require(not before.get("stopped"), "I19 no purchase after a loss limit", words, before)
+            require(not before.get("killed"), "I19 no purchase after the switch", words, before)
+
+    def robot(self, words: Words) -> None:
+        """Read a ROBOT."""
+        robot = self.robots[words["account"]]
+        told, terms = robot.told, robot.terms
+        if told and words["day"] != told["day"]:
+            self.roll(robot, Period.DAY)
+            robot.orders_day = 0
+        if told and words["month"] != told["month"]:
+            self.roll(robot, Period.MONTH)
+            robot.sold_not_by_exits = 0
+        day, month = robot.profit(Period.DAY), robot.profit(Period.MONTH)
+        mine = (day, month, robot.orders_day)
+        named = (words["day_profit"], words["month_profit"], words["orders_day"])
+        require(mine == named, "S0-10 a robot's figures are its trades'", mine, words)
+        reached = (
+            terms.day_loss_max and -day >= terms.day_loss_max,
+            terms.month_loss_max and -month >= terms.month_loss_max,
+        )
+        stopped = sum(bit for bit, over in zip(Stopped, reached, strict=True) if over)
+        require(words["stopped"] == stopped, "loss limits as they are", words, terms)
+        require(words["fence"] >= told.get("fence", 0), "fences count up", words, told)
+        if words["fence"] != told.get("fence", 0):
+            robot.fences.append((words["seq"], words["fence"]))
+        if words["stopped"] or words["killed"]:
+            mine_open = [o for o in self.orders.values() if o.account == words["account"]]
+            buys = [order for order in mine_open if order.side == Side.BUY]
+            require(not buys, "I19 a stopped robot has no open purchase", words, buys)
+        if told and told["seq"] < words["seq"]:
+            robot.before = told
+        robot.told = words
+
+    def roll(self, robot: Robot, period: Period) -> None:
+        """Begin another day or month."""
+        for key in [key for key in robot.sums if key[1] == period]:
+            del robot.sums[key]
+
+    def summary(self, words: Words) -> None:
+        """Read a SUMMARY."""
+        robot = self.robots[words["account"]]
+        total = robot.sum_of(words["instrument"], words["period"])
+        mine = {name: total[name] for name in SUMS}
+        named = {name: words[name] for name in SUMS}
+        require(mine == named, "S0-10 a summary is the sum of its trades", mine, words)
+        coin = robot.coins.get(self.instruments[words["instrument"]].base, [0, 0])
+        require([words["position"], words["cost"]] == coin, "S0-10 average cost", coin, words)
+
+    # ---- commands, when their events were read
+
+    def note(self, command: bytes, seq: int, events: list[bytes]) -> None:
+        """Hold what a command asked against what came of it."""
+        kind = command[0] | command[1] << 8
+        if not events:
+            return
+        first = events[0][0] | events[0][1] << 8
+        if kind == Command.ROBOT_ORDER and first == Event.ORDER:
+            self.sent(unpack(command), seq)
+        elif kind == Command.LOCK_ROBOT and first == Event.ROBOT:
+            self.locked(unpack(command), unpack(events[0]))
+        elif kind == Command.UNLOCK_ROBOT and first == Event.ROBOT:
+            self.robots[unpack(events[0])["account"]].holder = (0, 0, 0)
+
+    def sent(self, asked: Words, seq: int) -> None:
+        """I13: an order that came in was under the newest fence."""
+        robot = self.robots[asked["account"]]
+        newest = [fence for at, fence in robot.fences if at < seq]
+        require(asked["fence"] == max(newest, default=0), "I13 a late holder is refused", asked)
+
+    def locked(self, asked: Words, told: Words) -> None:
+        """I13: who got the lock found it free, or had it, or took it by force."""
+        robot = self.robots[asked["account"]]
+        owner = (asked["owner_0"], asked["owner_1"])
+        held = robot.holder[2] > told["time_us"] and robot.holder[:2] != owner
+        require(not held or asked["force"] == 1, "I13 a lock has one holder", asked, robot.holder)
+        robot.holder = (*owner, told["locked_until_us"])
+
+    def before_batch(self, commands: list[bytes], first_seq: int) -> None:
+        """Know the exits among the orders of a batch before its events are read."""
+        for place, command in enumerate(commands):
+            if command[0] | command[1] << 8 == Command.ROBOT_ORDER:
+                words = (
+                    unpack(command) if len(command) == ORDER_BYTES else {"flags": 0, "account": 0}
+                )
+                robot = self.robots.get(words["account"])
+                if robot is not None and words["flags"] == Flag.EXIT:
+                    robot.exits.add(first_seq + place)
+
+    # ---- checking
+
+    def end_of_command(self) -> None:
+        """I19: after an order came in, its robot's limits hold with all that is open."""
+        for order_id, account in self.new.items():
+            robot, order = self.robots[account], self.orders.get(order_id)
+            is_exit = order_id in robot.exits
+            most = robot.terms.orders_day_max
+            if most and not is_exit:
+                require(robot.orders_day <= most, "I19 orders of a day", robot, order)
+            if robot.terms.month_sell_cap and not is_exit and self.sells(order):
+                brings = robot.sold_not_by_exits + self.open_sells(account, robot)
+                require(brings <= robot.terms.month_sell_cap, "I19 the sell cap", brings, robot)
+        self.new.clear()
+
+    def sells(self, order: Order | None) -> bool:
+        """Whether an order that came in is a sale that is still open."""
+        return order is not None and order.side == Side.SELL
+
+    def open_sells(self, account: int, robot: Robot) -> int:
+        """Return what a robot's open sales may bring, exits left out."""
+        total = 0
+        for order in self.orders.values():
+            mine = order.account == account and order.side == Side.SELL
+            body = self.instruments[order.instrument]
+            if mine and order.order_id not in robot.exits and body.quote == robot.terms.cash:
+                price = order.price or order.stop_price
+                total += order.remaining * price * body.quote_per_lot_tick
+        return total
+
+    def check(self, exchange: Any, balances: dict[tuple[int, int], tuple[int, int]]) -> None:
+        """Hold the core's answer against what was told, and positions against balances."""
+        for account, robot in self.robots.items():
+            records = split(exchange.query(pack(Query.ROBOTS, account=account)))
+            answered = unpack(records[0])
+            same = {name: answered[name] for name in LAYOUTS[Event.ROBOT]}
+            told = {name: robot.told[name] for name in LAYOUTS[Event.ROBOT]}
+            require(same == told, "a robot is answered as told", same, told)
+            for record in records[1:]:
+                self.summary(unpack(record))
+            for asset, (units, _) in robot.coins.items():
+                has = sum(balances.get((account, asset), (0, 0)))
+                require(units == has, "a robot's position is its balance", account, units, has)
