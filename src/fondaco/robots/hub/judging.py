@@ -12,7 +12,18 @@ from typing import Final, NamedTuple
 
 from fondaco.core.records import Side
 
-__all__ = ["MINIMUM_SHARE", "Client", "Look", "Reason", "Verdict", "judge", "look_at"]
+__all__ = [
+    "LOCKED",
+    "MINIMUM_SHARE",
+    "SYMBOL_NOT_CHOSEN",
+    "TRIGGERED",
+    "Client",
+    "Look",
+    "Reason",
+    "Verdict",
+    "judge",
+    "look_at",
+]
 
 MINIMUM_SHARE: Final = 1_000  # a client acts with at least a thousandth of a coin
 BUY: Final = int(Side.BUY)
@@ -89,17 +100,23 @@ class Look(NamedTuple):
     base_per_lot: int = 1
 
 
-class Verdict(NamedTuple):
-    reason: int
-    had: int = 0
-    needed: int = 0
+# A reason and its numbers `had` and `needed`. Plain numbers: a house writes 100,000 of them at
+# once, and SQLite adapts every other kind of number by way of a call.
+Verdict = tuple[int, int, int]
 
-
-NEUTRAL: Final = Verdict(Reason.NEUTRAL)
-INACTIVE: Final = Verdict(Reason.INACTIVE)
-LOCKED: Final = Verdict(Reason.LOCKED)
-SYMBOL_NOT_CHOSEN: Final = Verdict(Reason.SYMBOL_NOT_CHOSEN)
-OPERATION_OPEN: Final = Verdict(Reason.OPERATION_OPEN)
+NEUTRAL: Final[Verdict] = (int(Reason.NEUTRAL), 0, 0)
+INACTIVE: Final[Verdict] = (int(Reason.INACTIVE), 0, 0)
+LOCKED: Final[Verdict] = (int(Reason.LOCKED), 0, 0)
+SYMBOL_NOT_CHOSEN: Final[Verdict] = (int(Reason.SYMBOL_NOT_CHOSEN), 0, 0)
+OPERATION_OPEN: Final[Verdict] = (int(Reason.OPERATION_OPEN), 0, 0)
+TRIGGERED: Final = int(Reason.TRIGGERED)
+BELOW_LEVEL: Final = int(Reason.BELOW_LEVEL)
+LOCKED_UNTIL: Final = int(Reason.LOCKED_UNTIL)
+DAY_STOP: Final = int(Reason.DAY_STOP)
+MONTH_STOP: Final = int(Reason.MONTH_STOP)
+CASH_TOO_LOW: Final = int(Reason.CASH_TOO_LOW)
+COIN_TOO_LOW: Final = int(Reason.COIN_TOO_LOW)
+SELL_CAP: Final = int(Reason.SELL_CAP)
 
 
 def look_at(
@@ -140,19 +157,19 @@ def judge(client: Client, look: Look) -> Verdict:
         return NEUTRAL
     level = client.buy_weight if side == BUY else client.sell_weight
     if look.weight < level:
-        return Verdict(Reason.BELOW_LEVEL, look.weight, level)
+        return BELOW_LEVEL, look.weight, level
     if not client.is_active:
         return INACTIVE
     if client.is_locked:
         return LOCKED
     if client.locked_until_us > look.now_us:
-        return Verdict(Reason.LOCKED_UNTIL, look.now_us, client.locked_until_us)
+        return LOCKED_UNTIL, look.now_us, client.locked_until_us
     if not look.has_market or look.symbol not in client.symbols:
         return SYMBOL_NOT_CHOSEN
     if client.day_stop and client.day_loss >= client.day_stop:
-        return Verdict(Reason.DAY_STOP, client.day_loss, client.day_stop)
+        return DAY_STOP, client.day_loss, client.day_stop
     if client.month_stop and client.month_loss >= client.month_stop:
-        return Verdict(Reason.MONTH_STOP, client.month_loss, client.month_stop)
+        return MONTH_STOP, client.month_loss, client.month_stop
     return _buy(client, look) if side == BUY else _sell(client, look)
 
 
@@ -162,19 +179,19 @@ def _buy(client: Client, look: Look) -> Verdict:
     cash, amount = client.cash, client.operation_amount
     least = max(amount, look.cash_least)
     if cash < least or cash <= 0:
-        return Verdict(Reason.CASH_TOO_LOW, cash, max(least, 1))
+        return CASH_TOO_LOW, cash, max(least, 1)
     if not amount:
         amount = cash // len(client.symbols - client.open)
-    return Verdict(Reason.TRIGGERED, amount)
+    return TRIGGERED, amount, 0
 
 
 def _sell(client: Client, look: Look) -> Verdict:
     coin = client.coins.get(look.asset, 0)
     if coin < look.coin_least:
-        return Verdict(Reason.COIN_TOO_LOW, coin, look.coin_least)
+        return COIN_TOO_LOW, coin, look.coin_least
     if client.sell_cap:
         lots = coin // look.base_per_lot
         brings = lots * look.price_ticks * look.quote_per_lot_tick
         if client.month_sold + brings > client.sell_cap:
-            return Verdict(Reason.SELL_CAP, client.month_sold + brings, client.sell_cap)
-    return Verdict(Reason.TRIGGERED, coin)
+            return SELL_CAP, client.month_sold + brings, client.sell_cap
+    return TRIGGERED, coin, 0

@@ -8,6 +8,7 @@ count as none, by the house's calendar. It writes nothing and sends no command.
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Final
@@ -61,6 +62,7 @@ class Roster:
         self.markets: dict[str, Market] = {}
         self._by_instrument: dict[int, Market] = {}
         self.clients: dict[int, Client] = {}
+        self._ordered: list[Client] = []
         self._periods: dict[int, tuple[int, int]] = {}  # account -> day, month of its losses
         self._changed_us = 0
         self.seq = 0
@@ -86,13 +88,19 @@ class Roster:
             self._changed_us = max(self._changed_us, row.changed_us)
             if row.closed_at is not None:
                 self.clients.pop(row.account_id, None)
+                self._ordered = []
                 continue
             client = self.clients.get(row.account_id)
             if client is None:
                 client = Client(row.account_id, row.pk, row.member_id)
                 self.clients[row.account_id] = client
+                self._ordered = []
                 self._ask(client)
-            self._configure(client, row)
+            try:
+                self._configure(client, row)
+            except (msgspec.ValidationError, ValueError) as error:
+                client.is_active = False  # it holds up no other
+                print(f"fondaco: robot {row.pk}: its config: {error}", file=sys.stderr)  # noqa: T201
 
     def _configure(self, client: Client, row: Robot) -> None:
         config = msgspec.convert(row.config, RobotConfig)
@@ -215,12 +223,15 @@ class Roster:
 
     def of_shares(self, shares: Iterable[int], *, member: int = 0) -> list[Client]:
         """Return the clients of these shares in the order of their accounts; 0: any member's."""
+        if len(self._ordered) != len(self.clients):
+            self._ordered = [self.clients[account] for account in sorted(self.clients)]
         wanted = set(shares)
-        return [
-            self.clients[account]
-            for account in sorted(self.clients)
-            if account % SHARES in wanted and member in {0, self.clients[account].member}
-        ]
+        found = self._ordered
+        if len(wanted) < SHARES:
+            found = [client for client in found if client.account % SHARES in wanted]
+        if member:
+            found = [client for client in found if client.member == member]
+        return found
 
     def forget_past(self, now_us: int) -> None:
         """Count no loss and no sale of a day or a month that is over."""

@@ -25,7 +25,16 @@ from fondaco.link.address import writer_socket
 from fondaco.link.answers import LinkError
 from fondaco.link.blocking import BlockingClient, Subscription
 from fondaco.robots.hub import services
-from fondaco.robots.hub.judging import Client, Look, Reason, Verdict, judge
+from fondaco.robots.hub.judging import (
+    LOCKED,
+    SYMBOL_NOT_CHOSEN,
+    TRIGGERED,
+    Client,
+    Look,
+    Reason,
+    Verdict,
+    judge,
+)
 from fondaco.robots.hub.locks import Held, Keys, Locks, NoKeys, RedisKeys
 from fondaco.robots.hub.operations import Operations
 from fondaco.robots.hub.roster import Roster
@@ -74,10 +83,19 @@ class LostShare(Exception):
 
 
 class Hub:
-    def __init__(self, house: House, writer: Path, stop: threading.Event, keys: Keys) -> None:
+    def __init__(
+        self,
+        house: House,
+        writer: Path,
+        stop: threading.Event,
+        keys: Keys,
+        *,
+        core: BlockingClient | None = None,
+    ) -> None:
+        """Prepare; `core` stands for the connection in tests and measurements."""
         self._house = house
         self._stop = stop
-        self._client = BlockingClient(writer, role="hub")
+        self._client = core or BlockingClient(writer, role="hub")
         self._locks = Locks(self._client, keys)
         self._is_test_clock = house.house.clock == "test"
         self.shares = Shares()
@@ -116,13 +134,18 @@ class Hub:
 
     def _work(self) -> None:
         with self._client.subscribe(-1) as subscription:
-            self._roster = Roster(self._house, self._client)
-            self._operations = Operations(self._client, self._roster, self._locks, self.now_us)
-            self._roster.load()
+            roster = Roster(self._house, self._client)
+            roster.load()
+            self.follow(roster)
             self._operations.load(self.shares.held)
             self._roster.seq = subscription.writer_seq
             while not self._stop.is_set():
                 self.turn(subscription)
+
+    def follow(self, roster: Roster) -> None:
+        """Work with these clients from now on."""
+        self._roster = roster
+        self._operations = Operations(self._client, roster, self._locks, self.now_us)
 
     def turn(self, subscription: Subscription) -> None:
         """Do once what there is to do."""
@@ -141,7 +164,7 @@ class Hub:
             self._roster.refresh()
             self._catch_up(subscription)
             try:
-                self._judge(*pending)
+                self.judge_signal(*pending)
             except LostShare as lost:
                 print(f"fondaco: hub: {lost}", file=sys.stderr)  # noqa: T201
         self._operations.turn()
@@ -171,7 +194,7 @@ class Hub:
             return None
         return row, [share for share, signal in done.items() if signal < row.pk]
 
-    def _judge(self, signal: Signal, shares: list[int]) -> None:
+    def judge_signal(self, signal: Signal, shares: list[int]) -> None:
         """Judge a signal for all clients of some shares, and set going whom it triggers."""
         now_us = self.now_us()
         roster = self._roster
@@ -183,15 +206,19 @@ class Hub:
             clients = [client for client in clients if client.account not in known]
         rows: list[Row] = []
         triggered: list[Client] = []
-        for place, client in enumerate(clients):
+        left = len(clients)
+        number, side, ticks = look.signal, look.side, look.price_ticks
+        for client in clients:
+            left -= 1
             verdict = judge(client, look)
-            if verdict.reason == Reason.TRIGGERED:
+            if verdict[0] != TRIGGERED:
+                reason, had, needed = verdict
+                rows.append((number, client.account, now_us, side, reason, had, needed, ticks))
+            else:
                 triggered.append(client)
-                if len(triggered) == TRIGGERED_MAX and place + 1 < len(clients):
+                if len(triggered) == TRIGGERED_MAX and left:
                     self._store_and_start(look, rows, triggered, shares, is_last=False)
                     rows, triggered = [], []
-            else:
-                rows.append(row_of(client, look, verdict))
         self._store_and_start(look, rows, triggered, shares, is_last=True)
 
     def _decided(self, signal: Signal, clients: list[Client]) -> set[int]:
@@ -217,13 +244,13 @@ class Hub:
         try:
             started: list[Step] = []
             for client in triggered:
-                verdict = Verdict(Reason.LOCKED)
+                verdict = LOCKED
                 if client.account in held:
                     verdict = judge(client, look)  # it may have changed while we waited
-                if verdict.reason == Reason.TRIGGERED:
+                if verdict[0] == TRIGGERED:
                     step = self._operation(client, look, verdict)
                     if step is None:
-                        verdict = Verdict(Reason.SYMBOL_NOT_CHOSEN)
+                        verdict = SYMBOL_NOT_CHOSEN
                     else:
                         started.append(step)
                 rows.append(row_of(client, look, verdict))
@@ -266,7 +293,7 @@ class Hub:
                 symbol=look.symbol,
                 instrument=market.body.number,
                 status=status,
-                available=0 if sells else verdict.had,
+                available=0 if sells else verdict[1],
                 is_selling=sells,
                 sell_signal=look.signal if sells else 0,
                 started_us=look.now_us,
@@ -326,8 +353,6 @@ def row_of(client: Client, look: Look, verdict: Verdict) -> Row:
         client.account,
         look.now_us,
         look.side,
-        verdict.reason,
-        verdict.had,
-        verdict.needed,
+        *verdict,
         look.price_ticks,
     )
