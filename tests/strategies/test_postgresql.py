@@ -26,7 +26,9 @@ from fondaco.identity import services as identity
 from fondaco.office.services import prepare_databases
 from fondaco.projections import candles
 from fondaco.projections.models import MINUTE_BITS, Candle1m
-from fondaco.strategies import selectors, services, tracks, words
+from django.conf import settings
+from fondaco.office.environment import ReportsKept
+from fondaco.strategies import retention, selectors, services, tracks, words
 from fondaco.strategies.models import Period, Report, Standing
 from fondaco.strategies.reports import Reports
 from tests.strategies.reporting import MINUTE_US, NOON_US, report
@@ -94,6 +96,19 @@ answers = [
     ],
     candles.closes(3, [NOON_US, NOON_US + MINUTE_US, NOON_US + HOUR]),
 ]
+later_us = NOON_US + 62 * 24 * HOUR
+told_later = words.dashboard_words(selectors.dashboard(ann, now_us=later_us))
+with connection.cursor() as cursor:
+    if connection.vendor == "postgresql":
+        settings.REPORTS_KEPT = ReportsKept(32, 0)
+        assert retention.turn(later_us) == 3, "October to December 2025"
+        assert retention.turn(later_us) == 0
+        cursor.execute("SELECT min(created_us) FROM strategies_report")
+        assert cursor.fetchone()[0] >= NOON_US - 12 * HOUR
+answers += [words.dashboard_words(selectors.dashboard(ann, now_us=later_us)) == told_later]
+late = report(rows[0][1], NOON_US - 40 * 24 * HOUR, 7)
+once = Reports()
+assert once.store([late])[0].strategy, "a month that was dropped is made anew"
 print(connection.vendor, file=sys.stderr)
 print(repr(answers))
 """

@@ -99,6 +99,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_RATE_LIMITS": "1" if self.house.house.rate_limits else "0",
             "FONDACO_CASH": self.house.house.cash,
             "FONDACO_TIME_ZONE": self.house.house.time_zone,
+            "FONDACO_REPORTS_DAYS": str(self.house.house.reports_days),
+            "FONDACO_REPORT_HOURS_DAYS": str(self.house.house.report_hours_days),
             "FONDACO_OPEN_API": "1" if self.house.house.open_api else "0",
             "FONDACO_PAYMENTS": self.house.house.payments,
             "FONDACO_TREASURY": treasury_rules(self.house),

@@ -31,6 +31,8 @@ __all__ = ["check", "is_loopback", "is_username", "loosened"]
 
 Path = tuple[str | int, ...]
 
+REPORTS_DAYS_MIN: Final = 32  # a dashboard shows 30
+REPORT_HOURS_DAYS_MIN: Final = 62  # a record is drawn by the hour up to 46
 EDGES_MAX: Final = 64  # one host; more machines are upstreams
 NAME_LENGTH_MAX: Final = 64
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
@@ -109,7 +111,18 @@ def _check_settings(settings: HouseSettings, host: str) -> None:
         )
     _not_negative(settings.address_limit_1m, (*path, "address_limit_1m"))
     _not_negative(settings.withdrawal_delay_s, (*path, "withdrawal_delay_s"))
+    _check_kept("reports_days", settings.reports_days, REPORTS_DAYS_MIN)
+    _check_kept("report_hours_days", settings.report_hours_days, REPORT_HOURS_DAYS_MIN)
     _check_exposure(settings, host, url.hostname)
+
+
+def _check_kept(name: str, days: int, days_min: int) -> None:
+    if days and days < days_min:
+        raise HouseFault(
+            ("house", name),
+            f"{name} is {days}; it must be 0 (keep all) or at least {days_min}, "
+            "as pages show what lies so far back",
+        )
 
 
 def _check_exposure(settings: HouseSettings, host: str, url_host: str) -> None:

@@ -45,6 +45,8 @@ class HouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     address_limit_1m: int = 6000
     clock: Literal["system", "test"] = "system"
     withdrawal_delay_s: int = 3600
+    reports_days: int = 0  # how long strategies' reports are kept one by one; 0: for ever
+    report_hours_days: int = 0  # and their hours; their days always
 
 
 class AssetEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,6 +26,7 @@ from fondaco.office.brokerage.robots import follow_robots
 from fondaco.office.notices.gathering import gather
 from fondaco.office.notices.sending import forget_old, send_due
 from fondaco.office.treasury import services as treasury
+from fondaco.strategies.retention import drop_old
 
 __all__ = ["run", "turn"]
 
@@ -65,7 +66,7 @@ def sending() -> list[Chore]:
 
 def chores() -> list[Chore]:
     """Return what else there is to do in this house."""
-    found: list[Chore] = [finish_money, end_keys, tell_ended, gather]
+    found: list[Chore] = [finish_money, end_keys, tell_ended, gather, drop_old]
     found += [watch_reports, follow_robots]
     if settings.PAYMENTS.provider == "sandbox":
         found.append(deliver_due)

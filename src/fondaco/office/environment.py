@@ -18,6 +18,8 @@ what the office needs of it.
                           above which amounts a second person must approve
     FONDACO_CASH          the code of the house's cash; USD by default
     FONDACO_TIME_ZONE     the house's time zone, by which days of statistics end; UTC by default
+    FONDACO_REPORTS_DAYS  for how many days strategies' reports are kept one by one; 0 = for ever
+    FONDACO_REPORT_HOURS_DAYS  the same of their hours; their days always are
     FONDACO_OPEN_API      1 = the routes of api.open_door need no sign-in on loopback; the parent
                           takes it from the house file
     FONDACO_WEBHOOKS_TO_LOOPBACK  1 = members' webhooks may go to this machine, also by http: the
@@ -42,6 +44,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 __all__ = [
     "PaymentSettings",
+    "ReportsKept",
     "TreasurySettings",
     "base_url",
     "cash",
@@ -53,6 +56,7 @@ __all__ = [
     "open_api",
     "payments",
     "rate_limits",
+    "reports_kept",
     "secret_key",
     "time_zone",
     "treasury",
@@ -83,6 +87,13 @@ class TreasurySettings(NamedTuple):
 
     delay_s: int
     limits: dict[str, int]
+
+
+class ReportsKept(NamedTuple):
+    """For how many days strategies' reports and their hours are kept; 0 = for ever."""
+
+    days: int
+    hours_days: int
 
 
 class PaymentSettings(NamedTuple):
@@ -198,6 +209,18 @@ def time_zone() -> ZoneInfo:
         raise ImproperlyConfigured(
             f'FONDACO_TIME_ZONE is "{name}"; write one like "Europe/Rome" or "UTC"'
         ) from error
+
+
+def reports_kept() -> ReportsKept:
+    """Return how long what strategies reported is kept."""
+    return ReportsKept(_days("FONDACO_REPORTS_DAYS"), _days("FONDACO_REPORT_HOURS_DAYS"))
+
+
+def _days(name: str) -> int:
+    text = os.environ.get(name) or "0"
+    if not text.isdecimal():
+        raise ImproperlyConfigured(f'{name} is "{text}"; write a number of days')
+    return int(text)
 
 
 def open_api() -> bool:

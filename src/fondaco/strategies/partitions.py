@@ -10,10 +10,12 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Final
 
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
-__all__ = ["Months", "month_of"]
+__all__ = ["Months", "drop_before", "month_of"]
 
+LOCK_WAIT_MS: Final = 200  # a drop gives up rather than let reports queue behind it
 LOCK: Final = 4_020_410  # an advisory lock: two edges don't make one month at once
 SECOND_US: Final = 1_000_000
 Month = tuple[int, int]
@@ -32,6 +34,29 @@ def start_us(month: Month) -> int:
 def after(month: Month) -> Month:
     year, number = month
     return (year + 1, 1) if number == 12 else (year, number + 1)
+
+
+def drop_before(time_us: int) -> int:
+    """Drop the months that were over at a moment; return how many. Raises DatabaseError.
+
+    An edge that has such a month in mind and gets a report of it fails once and makes it anew.
+    """
+    year, number = month_of(time_us)
+    last = f"strategies_report_{year:04}_{number:02}"
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+            "WHERE i.inhparent = 'strategies_report'::regclass AND c.relname < %s "
+            "ORDER BY c.relname",
+            [last],
+        )
+        names = [name for (name,) in cursor.fetchall()]
+        for name in names:
+            with transaction.atomic():
+                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+                cursor.execute(f"DROP TABLE IF EXISTS {name}")
+    return len(names)
 
 
 class Months:

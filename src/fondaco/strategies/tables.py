@@ -184,6 +184,30 @@ def wallets_at(
         "WHERE b.strategy_id = asked.strategy_id AND b.created_us <= %s)",
         [encoded([[each] for each in strategies]), time_us],
     )
+    found = list(cursor.fetchall())
+    silent = set(strategies) - {strategy for strategy, _, _ in found}
+    return found + (_kept_wallets_at(cursor, sorted(silent), time_us) if silent else [])
+
+
+def _kept_wallets_at(
+    cursor: CursorWrapper, strategies: Sequence[int], time_us: int
+) -> list[tuple[int, int, int]]:
+    """Return what wallets_at() does, of the last hour, or else day, that was over at a moment.
+
+    Reports that old may have been dropped (strategies.retention).
+    """
+    asked = rows_as_sql(cursor, ("strategy_id",))
+    newest = (
+        "(SELECT b.id FROM strategies_period b WHERE b.strategy_id = asked.strategy_id "
+        "AND b.length_s = %s AND b.start_us <= %s AND b.last_us <= %s "
+        "ORDER BY b.start_us DESC LIMIT 1)"
+    )
+    rows = encoded([[each] for each in strategies])
+    cursor.execute(
+        f"SELECT p.strategy_id, p.last_us, p.wallet_balance FROM ({asked}) AS asked "  # noqa: S608 - names of ours
+        f"JOIN strategies_period p ON p.id = COALESCE({newest}, {newest})",
+        [rows, HOUR_S, time_us, time_us, DAY_S, time_us, time_us],
+    )
     return list(cursor.fetchall())
 
 
