@@ -304,6 +304,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^dashboard/strategies/(?P<number>[0-9]{1,18})/?\Z",
         r"GET ^dashboard/strategies/(?P<number>[0-9]{1,18})/edit/?\Z",
         r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/edit/?\Z",
+        r"GET ^dashboard/strategies/(?P<number>[0-9]{1,18})/import/?\Z",
+        r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/import/?\Z",
         r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/archive/?\Z",
         r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/revoke/?\Z",
         r"POST ^dashboard/strategies/(?P<number>[0-9]{1,18})/rotate/?\Z",
@@ -326,6 +328,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"PATCH ^api/v1/brokerage-accounts/(?P<number>[0-9]{1,18})/?\Z",
         r"PATCH ^api/v1/strategies/(?P<number>[0-9]{1,18})/?\Z",
         r"DELETE ^api/v1/strategies/(?P<number>[0-9]{1,18})/token/?\Z",
+        r"POST ^api/v1/strategies/(?P<number>[0-9]{1,18})/history/?\Z",
         r"POST ^api/v1/strategies/(?P<number>[0-9]{1,18})/token/?\Z",
     ),
 }

@@ -55,6 +55,7 @@ class Action(StrEnum):
     STRATEGY_ADDED = "strategy added"
     STRATEGY_ARCHIVED = "strategy archived"
     STRATEGY_RESTORED = "strategy restored"
+    STRATEGY_HISTORY_IMPORTED = "strategy history imported"
     STRATEGY_TOKEN_MADE = "strategy token made"  # noqa: S105 - the name of an action
     STRATEGY_TOKEN_REVOKED = "strategy token revoked"  # noqa: S105 - the name of an action
     BROKERAGE_ACCOUNT_ARCHIVED = "brokerage account archived"

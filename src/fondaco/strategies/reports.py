@@ -19,12 +19,14 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
 from fondaco.strategies import tables
+from fondaco.strategies.history import Past
 from fondaco.strategies.models import LENGTHS_S
 from fondaco.strategies.partitions import Months
 
-__all__ = ["Incoming", "Reports", "Stored"]
+__all__ = ["Incoming", "Reports", "Stored", "store_history"]
 
 SECOND_US: Final = 1_000_000
+PIECE: Final = 500  # reports of the past in a transaction
 TOKENS_MAX: Final = 100_000  # that are remembered; more than that are looked up again
 Row = tuple[int, ...]
 Key = tuple[int, int]
@@ -91,12 +93,7 @@ class Reports:
             elif rows and not tables.insert_new_reports(cursor, rows):
                 raise _Repeated
             if rows:
-                tables.merge_periods(cursor, fold(rows))
-                newest = {row[0]: row for row in sorted(rows, key=lambda row: row[1])}
-                tables.move_standings(
-                    cursor,
-                    [(*row, symbols[row[0], row[1]]) for row in sorted(newest.values())],
-                )
+                _sum_up(cursor, rows, symbols)
         return stored, times_us
 
     def _owners(self, cursor: CursorWrapper, digests: set[str]) -> dict[str, int]:
@@ -112,6 +109,36 @@ class Reports:
             for digest in missing:
                 known[digest] = found.get(digest, 0)
         return known
+
+
+def store_history(strategy: int, reports: Sequence[Past]) -> int:
+    """Store a strategy's past, of which each time is there once; return how much of it is new.
+
+    In pieces of PIECE, so that ingest goes on; what an earlier try stored is stepped over. Raises
+    DatabaseError: then some pieces may be stored, and the same again stores the rest.
+    """
+    months = Months()
+    new = 0
+    for start in range(0, len(reports), PIECE):
+        piece = reports[start : start + PIECE]
+        rows: list[Row] = [(strategy, each.created_us, *each.values) for each in piece]
+        symbols = {(strategy, each.created_us): each.symbol for each in piece}
+        with transaction.atomic(), connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            months.make(cursor, [row[1] for row in rows])
+            rows = tables.insert_reports(cursor, rows)
+            if rows:
+                _sum_up(cursor, rows, symbols)
+        new += len(rows)
+    return new
+
+
+def _sum_up(cursor: CursorWrapper, rows: Sequence[Row], symbols: dict[Key, str]) -> None:
+    """Put new reports into the periods and standings that sum them up."""
+    tables.merge_periods(cursor, fold(rows))
+    newest = {row[0]: row for row in sorted(rows, key=lambda row: row[1])}
+    tables.move_standings(
+        cursor, [(*row, symbols[row[0], row[1]]) for row in sorted(newest.values())]
+    )
 
 
 def _placed(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Final
+from decimal import Decimal, InvalidOperation
+from typing import Final, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,6 +20,8 @@ from fondaco.house.declared import House, MemberEntry, StrategyEntry
 from fondaco.identity.models import Member
 from fondaco.identity.security_log import Action, note
 from fondaco.identity.services import IdentityConflict
+from fondaco.strategies import history
+from fondaco.strategies.history import HistoryUnfit
 from fondaco.strategies.models import (
     NAME_LENGTH_MAX,
     SYMBOL_LENGTH_MAX,
@@ -26,8 +29,10 @@ from fondaco.strategies.models import (
     LedgerState,
     Strategy,
 )
+from fondaco.strategies.reports import store_history
 
 __all__ = [
+    "Imported",
     "StrategyRefused",
     "add_account",
     "add_robot",
@@ -40,6 +45,7 @@ __all__ = [
     "edit_account",
     "edit_strategy",
     "end_robot",
+    "import_history",
     "make_token",
     "revoke_token",
 ]
@@ -52,6 +58,15 @@ STRATEGIES_MAX: Final = 1000  # of a member
 EVERY_S_MIN: Final = 10
 EVERY_S_MAX: Final = 30 * 86_400
 ACCOUNT_BY_DEFAULT: Final = "main"  # of a declared strategy that names none
+
+
+class Imported(NamedTuple):
+    """What came of a file: how many reports it gives, how many are new, and from when to when."""
+
+    reports: int
+    stored: int
+    first_us: int
+    last_us: int
 
 
 class StrategyRefused(Exception):
@@ -210,6 +225,38 @@ def revoke_token(row: Strategy, *, address: str = "") -> None:
     row.token_digest, row.token_prefix = None, ""
     row.save(update_fields=["token_digest", "token_prefix"])
     _note(Action.STRATEGY_TOKEN_REVOKED, row.member, address, strategy=row.name, prefix=prefix)
+
+
+def import_history(
+    row: Strategy, text: str, *, kind: str, start: str = "", now_us: int, address: str = ""
+) -> Imported:
+    """Take a strategy's past from a file's text; raises HistoryUnfit, having stored nothing.
+
+    A robot's is the ledger's own: StrategyRefused.
+
+    `kind` is one of history.FORMATS, `start` the balance before the first trade, as text. What is
+    there already stays as it is, so that the same file again stores nothing.
+    """
+    _check_elsewhere(row.account)
+    balance = None
+    if start.strip():
+        try:
+            balance = Decimal(start.strip())
+        except InvalidOperation:
+            balance = Decimal("NaN")
+        if not balance.is_finite() or abs(balance.adjusted()) > history.MAGNITUDE_MAX:
+            raise HistoryUnfit([f"the starting balance is {start[:40]!r}; it must be a number"])
+    found = history.read(text, kind, start=balance, now_us=now_us)
+    if not found:
+        raise HistoryUnfit(["the file has no lines but its first"])
+    stored = store_history(row.pk, found)
+    if stored:
+        with transaction.atomic():
+            _note(
+                Action.STRATEGY_HISTORY_IMPORTED, row.member, address,
+                strategy=row.name, format=kind, reports=str(stored),
+            )  # fmt: skip
+    return Imported(len(found), stored, found[0].created_us, found[-1].created_us)
 
 
 def _free_strategy_name(member: Member, name: str, but: Strategy | None = None) -> str:

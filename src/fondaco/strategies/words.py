@@ -14,11 +14,13 @@ from typing import Any, Final
 from fondaco.strategies.amounts import text_of
 from fondaco.strategies.models import VALUES, BrokerageAccount, Period, Strategy, Values
 from fondaco.strategies.selectors import Dashboard
+from fondaco.strategies.services import Imported
 
 __all__ = [
     "account_words",
     "curve_words",
     "dashboard_words",
+    "imported_words",
     "last_words",
     "moment_of",
     "percent_text",
@@ -86,6 +88,16 @@ def account_words(row: BrokerageAccount) -> dict[str, Any]:
         "name": row.name,
         "created_at": row.created_at.isoformat(),
         "archived_at": row.archived_at.isoformat() if row.archived_at else None,
+    }
+
+
+def imported_words(done: Imported) -> dict[str, Any]:
+    """Tell what came of an import."""
+    return {
+        "reports": done.reports,
+        "stored": done.stored,
+        "first": time_text(done.first_us),
+        "last": time_text(done.last_us),
     }
 
 

@@ -7,7 +7,7 @@ answer that makes it and in no other; another member's is as unknown as none.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -21,6 +21,7 @@ from fondaco.office.api.scoped import ScopedView
 from fondaco.office.brokerage.views import own_account, own_strategy
 from fondaco.office.callers import address_of
 from fondaco.strategies import selectors, services, words
+from fondaco.strategies.history import FORMATS, HistoryUnfit
 from fondaco.strategies.models import NAME_LENGTH_MAX, SYMBOL_LENGTH_MAX, BrokerageAccount
 from fondaco.strategies.services import StrategyRefused
 
@@ -30,8 +31,12 @@ __all__ = [
     "OneBrokerageAccount",
     "OneStrategy",
     "Strategies",
+    "StrategyHistory",
     "StrategyToken",
 ]
+
+
+TEXT_LENGTH_MAX: Final = 900_000  # a request has at most 1 MiB, and lines are escaped in it
 
 
 class BrokerageAccountBody(serializers.Serializer):
@@ -60,6 +65,16 @@ class StrategyChange(serializers.Serializer):
     symbol = serializers.CharField(max_length=SYMBOL_LENGTH_MAX, required=False, allow_blank=True)
     report_every_s = serializers.IntegerField(required=False, min_value=0)
     archived = serializers.BooleanField(required=False)
+
+
+class HistoryBody(serializers.Serializer):
+    """A file's text, its format, and of trades the balance before the first."""
+
+    format = serializers.ChoiceField(choices=FORMATS)
+    text = serializers.CharField(max_length=TEXT_LENGTH_MAX, trim_whitespace=False)
+    starting_balance = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, default=""
+    )
 
 
 class StrategyView(ScopedView):
@@ -186,6 +201,26 @@ class OneStrategy(StrategyView):
         if archived is not None:
             services.archive_strategy(row, archived=archived, address=address_of(request))
         return Response(words.strategy_words(row))
+
+
+class StrategyHistory(StrategyView):
+    @extend_schema(request=HistoryBody, responses={201: OpenApiTypes.OBJECT})
+    def post(self, request: Request, number: str) -> Response:
+        """Import history; what doesn't fit is told by its line, what is stored already stays."""
+        row = own_strategy(member_of(request.user), number)
+        fields = _checked(request, HistoryBody)
+        try:
+            done = services.import_history(
+                row,
+                fields["text"],
+                kind=fields["format"],
+                start=fields["starting_balance"],
+                now_us=time.time_ns() // 1000,
+                address=address_of(request),
+            )
+        except HistoryUnfit as unfit:
+            raise ValidationError({"text": unfit.lines}) from unfit
+        return Response(words.imported_words(done), status=status.HTTP_201_CREATED)
 
 
 class StrategyToken(StrategyView):

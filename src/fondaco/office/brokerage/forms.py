@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 
 from fondaco.identity.models import Member
 from fondaco.strategies.models import NAME_LENGTH_MAX, SYMBOL_LENGTH_MAX, BrokerageAccount
 
-__all__ = ["AccountForm", "StrategyForm"]
+__all__ = ["FILE_BYTES_MAX", "AccountForm", "HistoryForm", "StrategyForm"]
 
 EVERY: Final = (
     (0, "whenever it likes: no alert"),
@@ -19,6 +20,9 @@ EVERY: Final = (
     (3600, "every hour"),
     (86_400, "every day"),
 )
+
+
+FILE_BYTES_MAX: Final = 1_900_000  # an office takes requests of 2 MiB
 
 
 class AccountForm(forms.Form):
@@ -64,3 +68,36 @@ class StrategyForm(forms.Form):
         assert isinstance(choice, forms.TypedChoiceField), choice
         if every not in dict(EVERY):  # chosen by a program
             choice.choices = [*EVERY, (every, f"every {every:,} seconds")]
+
+
+class HistoryForm(forms.Form):
+    """A file with what a strategy did before it reported here."""
+
+    kind = forms.ChoiceField(
+        label="Format",
+        choices=[
+            ("csv", "CSV: a line a report"),
+            ("freqtrade", "freqtrade: backtest result or trades, JSON or CSV"),
+            ("hummingbot", "hummingbot: trades CSV"),
+        ],
+    )
+    start = forms.CharField(
+        label="Balance before the first trade",
+        max_length=40,
+        required=False,
+        help_text="In USD; for trades. A backtest result brings its own.",
+    )
+    file = forms.FileField(label="File", help_text="Text in UTF-8, at most 1.9 MB.")
+
+    def clean_file(self) -> str:
+        """Return the file's text."""
+        file = self.cleaned_data["file"]
+        assert isinstance(file, UploadedFile), file
+        if file.size is None or file.size > FILE_BYTES_MAX:
+            raise forms.ValidationError("The file is larger than 1.9 MB; send it in pieces.")
+        try:
+            return str(file.read().decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise forms.ValidationError(
+                f"The file is no text in UTF-8: byte {error.start} is no character."
+            ) from error

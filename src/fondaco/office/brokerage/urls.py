@@ -6,7 +6,7 @@ from django.urls import re_path
 
 from fondaco.office.api import strategies as api
 from fondaco.office.api import tracks
-from fondaco.office.brokerage import views
+from fondaco.office.brokerage import history, views
 
 __all__ = ["urlpatterns"]
 
@@ -25,6 +25,7 @@ urlpatterns = [
     re_path(r"^dashboard/strategies/new/?\Z", views.strategy_new, name="strategy-new"),
     re_path(rf"{STRATEGY}/?\Z", views.strategy, name="strategy"),
     re_path(rf"{STRATEGY}/edit/?\Z", views.strategy_edit, name="strategy-edit"),
+    re_path(rf"{STRATEGY}/import/?\Z", history.strategy_import, name="strategy-import"),
     re_path(rf"{STRATEGY}/rotate/?\Z", views.strategy_rotate, name="strategy-rotate"),
     re_path(rf"{STRATEGY}/revoke/?\Z", views.strategy_revoke, name="strategy-revoke"),
     re_path(rf"{STRATEGY}/archive/?\Z", views.strategy_archive, name="strategy-archive"),
@@ -34,5 +35,6 @@ urlpatterns = [
     re_path(r"^api/v1/track-records/?\Z", tracks.TrackRecords.as_view()),
     re_path(r"^api/v1/strategies/?\Z", api.Strategies.as_view()),
     re_path(rf"^api/v1/strategies/{NUMBER}/?\Z", api.OneStrategy.as_view()),
+    re_path(rf"^api/v1/strategies/{NUMBER}/history/?\Z", api.StrategyHistory.as_view()),
     re_path(rf"^api/v1/strategies/{NUMBER}/token/?\Z", api.StrategyToken.as_view()),
 ]
