@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from fondaco.gateway.native import _feed_numbers
 from fondaco.identity.models import Member
 from fondaco.identity.services import create_member
 from fondaco.robots import services
@@ -103,3 +104,19 @@ def test_what_was_set_aside_is_read_only_in_the_admin() -> None:
 def test_members_see_no_feeds() -> None:
     """They are the house's."""
     assert person("member").get(PATH).status_code == 403
+
+
+def test_numbers_for_a_monitor_name_no_session() -> None:
+    """/metrics is for all: a topic's sessions are one there, and none is named."""
+    old = FeedState(name="secret0", topic="prices", current=3, duplicate=1, message_us=5_000_000)
+    found = list(_feed_numbers([old, told()], time.time_ns() // 1000))
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in found
+        for sample in family.samples
+    }
+    assert samples["fondaco_feed_messages_total", "prices", "current"] == 7
+    assert samples["fondaco_feed_messages_total", "prices", "duplicate"] == 2
+    assert samples["fondaco_feed_connected", "prices"] == 1
+    assert samples["fondaco_feed_message_time_seconds", "prices"] == 1_670_198_400.123456
+    assert not any("secret0" in name or "fondaco1" in name for name in samples)

@@ -151,21 +151,25 @@ class _EdgeCollector(Collector):
 
 
 def _feed_numbers(feeds: list[FeedState], now_us: int) -> Iterator[Metric]:
-    """Yield what came of each feed's messages, and whether it is at its broker."""
+    """Yield what came of each topic's messages, and whether it is followed.
+
+    By topic, for all may read this: who knows a session's name at a broker could end it there.
+    """
     messages = CounterMetricFamily(
-        "fondaco_feed_messages",
-        "Messages of a feed by what they were",
-        labels=["feed", "topic", "was"],
+        "fondaco_feed_messages", "Messages of a feed by what they were", labels=["topic", "was"]
     )
     connected = GaugeMetricFamily(
-        "fondaco_feed_connected", "1 when a feed is at its broker", labels=["feed", "topic"]
+        "fondaco_feed_connected", "1 when a feed is at its broker", labels=["topic"]
     )
     newest = GaugeMetricFamily(
-        "fondaco_feed_message_time_seconds", "The newest price's own time", labels=["feed", "topic"]
+        "fondaco_feed_message_time_seconds", "The newest price's own time", labels=["topic"]
     )
-    for feed in feeds:
+    for topic in sorted({feed.topic for feed in feeds}):
+        of_topic = [feed for feed in feeds if feed.topic == topic]
         for was in ("current", "older", "duplicate", "set_aside"):
-            messages.add_metric([feed.name, feed.topic, was], getattr(feed, was))
-        connected.add_metric([feed.name, feed.topic], int(selectors.is_followed(feed, now_us)))
-        newest.add_metric([feed.name, feed.topic], feed.message_us / 1_000_000)
+            messages.add_metric([topic, was], sum(getattr(feed, was) for feed in of_topic))
+        connected.add_metric(
+            [topic], int(any(selectors.is_followed(feed, now_us) for feed in of_topic))
+        )
+        newest.add_metric([topic], max(feed.message_us for feed in of_topic) / 1_000_000)
     yield from (messages, connected, newest)
