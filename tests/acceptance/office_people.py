@@ -90,6 +90,7 @@ WORDS: Final = {
     "venue": "outside",
     "alert": "1",
     "client": "robot-1",
+    "symbol": "BTCUSDT",
     "token": "unknown-" * 5,
     "name": "mark-1",
 }

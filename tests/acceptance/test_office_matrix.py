@@ -133,6 +133,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^api/v1/tokens/?\Z",
     ),
     "401 in in in in in in 403 in 403": (
+        r"GET ^api/v1/ratings/(?P<symbol>[A-Z0-9]{1,20})/?\Z",
         r"GET ^api/stocks/?\Z",
         r"GET ^api/stocks/(?P<stock_id>[A-Za-z0-9._:-]{1,64})/?\Z",
         r"GET ^api/users/?\Z",
@@ -460,6 +461,7 @@ OPEN: Final = (
     "api/v1/orders",
     "api/v1/signals",
     "api/v1/robots/clients/",
+    "api/v1/ratings/",
     "api/v1/venues/",
     "api/users",
     "api/stocks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.acceptance.robot_house import RobotHouse, robot, robot_house
 
@@ -118,8 +120,12 @@ def test_s0_1_neutral_is_acknowledged_and_triggers_nothing(
 def test_s0_2_six_eligible_clients_are_triggered_once_each(market: RobotHouse) -> None:
     """S0-2: exactly six triggers, each client once, with the market's symbol."""
     only(market, *SIX)
-    found = market.signal("STRONG_BUY", *SIX)
+    with connect(f"{market.house.ws_url}/ws/triggers", open_timeout=20) as socket:
+        found = market.signal("STRONG_BUY", *SIX)
+        told = [json.loads(socket.recv(20)) for _ in SIX]
     assert {row["reason"] for row in found.values()} == {"TRIGGERED"}
+    assert sorted(each["client_id"] for each in told) == SIX
+    assert {each["signal_id"] for each in told} == {found[SIX[0]]["signal_id"]}
     triggers = market.triggers(found[SIX[0]]["signal_id"])
     assert sorted(each["client_id"] for each in triggers) == SIX
     assert {(each["operation"], each["symbol"]) for each in triggers} == {("BUY", "BTC")}

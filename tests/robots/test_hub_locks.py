@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,38 +11,12 @@ import pytest
 from fondaco.core import records
 from fondaco.robots.hub.locks import KEY, Keys, Locks, NoKeys, RedisKeys, key_of
 from tests.house_fixture import free_port
+from tests.redis_fixture import redis_url
 from tests.robots.real_core import RealCore
 
+__all__ = ["redis_url"]
+
 ACCOUNTS = {20: "robot-1", 21: "robot-2"}
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis of this module's own."""
-    port = free_port()
-    server = shutil.which("redis-server")
-    assert server is not None
-    folder = tmp_path_factory.mktemp("redis")
-    process = subprocess.Popen(
-        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        import redis
-
-        with redis.Redis(port=port) as client:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    client.ping()
-                    break
-                except redis.ConnectionError:
-                    assert time.monotonic() < deadline, "Redis did not start"
-                    time.sleep(0.02)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(params=["core", pytest.param("redis", marks=pytest.mark.needs("redis"))])

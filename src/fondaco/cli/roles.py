@@ -136,6 +136,7 @@ def run_worker_role(asked: Start) -> None:
         from fondaco.office import chores
         from fondaco.robots.feeds import running
         from fondaco.robots.holding import Held, while_held
+        from fondaco.robots.hub import ratings
         from fondaco.robots.hub import worker as hub
         from fondaco.robots.venues import worker as venues
 
@@ -146,6 +147,7 @@ def run_worker_role(asked: Start) -> None:
         venues.start_all(asked.house, asked.data_dir, stop)
         redis_url = os.environ.get(hub.REDIS_URL, "")
         hub.start(asked.house, asked.data_dir, stop, redis_url=redis_url)
+        ratings.start(asked.data_dir, stop)
 
         def project(held: Held) -> None:
             try:

@@ -43,6 +43,8 @@ from fondaco.gateway.routes import MARKETS, Route, by_method, by_path, native_in
 from fondaco.gateway.sockets import StreamSockets
 from fondaco.gateway.streams import Topics
 from fondaco.gateway.trading import Trading, holder_of
+from fondaco.gateway.triggers import PATHS as TRIGGERS
+from fondaco.gateway.triggers import TriggerSockets
 from fondaco.gateway.user_stream import ListenKeys, UserStream
 from fondaco.gateway.ws_api import ApiSockets
 from fondaco.house.declared import House
@@ -65,6 +67,7 @@ TEXT: Final = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 HEARD: Final = frozenset(
     {
         b"x-mbx-apikey",
+        b"authorization",
         b"cookie",
         b"host",
         b"origin",
@@ -120,6 +123,7 @@ class Gateway:
         )  # fmt: skip
         self._streams = StreamSockets(self.topics, self.broadcast, self.listen_keys, self.counters)
         self._dashboards = DashboardSockets(self._sessions, self.counters)
+        self._triggers = TriggerSockets(self._sessions, self.counters, is_open=told.open_api)
         self._ws_api = ApiSockets(
             self.door,
             by_method(self.routes),
@@ -355,6 +359,8 @@ class Gateway:
                 await self._ws_api.serve(scope, receive, send)
             elif path in DASHBOARDS:
                 await self._dashboards.serve(heard, receive, send)
+            elif path in TRIGGERS:
+                await self._triggers.serve(heard, address, receive, send)
             elif path in {"/stream", "/ws"} or path.startswith(("/ws/", "/stream/")):
                 await self._streams.serve(scope, receive, send)
             else:

@@ -48,6 +48,7 @@ NOT_TOLD: Final = {
     "robots.setasidemessage": "is a message as it came",
     "robots.housemark": "is made once, by the house",
     "robots.signal": "is a message as it came",
+    "robots.rating": "is made of candles",
     "robots.hubcursor": "is how far the hub has judged",
     "robots.decision": "is made of a signal, for every client",
     "robots.operation": "is a robot's, step by step",

@@ -22,6 +22,7 @@ __all__ = [
     "HubCursor",
     "Lease",
     "Operation",
+    "Rating",
     "Robot",
     "RobotKind",
     "RobotTransfer",
@@ -191,6 +192,26 @@ class Signal(models.Model):
 
     def __str__(self) -> str:
         return f"signal {self.pk}: {self.symbol} {self.strength}"
+
+
+class Rating(models.Model):
+    """What our own analysis says of a book at a closed bar; hub.ratings writes it."""
+
+    symbol = models.CharField(max_length=20)  # of the instrument
+    interval = models.CharField(max_length=3)
+    kind = models.CharField(max_length=24)
+    bar_us = models.BigIntegerField()  # when the bar began
+    strength = models.SmallIntegerField()  # as a signal's
+    value = models.FloatField()
+    detail = models.TextField()  # JSON
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("symbol", "interval", "kind", "bar_us", name="rating_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.symbol} {self.interval}"
 
 
 class HubCursor(models.Model):

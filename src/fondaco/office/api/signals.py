@@ -24,7 +24,7 @@ from fondaco.office.api.open_door import NUMBER_MAX, OpenView, is_free, sees_all
 from fondaco.robots.hub import selectors, services
 from fondaco.robots.hub.messages import SUMMARIES, Unfit, read_signal
 
-__all__ = ["OneSignal", "Signals", "unfit"]
+__all__ = ["OneSignal", "Ratings", "Signals", "unfit"]
 
 KEY_MAX: Final = 255
 
@@ -87,6 +87,18 @@ class OneSignal(OpenView):
         if found is None:
             raise Http404("No Signal matches the given query.")
         return Response(found)
+
+
+class Ratings(OpenView):
+    @extend_schema(
+        responses=OpenApiTypes.OBJECT,
+        parameters=[OpenApiParameter("interval", str, description="1m by default")],
+        tags=["signals"],
+    )
+    def get(self, request: Request, symbol: str) -> Response:
+        """Show what the house's own analysis says of a book at its newest closed bar."""
+        interval = request.query_params.get("interval", "1m")
+        return Response({"ratings": selectors.ratings(symbol, interval)})
 
 
 def reach(request: Request) -> int:

@@ -62,6 +62,7 @@ urlpatterns = [
     _route(f"robots/clients/{CLIENT}/decisions", clients.ClientDecisions),
     _route(f"robots/clients/{CLIENT}/lock", clients.LockClient),
     _route(f"robots/clients/{CLIENT}/unlock", clients.UnlockClient),
+    _route(r"ratings/(?P<symbol>[A-Z0-9]{1,20})", signals.Ratings),
     _route("hooks", hooks.Hooks),
     _route(f"hooks/{NUMBER}", hooks.OneHook),
     _route(f"hooks/{NUMBER}/alerts", hooks.HookAlerts),

@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import select
 import ssl
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from paho.mqtt.client import Client, ConnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fondaco.house.feeds import Address
-from fondaco.robots.feeds.intake import Flight, Intake, NotTaken, Waiting
+from fondaco.robots.feeds.intake import Notes, NotTaken, Waiting
 from fondaco.robots.feeds.wire import Malformed, Wire, WireClient
 
 __all__ = ["BATCH_MAX", "Away", "Consumer"]
@@ -39,6 +39,21 @@ class Away(Exception):
     """The broker can't be had now: one sentence."""
 
 
+class Flight(Protocol):
+    """What is on its way inside: intake.Flight of prices, signals.SignalFlight."""
+
+    @property
+    def room(self) -> int: ...
+
+    def fileno(self) -> int: ...
+
+    def launch(self, messages: Sequence[tuple[int, bytes]], stop: Waiting) -> None: ...
+
+    def landed(self, stop: Waiting) -> list[int]: ...
+
+    def close(self) -> None: ...
+
+
 class Consumer:
     """A feed's session at its broker."""
 
@@ -47,7 +62,7 @@ class Consumer:
         address: Address,
         topic: str,
         client_id: str,
-        intake: Intake,
+        intake: Notes,
         make_flight: Callable[[], Flight],
     ) -> None:
         self._make_flight = make_flight

@@ -35,7 +35,7 @@ from fondaco.robots.feeds.stocks import Stock, Stocks
 from fondaco.robots.models import FeedState
 from fondaco.robots.services import Aside
 
-__all__ = ["IN_FLIGHT_MAX", "Flight", "Intake", "Link", "NotTaken", "Waiting"]
+__all__ = ["IN_FLIGHT_MAX", "Flight", "Intake", "Link", "NotTaken", "Notes", "Waiting"]
 
 IN_FLIGHT_MAX: Final = 1_000  # messages without an answer; a broker sends fewer, as a rule
 RETRY_S: Final = 0.2
@@ -76,13 +76,11 @@ class NotTaken(Exception):
     """It was told to stop before all had an answer: nothing of this batch may be acknowledged."""
 
 
-class Intake:
-    """One feed's way into the core, and its counters."""
+class Notes:
+    """How one feed stands, and what it sets aside: written where others see it."""
 
-    def __init__(self, core: Core, stocks: Stocks, state: FeedState) -> None:
+    def __init__(self, state: FeedState) -> None:
         self.state = state
-        self._core = core
-        self._stocks = stocks
         self._told_s = 0.0
 
     def tell(self, *, at_once: bool = False) -> None:
@@ -97,6 +95,29 @@ class Intake:
         except DatabaseError as error:  # the counters wait for the next turn
             print(f"fondaco: feed {self.state.name}: {error}", file=sys.stderr)  # noqa: T201
             connections.close_all()
+
+    def keep(self, aside: Sequence[Aside], stop: Waiting) -> None:
+        """Set messages aside. Raises NotTaken."""
+        self.state.set_aside += len(aside)
+        while True:
+            try:
+                services.set_aside(self.state.name, aside, now_us=time.time_ns() // 1000)
+            except DatabaseError as error:
+                print(f"fondaco: feed {self.state.name}: {error}", file=sys.stderr)  # noqa: T201
+                connections.close_all()
+                if stop.wait(RETRY_S):
+                    raise NotTaken from error
+            else:
+                return
+
+
+class Intake(Notes):
+    """One feed's way into the core, and its counters."""
+
+    def __init__(self, core: Core, stocks: Stocks, state: FeedState) -> None:
+        super().__init__(state)
+        self._core = core
+        self._stocks = stocks
 
     # ---- one message
 
@@ -150,20 +171,6 @@ class Intake:
         if reason is Reason.INVALID_TIME:
             return SetAside(Fault.TIME, "before 1970, or over a day ahead of the house's clock")
         return SetAside(Fault.REFUSED, f"the core refused it: {reason.name}")
-
-    def keep(self, aside: Sequence[Aside], stop: Waiting) -> None:
-        """Set messages aside. Raises NotTaken."""
-        self.state.set_aside += len(aside)
-        while True:
-            try:
-                services.set_aside(self.state.name, aside, now_us=time.time_ns() // 1000)
-            except DatabaseError as error:
-                print(f"fondaco: feed {self.state.name}: {error}", file=sys.stderr)  # noqa: T201
-                connections.close_all()
-                if stop.wait(RETRY_S):
-                    raise NotTaken from error
-            else:
-                return
 
 
 class Message:

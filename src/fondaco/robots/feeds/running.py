@@ -20,7 +20,8 @@ from fondaco.house.feeds import MQTT_URL, Address, address_of
 from fondaco.link.blocking import BlockingClient, Pipeline
 from fondaco.robots import selectors
 from fondaco.robots.feeds.consumer import Consumer
-from fondaco.robots.feeds.intake import Flight, Intake
+from fondaco.robots.feeds.intake import Flight, Intake, Notes
+from fondaco.robots.feeds.signals import SignalFlight
 from fondaco.robots.feeds.stocks import Stocks
 from fondaco.robots.holding import Held, while_held
 
@@ -45,10 +46,10 @@ def client_id_of(feed: FeedEntry, house_name: str) -> str:
 
 
 def start(house: House, writer: str | Path, stop: threading.Event) -> list[threading.Thread]:
-    """Follow the price feeds of a house in threads of their own, until `stop`."""
+    """Follow the feeds of a house in threads of their own, until `stop`."""
     threads = []
     for feed in house.feeds:
-        if feed.kind == "mqtt" and url_of(feed):
+        if url_of(feed):
             address = address_of(url_of(feed))
             name = f"feed {feed.topic}"
             arguments = (house, feed, address, writer, stop)
@@ -65,6 +66,12 @@ def _run(
     def follow(held: Held) -> None:
         state = selectors.feed_state(client_id)
         state.address, state.topic = address.text, feed.topic
+        if feed.kind == "signals":
+            notes = Notes(state)
+            Consumer(
+                address, feed.topic, client_id, notes, lambda: SignalFlight(notes, feed.topic)
+            ).run(held)
+            return
         with BlockingClient(writer, role="stocks") as client:
             intake = Intake(client, Stocks(client, feed, house.house.cash), state)
 

@@ -9,13 +9,26 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 from fondaco.core.records import Side
 from fondaco.projections.selectors import asset_codes, instruments
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import SUMMARIES
-from fondaco.robots.models import Decision, Hook, HookAlert, Robot, Signal
+from fondaco.robots.models import Decision, Hook, HookAlert, Rating, Robot, Signal
 
-__all__ = ["alert_words", "decisions", "hook_words", "moment", "signal_words", "triggers"]
+__all__ = [
+    "Told",
+    "alert_words",
+    "decisions",
+    "hook_words",
+    "moment",
+    "new_triggers",
+    "newest_signal",
+    "ratings",
+    "signal_words",
+    "triggers",
+]
 
 DECISIONS_MAX: Final = 500
 TRIGGERS_MAX: Final = 10_000  # shown of one signal
@@ -62,6 +75,54 @@ def triggers(signal: Signal) -> list[dict[str, Any]]:
             "start_time": moment(time_us),
         }
         for account, side, time_us in found
+    ]
+
+
+class Told:
+    """How far somebody was told of triggers: up to a signal, and of it whom already."""
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+        self.accounts: set[int] = set()
+
+
+def newest_signal() -> int:
+    """Return the number of the newest signal, 0 before any."""
+    return Signal.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def new_triggers(told: Told, member: int) -> list[dict[str, Any]]:
+    """Return the triggers that came since, oldest signal first; 0: of every member's clients.
+
+    Pieces of one signal may be decided one after the other, by several workers; so the newest
+    signal with triggers is looked at again, for those that were not told.
+    """
+    rows = Decision.objects.filter(reason=Reason.TRIGGERED.value, signal__gte=told.signal)
+    found = [
+        row
+        for row in rows.order_by("signal", "account")[:TRIGGERS_MAX]
+        if row.signal > told.signal or row.account not in told.accounts
+    ]
+    if not found:
+        return []
+    if found[-1].signal > told.signal:
+        told.signal, told.accounts = found[-1].signal, set()
+    told.accounts |= {row.account for row in found if row.signal == told.signal}
+    robots = Robot.objects.filter(account_id__in=[row.account for row in found])
+    if member:
+        robots = robots.filter(member_id=member)
+    names = dict(robots.values_list("account_id", "pk"))
+    signals = Signal.objects.in_bulk({row.signal for row in found})
+    return [
+        {
+            "signal_id": row.signal,
+            "client_id": names[row.account],
+            "operation": Side(row.side).name,
+            "symbol": signals[row.signal].symbol,
+            "start_time": moment(row.time_us),
+        }
+        for row in found
+        if row.account in names
     ]
 
 
@@ -136,6 +197,28 @@ def _numbers(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
         found = {"coin": scales.coin(row.had, symbol)}
     price = scales.price(row.price_ticks, symbol)
     return found if price is None else {**found, "price": price}
+
+
+def ratings(symbol: str, interval: str) -> list[dict[str, Any]]:
+    """Return the newest rating of a book by each kind, of one interval."""
+    found: dict[str, Rating] = {}
+    rows = Rating.objects.filter(symbol=symbol, interval=interval)
+    for kind in rows.order_by("kind").values_list("kind", flat=True).distinct():
+        newest = rows.filter(kind=kind).order_by("-bar_us").first()
+        if newest is not None:
+            found[kind] = newest
+    return [
+        {
+            "kind": row.kind,
+            "symbol": row.symbol,
+            "interval": row.interval,
+            "bar": moment(row.bar_us),
+            "summary": NAMES[row.strength],
+            "value": row.value,
+            "detail": msgspec.json.decode(row.detail),
+        }
+        for row in found.values()
+    ]
 
 
 def hook_words(row: Hook) -> dict[str, Any]:

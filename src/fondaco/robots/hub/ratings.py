@@ -1,0 +1,194 @@
+"""Our own analysis of each book, by interval: rated as soon as a bar is closed, and kept.
+
+Promises: one worker of all rates (a lease); each closed bar of each book and interval is rated once
+by the technical ratings of both rule sets and by the crossing averages, from the bars that the
+tables have, at most KEPT_BARS; what is kept of each has a bound. A book without bars enough has no
+rating yet. Ratings are told, they set no client going. Needs the extra `ta`; without it nothing
+is rated, and nothing else is held up.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from django.db import DatabaseError, connections, transaction
+
+from fondaco.link.address import writer_socket
+from fondaco.link.answers import LinkError
+from fondaco.link.blocking import BlockingClient
+from fondaco.projections import candles, selectors
+from fondaco.projections.bars import INTERVALS, Bar
+from fondaco.projections.selectors import InstrumentRow
+from fondaco.robots.holding import Held, while_held
+from fondaco.robots.hub.messages import SUMMARIES
+from fondaco.robots.models import Rating
+
+if TYPE_CHECKING:
+    from fondaco.robots.signals.candles import Candle
+
+__all__ = ["KINDS", "RATED", "rate_bars", "rate_due", "start"]
+
+RATED: Final = ("1m", "5m", "15m", "30m", "1h", "6h", "1d")  # as signals name them
+KINDS: Final = ("technical_ratings", "technical_ratings_v1", "robot")
+KEPT_BARS: Final = 1_500  # as signals.technical_ratings: a rating depends on the market alone
+RATINGS_KEPT: Final = 1_500  # of a book, interval and kind
+GRACE_US: Final = 1_500_000  # for trades stamped just before the bar closed
+LOOK_S: Final = 1.0
+BOOK: Final = 1
+
+
+def start(data_dir: Path, stop: threading.Event) -> None:
+    """Rate in a thread of its own until `stop`, if the library of indicators is there."""
+    if find_spec("talib") is None:
+        return
+    threading.Thread(target=_run, args=(data_dir, stop), name="ratings", daemon=True).start()
+
+
+def _run(data_dir: Path, stop: threading.Event) -> None:
+    done: dict[tuple[int, str], int] = {}
+
+    def work(held: Held) -> None:
+        with BlockingClient(writer_socket(data_dir), role="ratings") as client:
+            while not held.wait(LOOK_S):
+                try:
+                    rate_due(int(client.status()["time_us"]), done)
+                except (LinkError, DatabaseError) as error:
+                    print(f"fondaco: ratings: {error}", file=sys.stderr)  # noqa: T201
+                    connections.close_all()
+
+    try:
+        while_held("ratings", stop, work)
+    finally:
+        connections.close_all()
+
+
+def rate_due(now_us: int, done: dict[tuple[int, str], int]) -> int:
+    """Rate what has closed since; `done` has the newest bar that was rated. Return how many."""
+    count = 0
+    for row in selectors.instruments():
+        if row.market != BOOK:
+            continue
+        for interval in RATED:
+            step = INTERVALS[interval]
+            begun = step.start_of(now_us - GRACE_US)
+            last = step.back(begun, 1)
+            if done.get((row.number, interval)) == last:
+                continue
+            count += _rate(row, interval, last, now_us)
+            done[row.number, interval] = last
+    return count
+
+
+def _rate(row: InstrumentRow, interval: str, last_us: int, now_us: int) -> int:
+    bars = closed_bars(row.number, interval, last_us, now_us)
+    if not bars or bars[-1].start_us != last_us:
+        return 0
+    found = rate_bars(row, interval, bars)
+    if not found:
+        return 0
+    with transaction.atomic():
+        for each in found:
+            Rating.objects.update_or_create(
+                symbol=each.symbol,
+                interval=each.interval,
+                kind=each.kind,
+                bar_us=each.bar_us,
+                defaults={
+                    "strength": each.strength,
+                    "value": each.value,
+                    "detail": each.detail,
+                },
+            )
+            kept = Rating.objects.filter(symbol=row.symbol, interval=interval, kind=each.kind)
+            old = kept.order_by("-bar_us").values_list("bar_us", flat=True)
+            past = old[RATINGS_KEPT : RATINGS_KEPT + 1].first()
+            if past is not None:
+                kept.filter(bar_us__lte=past).delete()
+    return len(found)
+
+
+def closed_bars(instrument: int, interval: str, last_us: int, now_us: int) -> list[Bar]:
+    """Return the newest closed bars, oldest first, at most KEPT_BARS."""
+    bars = candles.klines(
+        instrument, interval, now_us=now_us, end_us=last_us, limit=candles.LIMIT_MAX
+    )
+    if len(bars) < candles.LIMIT_MAX:
+        return bars
+    before_us, rest = bars[0].start_us - 1, KEPT_BARS - candles.LIMIT_MAX
+    return [
+        *candles.klines(instrument, interval, now_us=now_us, end_us=before_us, limit=rest),
+        *bars,
+    ]
+
+
+def rate_bars(row: InstrumentRow, interval: str, bars: Sequence[Bar]) -> list[Rating]:
+    """Return what each kind says at the newest of some bars; nothing where they are too few."""
+    from fondaco.robots.signals.candles import Bars, TooFewBars
+    from fondaco.robots.signals.crossing_averages import CLOSES_MIN, analyse
+    from fondaco.robots.signals.technical_ratings import RuleSet, rate
+
+    tick, lot = Decimal(row.tick_size), Decimal(row.lot_size)
+    series = [_candle(bar, tick, lot) for bar in bars]
+    length_us = INTERVALS[interval].next_start(bars[0].start_us) - bars[0].start_us
+    columns = Bars(series, interval_ms=length_us // 1000, kept_max=KEPT_BARS).columns()
+    names = {"symbol": row.symbol, "interval": interval, "bar_us": bars[-1].start_us}
+    found = []
+    for kind, rules in ((KINDS[0], RuleSet.V3), (KINDS[1], RuleSet.V1)):
+        try:
+            rating = rate(columns, rules).at(-1)
+        except TooFewBars:
+            continue
+        detail = {"averages": rating.averages, "oscillators": rating.oscillators}
+        found.append(
+            Rating(
+                **names,
+                kind=kind,
+                strength=SUMMARIES[rating.signal],
+                value=rating.whole,
+                detail=msgspec.json.encode(detail).decode(),
+            )
+        )
+    if len(series) >= CLOSES_MIN:
+        averages = analyse([each.close for each in reversed(series)][:CLOSES_MIN])
+        labels = [
+            (f"{name}_{each.period}", each.signal)
+            for name, group in (("sma", averages.simple), ("ema", averages.exponential))
+            for each in group
+        ]
+        mean = sum(SUMMARIES[signal] for _, signal in labels) / len(labels)
+        found.append(
+            Rating(
+                **names,
+                kind=KINDS[2],
+                strength=_rounded(mean),
+                value=mean,
+                detail=msgspec.json.encode(dict(labels)).decode(),
+            )
+        )
+    return found
+
+
+def _rounded(mean: float) -> int:
+    """Return the strength that a mean of strengths is nearest to, the weaker of two."""
+    size = 2 if abs(mean) > 1.5 else 1 if abs(mean) > 0.5 else 0
+    return size if mean > 0 else -size
+
+
+def _candle(bar: Bar, tick: Decimal, lot: Decimal) -> Candle:
+    from fondaco.robots.signals.candles import Candle
+
+    return Candle(
+        open_ms=bar.start_us // 1000,
+        open=bar.open_ticks * tick,
+        high=bar.high_ticks * tick,
+        low=bar.low_ticks * tick,
+        close=bar.close_ticks * tick,
+        volume=bar.volume_lots * lot,
+    )

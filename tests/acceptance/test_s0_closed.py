@@ -1,0 +1,126 @@
+"""S0 behind a closed door, with a real Redis: who may, whose lock it is, and a killed worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+import redis
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from tests.acceptance.robot_house import RobotHouse, robot
+from tests.house_fixture import Reply, open_house
+from tests.redis_fixture import redis_url
+
+__all__ = ["redis_url"]
+
+pytestmark = pytest.mark.needs("redis")
+OPERATOR, BOB, EVE = (f"token-of-{name}-{'0' * 40}" for name in ("sue", "bob", "eve"))
+KEY: Final = "CRYPTO_ROBOT_OPERATION_HUB_CLIENT_LOCK_"
+PATH: Final = "/api/v1/robots/clients/mine/"
+TOKENS: Final = f"""
+[[members.tokens]]
+token = "{BOB}"
+scopes = ["read", "trade"]
+"""
+MORE: Final = f"""
+[[members]]
+username = "sue"
+email = "sue@example.com"
+password = "sue-s long password"
+roles = ["member", "moderator"]
+tokens = [{{ token = "{OPERATOR}", scopes = ["read", "signals", "staff"] }}]
+[[members]]
+username = "eve"
+email = "eve@example.com"
+tokens = [{{ token = "{EVE}", scopes = ["read", "trade"] }}]
+"""
+
+
+class ClosedHouse(RobotHouse):
+    """Asks as the operator, unless another's token is given."""
+
+    def ask(self, method: str, path: str, token: str = OPERATOR, body: Any = None) -> Reply:
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        raw = b"" if body is None else json.dumps(body).encode()
+        return self.house.request(method, path, body=raw, headers=headers)
+
+    def get(self, path: str) -> Any:
+        reply = self.ask("GET", path)
+        assert reply.status == 200, (path, reply.body)
+        return reply.json
+
+    def post(self, path: str, body: object = None, method: str = "POST") -> Reply:
+        return self.ask(method, path, BOB if "clients" in path else OPERATOR, body)
+
+
+@pytest.fixture(scope="module")
+def hub(redis_url: str) -> Iterator[ClosedHouse]:
+    before = os.environ.get("FONDACO_REDIS_URL")
+    os.environ["FONDACO_REDIS_URL"] = redis_url
+    try:
+        robots = "".join(robot(name, operation_amount=100) for name in ("mine", "busy", "killed"))
+        settings = 'rate_limits = false\nstaff_mfa = false\ncash = "USDT"'
+        with open_house(settings=settings, more=TOKENS + robots + MORE) as house:
+            found = ClosedHouse(house)
+            found.trade("20000")
+            found.quote("19990", "20010")
+            yield found
+    finally:
+        if before is None:
+            del os.environ["FONDACO_REDIS_URL"]
+        else:
+            os.environ["FONDACO_REDIS_URL"] = before
+
+
+def test_strangers_are_401_and_the_wrong_member_404(hub: ClosedHouse) -> None:
+    """Every route of S0: nothing for a stranger, nothing of another member's."""
+    for method, path in (
+        ("POST", "/api/v1/signals/"),
+        ("GET", "/api/v1/signals/1/"),
+        ("GET", PATH),
+        ("PATCH", PATH),
+        ("GET", f"{PATH}decisions/"),
+        ("POST", f"{PATH}lock/"),
+    ):
+        assert hub.ask(method, path, "").status == 401, path
+    for method, path in (("GET", PATH), ("PATCH", PATH), ("GET", f"{PATH}decisions/")):
+        assert hub.ask(method, path, EVE, {}).status == 404, path
+    assert hub.ask("POST", "/api/v1/signals/", EVE, {}).status == 403
+    assert hub.ask("POST", f"{PATH}lock/", EVE).status == 403
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"{hub.house.ws_url}/ws/triggers", open_timeout=20)
+    assert refused.value.response.status_code == 401
+
+
+def test_a_busy_lock_is_waited_for_and_then_the_reason(hub: ClosedHouse, redis_url: str) -> None:
+    """S0-8: the key of an older program holds the client off; freed, it trades."""
+    with redis.Redis.from_url(redis_url) as keys:
+        keys.set(f"{KEY}busy", "busy", px=60_000)
+        found = hub.signal("STRONG_BUY", "busy", "mine")
+        assert (found["busy"]["reason"], found["mine"]["reason"]) == ("LOCKED", "TRIGGERED")
+        assert keys.get(f"{KEY}busy") == b"busy"  # nobody deletes another's lock
+        keys.delete(f"{KEY}busy")
+        assert hub.signal("STRONG_BUY", "busy")["busy"]["reason"] == "TRIGGERED"
+        hub.until(lambda: not keys.exists(f"{KEY}busy"))
+
+
+def test_a_killed_worker_loses_and_doubles_nothing(hub: ClosedHouse) -> None:
+    """The worker is killed as a signal comes: its successor decides it once, and buys once."""
+    worker = hub.house.child("worker")
+    number = hub.send("STRONG_BUY")
+    os.kill(worker, signal.SIGKILL)
+    row = hub.decision("killed", number)
+    assert row["reason"] in {"TRIGGERED", "OPERATION_OPEN"}
+    held = hub.operation("killed", "AWAITING_SELL")
+    document = hub.document("killed")
+    assert document["monthly_summary"]["amount_bought"] == held["operation_amount"]
+    rows = hub.get("/api/v1/robots/clients/killed/decisions/")
+    assert len({each["signal_id"] for each in rows}) == len(rows)
