@@ -347,6 +347,7 @@ ADMIN: Final[dict[str, tuple[str, str]]] = {
     "projections/instrument": ("403 in", "403 403"),
     "projections/order": ("403 in", "403 403"),
     "projections/posting": ("403 in", "403 403"),
+    "projections/summary": ("403 in", "403 403"),
     "projections/trade": ("403 in", "403 403"),
     "projections/venueorder": ("403 in", "403 403"),
     "robots/feedstate": ("in in", "403 403"),

@@ -16,7 +16,7 @@ from fondaco.link.answers import Unanswered
 from fondaco.robots.hub import services, worker
 from fondaco.robots.hub.roster import SHARES
 from fondaco.robots.hub.shares import Shares
-from fondaco.robots.models import HookAlert, HubCursor, Operation, Robot
+from fondaco.robots.models import HookAlert, HubCursor, Operation, Robot, Signal
 from tests.robots.hub_field import START_US, HubField
 
 pytestmark = pytest.mark.django_db
@@ -297,6 +297,36 @@ def release_all() -> None:
     from fondaco.robots.models import Lease
 
     Lease.objects.update(until_us=0)
+
+
+def test_what_came_long_ago_is_let_go_of_piece_by_piece(
+    field: HubField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decisions first, then their signal; what is younger stays."""
+    old, young = field.signal(0), field.signal(0)
+    field.turn(4)
+    Signal.objects.filter(pk=old).update(received_us=1)
+    monkeypatch.setattr(services, "FORGOTTEN_MAX", 4)
+    now_us = services.wall_us()
+    assert [services.forget_old(now_us) for _ in range(4)] == [4, 2, 1, 0]
+    assert (field.reasons(old), len(field.reasons(young))) == ({}, 6)
+    assert list(Signal.objects.values_list("pk", flat=True)) == [young]
+
+
+def test_numbers_that_pass_64_bits_are_told_as_their_end(field: HubField) -> None:
+    """A cap, a coin and a price that multiply past a word still give a verdict and a row."""
+    row = Robot.objects.get(pk="r0")
+    row.config = {**row.config, "month_sell_cap": "1"}
+    row.changed_us = services.wall_us()
+    row.save()
+    field.turn(1)
+    signal = field.signal(-1)
+    field.hub._roster.refresh()
+    client = field.hub._roster.clients[row.account_id]
+    client.coins[1] = 1 << 61
+    field.hub._roster.markets["BTC"].price_ticks = 1 << 61
+    field.turn()
+    assert field.reasons(signal)["r0"] == "SELL_CAP"
 
 
 def test_time_is_the_house_s(field: HubField) -> None:

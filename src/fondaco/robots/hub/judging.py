@@ -25,6 +25,7 @@ __all__ = [
     "look_at",
 ]
 
+WORD_MAX: Final = (1 << 63) - 1  # of a number that is told
 MINIMUM_SHARE: Final = 1_000  # a client acts with at least a thousandth of a coin
 BUY: Final = int(Side.BUY)
 SELL: Final = int(Side.SELL)
@@ -143,7 +144,7 @@ def look_at(
         has_market=quote_per_lot_tick > 0,
         asset=asset,
         price_ticks=price_ticks,
-        cash_least=-(-worth // base_per_lot),
+        cash_least=min(-(-worth // base_per_lot), WORD_MAX),
         coin_least=coin_least,
         quote_per_lot_tick=quote_per_lot_tick,
         base_per_lot=base_per_lot,
@@ -191,7 +192,7 @@ def _sell(client: Client, look: Look) -> Verdict:
         return COIN_TOO_LOW, coin, look.coin_least
     if client.sell_cap:
         lots = coin // look.base_per_lot
-        brings = lots * look.price_ticks * look.quote_per_lot_tick
-        if client.month_sold + brings > client.sell_cap:
-            return SELL_CAP, client.month_sold + brings, client.sell_cap
+        sold = client.month_sold + lots * look.price_ticks * look.quote_per_lot_tick
+        if sold > client.sell_cap:
+            return SELL_CAP, min(sold, WORD_MAX), client.sell_cap
     return TRIGGERED, coin, 0

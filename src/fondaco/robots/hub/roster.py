@@ -24,7 +24,7 @@ from fondaco.identity import core_door
 from fondaco.identity.core_door import Core
 from fondaco.journal.calendar import Calendar
 from fondaco.robots.hub.judging import Client, Look, look_at
-from fondaco.robots.models import Operation, Robot, RobotKind
+from fondaco.robots.models import Robot, RobotKind
 
 __all__ = ["SHARES", "Market", "Roster", "share_of"]
 
@@ -120,10 +120,6 @@ class Roster:
             answer = self._core.query(records.pack(kind, account=client.account))
             for record in records.split(bytes(answer.records)):
                 self._take(record)
-        rows = Operation.objects.filter(
-            account=client.account, status__lte=Operation.Status.AWAITING_SELL
-        )
-        client.open = set(rows.values_list("symbol", flat=True))
 
     def cash_units(self, text: str) -> int:
         return parse_units(text, self.cash.decimals)

@@ -20,12 +20,13 @@ from fondaco.identity.networks import networks_of
 from fondaco.identity.security_log import Action, note
 from fondaco.robots.hub.alerts import Alert, check_template, read_alert
 from fondaco.robots.hub.messages import Incoming, Unfit
-from fondaco.robots.models import Hook, HookAlert, Operation, Robot, Signal
+from fondaco.robots.models import Decision, Hook, HookAlert, Operation, Robot, Signal
 
 __all__ = [
     "ALERT_BYTES_MAX",
     "add_hook",
     "edit_hook",
+    "forget_old",
     "lock_client",
     "remove_hook",
     "replay_alert",
@@ -35,6 +36,8 @@ __all__ = [
     "unlock_client",
 ]
 
+KEPT_US: Final = 400 * 86_400_000_000  # decisions and signals: a year and a month of reasons
+FORGOTTEN_MAX: Final = 20_000  # rows of a turn
 ALERT_BYTES_MAX: Final = 1 << 14
 HOOKS_MAX: Final = 50  # of a member
 ALERTS_KEPT: Final = 10_000  # of a hook
@@ -85,6 +88,20 @@ def take_signal(
             continue  # it came by another way at the same moment: now it is there
         return row, True
     raise AssertionError("a signal was refused as known, and is not")
+
+
+def forget_old(now_us: int) -> int:
+    """Let go of signals that came long ago, with their decisions, a piece at a time."""
+    past = Signal.objects.filter(received_us__lt=now_us - KEPT_US).order_by("pk").first()
+    if past is None:
+        return 0
+    first = list(Decision.objects.order_by("pk").values_list("pk", "signal")[:FORGOTTEN_MAX])
+    old = [pk for pk, signal in first if signal <= past.pk]
+    if not old:
+        past.delete()
+        return 1
+    Decision.objects.filter(pk__lte=old[-1], signal__lte=past.pk).delete()
+    return len(old)
 
 
 # ---- hooks

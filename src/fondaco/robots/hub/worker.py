@@ -9,6 +9,7 @@ What fails for one client is told on stderr and holds up no other.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -45,12 +46,14 @@ from fondaco.robots.models import Decision, HubCursor, Operation, Robot, Signal
 __all__ = ["LOCK_WAIT_S", "REDIS_URL", "Hub", "make_keys", "start"]
 
 REDIS_URL: Final = "FONDACO_REDIS_URL"
+FORGET_S: Final = 60.0  # between two looks for what is old
 LOCK_WAIT_S: Final = 1.0
 LOCK_TURN_S: Final = 0.05
 POLL_S: Final = 0.05
 RETRY_S: Final = 1.0
 CATCH_UP_S: Final = 2.0  # how long a signal waits for the events of what was committed before
 TRIGGERED_MAX: Final = 500  # clients of one transaction that are locked at once
+SIGNALS_MAX: Final = 20  # judged before leases, alerts and waiting operations have their turn
 ROWS_MAX: Final = 500  # named in one statement
 COMMITS_MAX: Final = 500  # read before signals are looked for
 INSERT: Final = (
@@ -98,6 +101,7 @@ class Hub:
         self._client = core or BlockingClient(writer, role="hub")
         self._locks = Locks(self._client, keys)
         self._is_test_clock = house.house.clock == "test"
+        self._forget_at_s = 0.0
         self.shares = Shares()
 
     def run(self) -> None:
@@ -112,6 +116,11 @@ class Hub:
                     print(f"fondaco: hub: {error}", file=sys.stderr)  # noqa: T201
                     connections.close_all()
                     self._stop.wait(RETRY_S)
+        except BaseException as error:
+            if not self._stop.is_set():  # a fault of ours: say it, and let the worker begin anew
+                print(f"fondaco: hub: {error!r}", file=sys.stderr)  # noqa: T201
+                os._exit(1)
+            raise
         finally:
             self._end()
 
@@ -158,16 +167,26 @@ class Hub:
         if not held:
             return
         if 0 in held:
-            services.settle_alerts(self._house.house.cash)
-        pending = self._pending(held)
-        if pending is not None:
+            self._care()
+        for _ in range(SIGNALS_MAX):
+            pending = self._pending(held)
+            if pending is None:
+                break
             self._roster.refresh()
             self._catch_up(subscription)
             try:
                 self.judge_signal(*pending)
             except LostShare as lost:
                 print(f"fondaco: hub: {lost}", file=sys.stderr)  # noqa: T201
+                break
         self._operations.turn()
+
+    def _care(self) -> None:
+        """Do what one worker of all does: read alerts, and let go of what is old."""
+        services.settle_alerts(self._house.house.cash)
+        if time.monotonic() >= self._forget_at_s:
+            self._forget_at_s = time.monotonic() + FORGET_S
+            services.forget_old(services.wall_us())
 
     def _follow(self, subscription: Subscription, timeout_s: float) -> None:
         commits = subscription.waiting(COMMITS_MAX, timeout_s)
