@@ -8,7 +8,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from fondaco.core.records import Command, split, unpack
+from fondaco.core.exchange import Exchange
+from fondaco.core.records import (
+    AccountBody,
+    AccountKind,
+    AssetBody,
+    Command,
+    Event,
+    RobotTerms,
+    pack,
+    pack_body,
+    split,
+    unpack,
+)
 from fondaco.journal.calendar import Calendar
 from fondaco.journal.clock import TestClock
 from fondaco.journal.recovery import open_sequencer
@@ -103,6 +115,28 @@ def test_each_midnight_is_told_before_what_comes_after_it(tmp_path: Path) -> Non
         (midnight, day, 681),
         (midnight + 25 * HOUR_US, day + 1, 681),
     ]
+    house.close()
+
+
+def test_what_a_midnight_tells_of_robots_is_not_the_next_command_s(tmp_path: Path) -> None:
+    """ROLL's events come first in its commit; `start` says where those of the commands begin."""
+    clock = TestClock(moment_us("2026-10-25 12:00:00"))
+    house = open_house(tmp_path, clock=clock, calendar=Calendar("UTC"), exchange_factory=Exchange)
+    robot = AccountBody(member=1, kind=AccountKind.ROBOT, robot=RobotTerms(cash=1))
+    cash = pack_body(Command.DEFINE_ASSET, AssetBody(number=1, code="USD", decimals=2))
+    house.commit([cash, pack_body(Command.OPEN_ACCOUNT, robot, account=16)])
+    clock.advance(DAY_US)
+    words = {"account": 16, "asset": 1, "amount": 5}
+    after = house.commit([pack(Command.DEPOSIT, **words, entry=n) for n in (1, 2)])
+    told = split(after.events[: after.start])
+    assert [int.from_bytes(record[:2], "little") for record in told] == [Event.ROBOT]
+    assert {unpack(record)["seq"] for record in told} == {after.first_seq - 1}
+    start = after.start
+    for place, end in enumerate(after.boundaries):
+        seqs = {unpack(record)["seq"] for record in split(after.events[start:end])}
+        assert seqs == {after.first_seq + place}
+        start = end
+    assert start == len(after.events)
     house.close()
 
 

@@ -33,6 +33,7 @@ class FakeSequencer:
         self.sizes: list[int] = []
         self.on_commit: Callable[[], None] = lambda: None
         self.keeps = True
+        self.before = b""  # events of a ROLL that comes before each commit
 
     def now_us(self) -> int:
         return 0
@@ -40,7 +41,7 @@ class FakeSequencer:
     def commit(self, commands: Sequence[bytes]) -> FakeCommitted:
         self.on_commit()
         first = self.seq + 1
-        events = b"".join(
+        events = self.before + b"".join(
             struct.pack("<qq", first + place, struct.unpack_from("<q", command, 24)[0])
             for place, command in enumerate(commands)
         )
@@ -48,7 +49,9 @@ class FakeSequencer:
         if self.keeps:
             self.commits.append(FakeOld(first, self.seq, events))
         self.sizes.append(len(commands))
-        return FakeCommitted(first, events, [16 * (n + 1) for n in range(len(commands))])
+        start = len(self.before)
+        ends = [start + 16 * (n + 1) for n in range(len(commands))]
+        return FakeCommitted(first, events, ends, start)
 
     def query(self, record: bytes) -> bytes:
         return struct.pack("<q", self.seq) + record[:8]

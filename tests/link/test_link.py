@@ -88,6 +88,20 @@ async def test_each_command_gets_its_own_events(house: House) -> None:
     assert max(house.sequencer.sizes) >= 50
 
 
+async def test_what_a_midnight_told_is_in_nobody_s_reply(house: House) -> None:
+    """Events of a ROLL before the first command go to subscribers alone, by place or by bytes."""
+    house.sequencer.before = bytes(48)
+    await house.open()
+    runs: list[bytes] = []
+    async with connected(house) as ann, connected(house) as bob:
+        bob.subscribe(0, lambda _, events: runs.append(events))
+        for client in (ann, bob):
+            replies = [event(await client.submit(deposit(300 + n))) for n in range(3)]
+            assert [account for _, account in replies] == [300, 301, 302]
+        await until(lambda: len(runs) == 6)
+    assert all(run[:48] == bytes(48) and len(run) == 64 for run in runs)
+
+
 async def test_a_question_comes_after_the_commands_before_it(house: House) -> None:
     """A question sent behind a command knows of it, in the answer and in its seq."""
     await house.open()

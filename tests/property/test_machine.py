@@ -28,6 +28,7 @@ from tests.property.flows import ACCOUNTS, ASSETS, Flow, name, told
 from tests.property.outside_flows import OutsideFlow
 from tests.property.pair import Pair
 from tests.property.plants import PLANTS
+from tests.property.robot_flows import ROBOTS, RobotFlow
 
 EXAMPLES = int(os.environ.get("FONDACO_EXAMPLES", "60"))
 STEPS = 25
@@ -37,6 +38,11 @@ PLANTED = ("last in, first out among equal bids", "hold not released when preven
 OUTSIDE_MAKERS = (
     *("bounded",) * 3, *("pooled",) * 3, *("quote",) * 3, "repeat_quote", "reference",
     *("venue",) * 4, "redefine",
+)  # fmt: skip
+
+ROBOT_MAKERS = (
+    *("robot_order",) * 6, *("lock",) * 3, "unlock", "kill", "change_terms", "fund", "rush",
+    "limit", "transfer", "cancel",
 )  # fmt: skip
 
 KINDS = (
@@ -211,6 +217,49 @@ class OutsideMachine(Machine):
         self.pair.reload()
 
 
+class RobotMachine(Machine):
+    """The same with robots: locks, fences, limits, switches and rolls by Hypothesis's choice."""
+
+    @initialize(seed=st.integers(0, 3))
+    def open_house(self, seed: int) -> None:
+        """Define the house and its robots; the flow keeps the fences that workers were told."""
+        pair = self.pair
+        self.flow = pair.flow = RobotFlow(Random(seed), pair.open_orders)
+        pair.send(*self.flow.opening())
+
+    @rule(makers=st.lists(st.sampled_from(ROBOT_MAKERS), min_size=1), seed=st.integers(0, 999))
+    def robots(self, makers: list[str], seed: int) -> None:
+        """What workers and staff send, as one batch."""
+        self.flow.random = Random(seed)
+        self.pair.send(*[getattr(self.flow, maker)() for maker in makers])
+
+    @rule(
+        orders=st.lists(
+            st.builds(
+                pack, st.just(Command.ROBOT_ORDER), account=st.sampled_from(list(ROBOTS)),
+                instrument=instruments, side=sides, order_type=st.just(1),
+                time_in_force=st.sampled_from((1, 2)), price_ticks=prices, quantity_lots=lots,
+                fence=st.integers(0, 4), flags=st.sampled_from((0, 0, 0, 1, 2)),
+            ),
+            min_size=1,
+        )
+    )  # fmt: skip
+    def race(self, orders: list[bytes]) -> None:
+        """Orders of many workers, as one batch."""
+        self.pair.send(*orders)
+
+    @rule(days=st.integers(0, 2), months=st.integers(0, 1))
+    def roll(self, days: int, months: int) -> None:
+        """Let days and months begin."""
+        twin = self.pair.twin
+        self.pair.send(pack(Command.ROLL, day=twin.day + days, month=twin.month + months))
+
+    @rule()
+    def reload(self) -> None:
+        """Go on from a dump."""
+        self.pair.reload()
+
+
 TestCoreEqualsTwin = Machine.TestCase
 TestCoreEqualsTwin.settings = settings(
     max_examples=EXAMPLES,
@@ -224,6 +273,10 @@ TestCoreEqualsTwin.settings = settings(
 
 TestOutsideEqualsTwin = OutsideMachine.TestCase
 TestOutsideEqualsTwin.settings = settings(TestCoreEqualsTwin.settings, max_examples=EXAMPLES // 2)
+
+
+TestRobotsEqualTwin = RobotMachine.TestCase
+TestRobotsEqualTwin.settings = settings(TestCoreEqualsTwin.settings, max_examples=EXAMPLES // 2)
 
 
 @pytest.mark.slow

@@ -400,6 +400,7 @@ class Limits:
                     self._tell_summary(robot, number, MONTH, 1)
             if rolls_day:
                 robot.days, robot.orders_day = {}, 0
+                robot.exits = set(self._open_exits(robot))
             if rolls_month:
                 robot.months = {}
             if rolls_day or rolls_month:
@@ -492,12 +493,15 @@ class Limits:
         found = []
         for account in sorted(self.robots):
             robot = self.robots[account]
-            exits = [n for n in sorted(robot.exits) if self.waiting.open_orders.is_open(n)]
+            exits = self._open_exits(robot)
             tables = (robot.coins, robot.days, robot.months)
             words = [account, robot.terms, robot.killed, robot.fence, robot.owner]
             words += [robot.locked_until_us, robot.orders_day, exits]
             found.append([*words, *(dict(sorted(table.items())) for table in tables)])
         return found
+
+    def _open_exits(self, robot: Robot) -> list[int]:
+        return [n for n in sorted(robot.exits) if self.waiting.open_orders.is_open(n)]
 
     def load(self, robots: list[Robot]) -> None:
         """Take back what dump() gave; the accounts stand already."""
