@@ -7,16 +7,18 @@ from decimal import Decimal
 
 import pytest
 
-from fondaco.projections.models import MINUTE_BITS, Candle1m, Instrument
+from fondaco.house.declared import HouseSettings
+from fondaco.projections.models import MINUTE_BITS, Asset, Candle1m, Instrument
 from fondaco.projections.selectors import instruments
 from fondaco.robots.hub import ratings
 from fondaco.robots.hub.ratings import closed_bars, rate_bars, rate_due
-from fondaco.robots.models import Rating
+from fondaco.robots.models import Rating, Signal
 from fondaco.robots.signals.crossing_averages import analyse
 from fondaco.robots.signals.technical_ratings import RuleSet, Stream
 
 pytest.importorskip("talib")
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
+QUIET = HouseSettings(name="Rialto", cash="USDT")
 MINUTE_US = 60_000_000
 FIRST = 29_000_000  # a minute since 1970
 
@@ -59,6 +61,29 @@ def market() -> Instrument:
     )
 
 
+def test_the_rating_of_the_house_s_choice_is_a_signal_once(market: Instrument) -> None:
+    """With own_signals the chosen kind and interval speaks to every client; else none does."""
+    Asset.objects.create(number=1, code="USDT", decimals=8)
+    Asset.objects.create(number=2, code="BTC", decimals=8)
+    rate_due(QUIET, now_us(1500), {})
+    assert not Signal.objects.exists()
+    chosen = HouseSettings(
+        name="Rialto", cash="USDT", own_signals="technical_ratings", own_signals_interval="1m"
+    )
+    for _ in range(2):  # a worker that begins anew rates the bar again
+        rate_due(chosen, now_us(1501), {})
+    row, rating = (
+        Signal.objects.get(),
+        Rating.objects.get(
+            kind="technical_ratings", interval="1m", bar_us=(FIRST + 1501) * MINUTE_US
+        ),
+    )
+    assert (row.symbol, row.strength, row.member) == ("BTC", rating.strength, 0)
+    assert (row.timestamp_us, row.source) == ((FIRST + 1502) * MINUTE_US, "technical_ratings 1m")
+    rate_due(HouseSettings(name="R", own_signals="robot", cash="EUR"), now_us(1505), {})
+    assert Signal.objects.count() == 1
+
+
 def now_us(place: int) -> int:
     """Return a moment after the bar of that place was closed."""
     return (FIRST + place + 1) * MINUTE_US + ratings.GRACE_US
@@ -67,8 +92,8 @@ def now_us(place: int) -> int:
 def test_a_closed_bar_is_rated_once_by_every_kind(market: Instrument) -> None:
     """The newest 1,500 closed bars, and their figures; nothing more until the next is closed."""
     done: dict[tuple[int, str], int] = {}
-    rate_due(now_us(1699), done)
-    assert rate_due(now_us(1699) + 1000, done) == 0
+    rate_due(QUIET, now_us(1699), done)
+    assert rate_due(QUIET, now_us(1699) + 1000, done) == 0
     found = {row.kind: row for row in Rating.objects.filter(symbol=market.symbol, interval="1m")}
     assert set(found) == set(ratings.KINDS)
     bars = closed_bars(1, "1m", (FIRST + 1699) * MINUTE_US, now_us(1699))
@@ -86,7 +111,7 @@ def test_a_closed_bar_is_rated_once_by_every_kind(market: Instrument) -> None:
 def test_a_running_bar_is_not_rated(market: Instrument) -> None:
     """Just before it closes, and within the grace after, the one before is the newest."""
     done: dict[tuple[int, str], int] = {}
-    rate_due(now_us(1600) - 1, done)
+    rate_due(QUIET, now_us(1600) - 1, done)
     newest = Rating.objects.filter(interval="1m").order_by("-bar_us").first()
     assert newest is not None
     assert newest.bar_us == (FIRST + 1599) * MINUTE_US
@@ -98,7 +123,7 @@ def test_few_bars_have_no_rating(market: Instrument) -> None:
     bars = closed_bars(1, "1m", (FIRST + 3) * MINUTE_US, now_us(3))
     assert len(bars) == 4
     assert rate_bars(row, "1m", bars) == []
-    assert rate_due(now_us(3), {}) == 0
+    assert rate_due(QUIET, now_us(3), {}) == 0
     assert not Rating.objects.exists()
 
 
@@ -107,6 +132,6 @@ def test_what_is_kept_has_a_bound(market: Instrument, monkeypatch: pytest.Monkey
     monkeypatch.setattr(ratings, "RATINGS_KEPT", 2)
     done: dict[tuple[int, str], int] = {}
     for place in (1000, 1001, 1002, 1003):
-        rate_due(now_us(place), done)
+        rate_due(QUIET, now_us(place), done)
     kept = Rating.objects.filter(interval="1m", kind="robot").order_by("bar_us")
     assert [row.bar_us // MINUTE_US - FIRST for row in kept] == [1002, 1003]

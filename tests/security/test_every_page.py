@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 
 CHANGING: Final = ("POST", "PUT", "PATCH", "DELETE")
 # Signed by their senders: a cookie opens nothing there.
-SIGNED: Final = ("memberships/webhook", "sandbox/v1/")
+SIGNED: Final = ("memberships/webhook", "sandbox/v1/", "api/v1/hooks/in/")
 
 
 @pytest.fixture

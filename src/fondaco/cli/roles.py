@@ -147,7 +147,7 @@ def run_worker_role(asked: Start) -> None:
         venues.start_all(asked.house, asked.data_dir, stop)
         redis_url = os.environ.get(hub.REDIS_URL, "")
         hub.start(asked.house, asked.data_dir, stop, redis_url=redis_url)
-        ratings.start(asked.data_dir, stop)
+        ratings.start(asked.house.house, asked.data_dir, stop)
 
         def project(held: Held) -> None:
             try:

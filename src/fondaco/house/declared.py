@@ -45,6 +45,8 @@ class HouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     address_limit_1m: int = 6000
     clock: Literal["system", "test"] = "system"
     withdrawal_delay_s: int = 3600
+    own_signals: Literal["", "technical_ratings", "technical_ratings_v1", "robot"] = ""
+    own_signals_interval: Literal["1m", "5m", "15m", "30m", "1h", "6h", "1d"] = "1h"
     reports_days: int = 0  # how long strategies' reports are kept one by one; 0: for ever
     report_hours_days: int = 0  # and their hours; their days always
 

@@ -3,8 +3,8 @@
 Promises: one worker of all rates (a lease); each closed bar of each book and interval is rated once
 by the technical ratings of both rule sets and by the crossing averages, from the bars that the
 tables have, at most KEPT_BARS; what is kept of each has a bound. A book without bars enough has no
-rating yet. Ratings are told, they set no client going. Needs the extra `ta`; without it nothing
-is rated, and nothing else is held up.
+rating yet. A rating is a signal to every client where the house file says so (`own_signals`), once
+for each bar. Needs the extra `ta`; without it nothing is rated, and nothing else is held up.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from django.db import DatabaseError, connections, transaction
 
+from fondaco.house.declared import HouseSettings
 from fondaco.link.address import writer_socket
 from fondaco.link.answers import LinkError
 from fondaco.link.blocking import BlockingClient
@@ -27,7 +28,8 @@ from fondaco.projections import candles, selectors
 from fondaco.projections.bars import INTERVALS, Bar
 from fondaco.projections.selectors import InstrumentRow
 from fondaco.robots.holding import Held, while_held
-from fondaco.robots.hub.messages import SUMMARIES
+from fondaco.robots.hub.messages import SUMMARIES, Incoming
+from fondaco.robots.hub.services import take_signal
 from fondaco.robots.models import Rating
 
 if TYPE_CHECKING:
@@ -44,21 +46,27 @@ LOOK_S: Final = 1.0
 BOOK: Final = 1
 
 
-def start(data_dir: Path, stop: threading.Event) -> None:
+def start(settings: HouseSettings, data_dir: Path, stop: threading.Event) -> None:
     """Rate in a thread of its own until `stop`, if the library of indicators is there."""
     if find_spec("talib") is None:
+        if settings.own_signals:
+            print(  # noqa: T201
+                "fondaco: own_signals needs the extra ta; nothing is rated",
+                file=sys.stderr,
+            )
         return
-    threading.Thread(target=_run, args=(data_dir, stop), name="ratings", daemon=True).start()
+    arguments = (settings, data_dir, stop)
+    threading.Thread(target=_run, args=arguments, name="ratings", daemon=True).start()
 
 
-def _run(data_dir: Path, stop: threading.Event) -> None:
+def _run(settings: HouseSettings, data_dir: Path, stop: threading.Event) -> None:
     done: dict[tuple[int, str], int] = {}
 
     def work(held: Held) -> None:
         with BlockingClient(writer_socket(data_dir), role="ratings") as client:
             while not held.wait(LOOK_S):
                 try:
-                    rate_due(int(client.status()["time_us"]), done)
+                    rate_due(settings, int(client.status()["time_us"]), done)
                 except (LinkError, DatabaseError) as error:
                     print(f"fondaco: ratings: {error}", file=sys.stderr)  # noqa: T201
                     connections.close_all()
@@ -69,7 +77,7 @@ def _run(data_dir: Path, stop: threading.Event) -> None:
         connections.close_all()
 
 
-def rate_due(now_us: int, done: dict[tuple[int, str], int]) -> int:
+def rate_due(settings: HouseSettings, now_us: int, done: dict[tuple[int, str], int]) -> int:
     """Rate what has closed since; `done` has the newest bar that was rated. Return how many."""
     count = 0
     for row in selectors.instruments():
@@ -81,18 +89,42 @@ def rate_due(now_us: int, done: dict[tuple[int, str], int]) -> int:
             last = step.back(begun, 1)
             if done.get((row.number, interval)) == last:
                 continue
-            count += _rate(row, interval, last, now_us)
+            found = _rate(row, interval, last, now_us)
+            count += len(found)
+            if interval == settings.own_signals_interval:
+                _send(settings, row, begun, found)
             done[row.number, interval] = last
     return count
 
 
-def _rate(row: InstrumentRow, interval: str, last_us: int, now_us: int) -> int:
+def _send(
+    settings: HouseSettings, row: InstrumentRow, closed_us: int, found: Sequence[Rating]
+) -> None:
+    """Have the rating of the house's choice be a signal, of a book in the house's cash."""
+    if not settings.own_signals:
+        return
+    codes = selectors.asset_codes()
+    if codes[row.quote][0] != settings.cash:
+        return
+    for each in found:
+        if each.kind == settings.own_signals:
+            incoming = Incoming(
+                symbol=codes[row.base][0], strength=each.strength, timestamp_us=closed_us
+            )
+            take_signal(incoming, source=f"{each.kind} {each.interval}")
+
+
+def _rate(row: InstrumentRow, interval: str, last_us: int, now_us: int) -> list[Rating]:
+    from fondaco.robots.signals.candles import SignalError
+
     bars = closed_bars(row.number, interval, last_us, now_us)
     if not bars or bars[-1].start_us != last_us:
-        return 0
-    found = rate_bars(row, interval, bars)
-    if not found:
-        return 0
+        return []
+    try:
+        found = rate_bars(row, interval, bars)
+    except SignalError as error:  # of one book: the others are rated
+        print(f"fondaco: {row.symbol} {interval} is not rated: {error}", file=sys.stderr)  # noqa: T201
+        return []
     with transaction.atomic():
         for each in found:
             Rating.objects.update_or_create(
@@ -111,7 +143,7 @@ def _rate(row: InstrumentRow, interval: str, last_us: int, now_us: int) -> int:
             past = old[RATINGS_KEPT : RATINGS_KEPT + 1].first()
             if past is not None:
                 kept.filter(bar_us__lte=past).delete()
-    return len(found)
+    return found
 
 
 def closed_bars(instrument: int, interval: str, last_us: int, now_us: int) -> list[Bar]:
