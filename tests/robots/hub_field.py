@@ -120,6 +120,7 @@ class HubField:
         """Begin with a new worker, as after a crash: nothing but the tables is left."""
         core: Any = self.core
         self.hub = Hub(self.house, Path("nowhere"), threading.Event(), NoKeys(), core=core)
+        self.hub.look_s = 0.0
         self.heard: Any = Heard(self.core)
         roster = Roster(self.house, core)
         roster.load()

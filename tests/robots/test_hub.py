@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 
 from fondaco.core import records
 from fondaco.core.records import Command, Event
+from fondaco.house import file
 from fondaco.identity.models import Member
 from fondaco.link.answers import Unanswered
-from fondaco.robots.hub import services, worker
+from fondaco.robots.hub import roster, services, worker
 from fondaco.robots.hub.roster import SHARES
 from fondaco.robots.hub.shares import Shares
 from fondaco.robots.models import HookAlert, HubCursor, Operation, Robot, Signal
 from tests.robots.hub_field import START_US, HubField
+from tests.robots.real_core import RealCore
 
 pytestmark = pytest.mark.django_db
 Status = Operation.Status
@@ -297,6 +300,49 @@ def release_all() -> None:
     from fondaco.robots.models import Lease
 
     Lease.objects.update(until_us=0)
+
+
+def test_places_of_words_are_those_of_the_records() -> None:
+    """What the roster reads without unpacking lies where the records say."""
+    trade = records.pack(Event.TRADE, account=5, instrument=7, price_ticks=9)
+    words = memoryview(trade).cast("q")
+    assert words[roster._INSTRUMENT_AT] == 7
+    assert words[roster._PRICE_AT] == 9
+    assert words[roster._ACCOUNT_AT] == 5
+    assert max(Event.ORDER, Event.FILL) < Event.CANCEL < min(Event.TRADE, Event.BALANCE)
+
+
+@pytest.mark.parametrize(
+    "now, day_ends, month_ends",
+    [
+        ("2026-03-28T12:00:00+01:00", "2026-03-29T00:00:00+01:00", "2026-04-01T00:00:00+02:00"),
+        ("2026-03-29T12:00:00+02:00", "2026-03-30T00:00:00+02:00", "2026-04-01T00:00:00+02:00"),
+        ("2026-12-31T23:59:59+01:00", "2027-01-01T00:00:00+01:00", "2027-01-01T00:00:00+01:00"),
+        ("2026-10-31T22:30:00+00:00", "2026-11-01T00:00:00+01:00", "2026-11-01T00:00:00+01:00"),
+    ],
+)
+def test_s0_6_days_and_months_end_where_the_house_is(
+    now: str, day_ends: str, month_ends: str
+) -> None:
+    """S0-6: a stop locks until midnight of the house's time zone, also where clocks change."""
+    house = file.loads('[house]\nname = "R"\ntime_zone = "Europe/Rome"\n')
+    core: Any = RealCore()
+    found = roster.Roster(house, core)
+    moment = at_us(now)
+    assert found.day_ends_us(moment) == at_us(day_ends)
+    assert found.month_ends_us(moment) == at_us(month_ends)
+
+
+def at_us(text: str) -> int:
+    return round(dt.datetime.fromisoformat(text).timestamp()) * 1_000_000
+
+
+def test_a_signal_without_clients_is_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A house without robots follows no events, and its signals are no burden for later ones."""
+    field = HubField(monkeypatch, "")
+    signal = field.signal(2)
+    field.hub.turn(None)
+    assert set(HubCursor.objects.values_list("signal", flat=True)) == {signal}
 
 
 def test_what_came_long_ago_is_let_go_of_piece_by_piece(

@@ -7,7 +7,6 @@ count as none, by the house's calendar. It writes nothing and sends no command.
 
 from __future__ import annotations
 
-import struct
 import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
@@ -31,10 +30,17 @@ __all__ = ["SHARES", "Market", "Roster", "share_of"]
 SHARES: Final = 16  # pieces of work that workers share; each client is in one
 BOOK: Final = 1  # InstrumentBody.market
 SKEW_US: Final = 2_000_000  # how late the row of a change may be seen after its time
-_HEAD: Final = struct.Struct("<5q")
-_FOLLOWED: Final = {
-    int(kind) for kind in (Event.BALANCE, Event.TRADE, Event.ROBOT, Event.ASSET, Event.INSTRUMENT)
+# Word places; a test checks them against records.LAYOUTS.
+_ACCOUNT_AT: Final = 3
+_INSTRUMENT_AT: Final = records.HEAD_WORDS  # of a TRADE
+_PRICE_AT: Final = records.HEAD_WORDS + 2
+_TRADE: Final = int(Event.TRADE)
+_CANCEL: Final = int(Event.CANCEL)  # ORDER, FILL and CANCEL come first
+_OF_CLIENTS: Final = {
+    int(kind) for kind in (Event.ORDER, Event.FILL, Event.CANCEL, Event.BALANCE, Event.ROBOT)
 }
+_DEFINED: Final = {int(Event.ASSET), int(Event.INSTRUMENT)}
+WORD: Final = records.WORD
 OnOrder = Callable[[bytes], None]
 
 
@@ -118,8 +124,7 @@ class Roster:
     def _ask(self, client: Client) -> None:
         for kind in (Query.BALANCES, Query.ROBOTS):
             answer = self._core.query(records.pack(kind, account=client.account))
-            for record in records.split(bytes(answer.records)):
-                self._take(record)
+            self.take(bytes(answer.records))
 
     def cash_units(self, text: str) -> int:
         return parse_units(text, self.cash.decimals)
@@ -127,35 +132,35 @@ class Roster:
     # ---- following
 
     def take(self, events: bytes, on_order: OnOrder | None = None) -> None:
-        """Follow a run of events; what a robot's order did is handed to `on_order`."""
-        at, end = 0, len(events)
+        """Follow a run of events; what a client's order did is handed to `on_order`.
+
+        Most events are of other accounts: they are stepped over by their first words.
+        """
+        words = memoryview(events).cast("q")
+        at, end = 0, len(words)
         clients = self.clients
-        unpack = _HEAD.unpack_from
         while at < end:
-            word, _, _, account, _ = unpack(events, at)
-            length = word >> 32
-            kind = word & 0xFFFF
-            if kind in _FOLLOWED:
-                self._take(events[at : at + length])
-            elif kind <= Event.CANCEL and account in clients and on_order is not None:
-                on_order(events[at : at + length])
+            word = words[at]
+            kind, length = word & 0xFFFF, word >> 35
+            if kind == _TRADE:
+                market = self._by_instrument.get(words[at + _INSTRUMENT_AT])
+                if market is not None:
+                    market.price_ticks = words[at + _PRICE_AT]
+            elif kind in _OF_CLIENTS:
+                if words[at + _ACCOUNT_AT] in clients:
+                    record = events[at * WORD : (at + length) * WORD]
+                    if kind > _CANCEL:
+                        self._take(kind, record)
+                    elif on_order is not None:
+                        on_order(record)
+            elif kind in _DEFINED:
+                self._define(kind, events[at * WORD : (at + length) * WORD])
             at += length
 
-    def _take(self, record: bytes) -> None:
-        kind = core_door.kind_of(record)
-        if kind in {Event.ASSET, Event.INSTRUMENT}:
-            self._define(kind, record)
-            return
-        if kind == Event.TRADE:
-            words = records.unpack(record)
-            market = self._by_instrument.get(words["instrument"])
-            if market is not None:
-                market.price_ticks = words["price_ticks"]
-            return
-        client = self.clients.get(_HEAD.unpack_from(record)[3])
-        if client is None or kind not in {Event.BALANCE, Event.ROBOT}:
-            return
+    def _take(self, kind: int, record: bytes) -> None:
+        """Take in a client's balance, or how its robot stands."""
         words = records.unpack(record)
+        client = self.clients[words["account"]]
         if kind == Event.ROBOT:
             client.day_loss, client.month_loss = -words["day_profit"], -words["month_profit"]
             client.month_sold = words["month_sold"]

@@ -101,6 +101,8 @@ class Hub:
         self._client = core or BlockingClient(writer, role="hub")
         self._locks = Locks(self._client, keys)
         self._is_test_clock = house.house.clock == "test"
+        self.look_s = POLL_S  # between two looks into the tables, however busy the market is
+        self._look_at_s = 0.0
         self._forget_at_s = 0.0
         self.shares = Shares()
 
@@ -142,6 +144,14 @@ class Hub:
     # ---- one connection
 
     def _work(self) -> None:
+        roster = Roster(self._house, self._client)
+        roster.load()
+        self.follow(roster)
+        while not roster.clients:  # a house without robots: its events are nothing to us
+            if self._stop.is_set():
+                return
+            self.turn(None)
+            roster.refresh()
         with self._client.subscribe(-1) as subscription:
             roster = Roster(self._house, self._client)
             roster.load()
@@ -156,16 +166,20 @@ class Hub:
         self._roster = roster
         self._operations = Operations(self._client, roster, self._locks, self.now_us)
 
-    def turn(self, subscription: Subscription) -> None:
+    def turn(self, subscription: Subscription | None) -> None:
         """Do once what there is to do."""
         came, went = self.shares.turn()
         self._operations.drop(went)
         if came:
             self._operations.load(came)
-        self._follow(subscription, POLL_S)
+        if subscription is None:
+            self._stop.wait(POLL_S)
+        else:
+            self._follow(subscription, POLL_S)
         held = self.shares.held
-        if not held:
+        if not held or time.monotonic() < self._look_at_s:
             return
+        self._look_at_s = time.monotonic() + self.look_s
         if 0 in held:
             self._care()
         for _ in range(SIGNALS_MAX):
@@ -173,7 +187,8 @@ class Hub:
             if pending is None:
                 break
             self._roster.refresh()
-            self._catch_up(subscription)
+            if subscription is not None:
+                self._catch_up(subscription)
             try:
                 self.judge_signal(*pending)
             except LostShare as lost:
