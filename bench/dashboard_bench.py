@@ -6,8 +6,8 @@ Fills the office's SQLite database with a report a minute of so many strategies 
 half of the days first, then all of them, and asks after each for what `GET /api/v1/dashboard/`
 answers (30 days of hours, as JSON), in process: no server, no session. Between two asks a report is
 stored, so that nothing is remembered from the ask before. Printed: median, 95th percentile (also
-of the processor's time alone) and database size for both amounts of history. Rows are made by the
-same code that ingest uses.
+of the processor's time alone) and database size for both amounts of history, and how long a commit
+of 64 new reports takes with so much history. Rows are made by the same code that ingest uses.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import django
 MINUTE_US: Final = 60_000_000
 BATCH: Final = 20_000
 DAY: Final = 1440
+COMMIT: Final = 64  # reports
 
 
 def main() -> None:
@@ -50,7 +51,8 @@ def main() -> None:
         print(
             f"{each['reports']:>11,} reports, {each['megabytes']:>6,} MB: "
             f"median {each['median_ms']} ms, p95 {each['p95_ms']} ms, "
-            f"of that at work {each['cpu_p95_ms']} ms"
+            f"of that at work {each['cpu_p95_ms']} ms; a commit of {COMMIT} reports: "
+            f"median {each['commit_ms']} ms, at work {each['commit_cpu_ms']} ms"
         )
 
 
@@ -96,6 +98,34 @@ def fill(digest: str, end_us: int, oldest: int, newest: int) -> None:
         )
 
 
+def commit(arguments: argparse.Namespace, digests: list[str]) -> dict[str, float]:
+    """Store new reports of all strategies in turn, a second apart; return medians."""
+    from fondaco.strategies.reports import Incoming, Reports
+
+    storage = Reports()
+    begin_us = time.time_ns() // 1000 - 3600 * 1_000_000
+    taken, worked = [], []
+    for number in range(arguments.asks):
+        batch = [
+            Incoming(
+                digests[place % len(digests)],
+                begin_us + number * 1_000_000 + place,
+                False,
+                (1, 10**12, 10**12 + place, 4, 5, 6),
+                "XBTUSD",
+            )
+            for place in range(COMMIT)
+        ]
+        begun, begun_cpu = time.perf_counter(), time.thread_time()
+        storage.store(batch)
+        taken.append((time.perf_counter() - begun) * 1000)
+        worked.append((time.thread_time() - begun_cpu) * 1000)
+    return {
+        "commit_ms": round(statistics.median(taken), 2),
+        "commit_cpu_ms": round(statistics.median(worked), 2),
+    }
+
+
 def ask(arguments: argparse.Namespace, digests: list[str], folder: Path) -> dict[str, Any]:
     from fondaco.identity.models import Member
     from fondaco.strategies import selectors, words
@@ -115,8 +145,10 @@ def ask(arguments: argparse.Namespace, digests: list[str], folder: Path) -> dict
         taken.append((time.perf_counter() - begun) * 1000)
         worked.append((time.thread_time() - begun_cpu) * 1000)
         assert len(told["hourly"]) == selectors.HOURS_SHOWN
+    commits = commit(arguments, digests)
     size = sum(each.stat().st_size for each in folder.glob("office.sqlite3*"))
     return {
+        **commits,
         "reports": Report.objects.count(),
         "megabytes": size // 1_000_000,
         "cpu_p95_ms": round(sorted(worked)[int(len(worked) * 0.95)], 1),

@@ -1,6 +1,6 @@
 """Reports of strategies beside a bare echo: how much of the server's own speed does ingest keep?
 
-    python bench/ingest_bench.py --connections 32 128 --seconds 8 --rounds 5 [--json]
+    python bench/ingest_bench.py --strategies 1 20 100 --connections 32 128 --seconds 8 --rounds 5
 
 What is measured: `POST /api/v1/strategy/` through a real house with one edge, loaded by wrk; each
 answer after the commit that holds its report (SQLite in WAL with synchronous=FULL, hourly and
@@ -39,7 +39,7 @@ from bench.http_bench import (  # noqa: E402
 )
 from tests.house_fixture import HOUSE_FILE, RunningHouse, open_house  # noqa: E402
 
-REPORTS_A_SECOND_MAX: Final = 40_000
+REPORTS_A_SECOND_MAX: Final = 70_000  # so many are prepared for each second of a round
 REPLY_BYTES: Final = len('{"status":true}')
 EPOCH_S: Final = 1_700_000_000
 
@@ -83,10 +83,11 @@ def rows_in(house: RunningHouse) -> int:
     return found
 
 
-def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def measure(arguments: argparse.Namespace, strategies: int, folder: Path) -> dict[str, Any]:
+    """Return what was measured by the number of connections, in a house of its own."""
     results: dict[str, Any] = {}
     settings = "rate_limits = false\naddress_limit_1m = 0"
-    with open_house(settings=settings, file_text=bench_file(arguments.strategies)) as house:
+    with open_house(settings=settings, file_text=bench_file(strategies)) as house:
         assert house.process is not None
         echo, echo_port = start_echo(folder, REPLY_BYTES)
         start = 0
@@ -98,8 +99,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
                     seconds = arguments.seconds if number else 2.0  # the first one warms up
                     path = folder / "requests"
                     count = int(seconds * REPORTS_A_SECOND_MAX)
-                    write_requests(path, flow(count, start, arguments.strategies))
-                    start += count // arguments.strategies + 1
+                    write_requests(path, flow(count, start, strategies))
+                    start += count // strategies + 1
                     before = rows_in(house)
                     made = run_round(house.port, pids, path, connections, seconds, folder)
                     peer = run_round(
@@ -107,6 +108,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
                     )
                     stored = rows_in(house) - before
                     answered = round(made.requests_per_s * seconds)
+                    if answered > count:
+                        raise SystemExit(f"{answered} reports: more than were prepared")
                     if made.refused or stored < answered * 0.98:
                         raise SystemExit(f"{made.refused} refused, {stored} rows of {answered}")
                     if number:
@@ -122,26 +125,33 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--connections", type=int, nargs="+", default=[32, 128])
-    parser.add_argument("--strategies", type=int, default=20)
+    parser.add_argument("--strategies", type=int, nargs="+", default=[1, 20, 100])
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="fondaco-bench-") as folder:
-        results = measure(arguments, Path(folder))
+    results: dict[int, dict[str, Any]] = {}
+    for strategies in arguments.strategies:
+        with tempfile.TemporaryDirectory(prefix="fondaco-bench-") as folder:
+            results[strategies] = measure(arguments, strategies, Path(folder))
     if arguments.json:
         print(json.dumps(results))
         return
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    for connections, found in results.items():
-        for name in ("reports", "echo"):
-            one = found[name]
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"{arguments.rounds} rounds of {arguments.seconds:g} s; spread in brackets\n"
+    )
+    print("| strategies | connections | reports/s | echo/s | ratio | p99 ms | edge CPU us |")
+    print("|---|---|---|---|---|---|---|")
+    for strategies, by_connections in results.items():
+        for connections, found in by_connections.items():
+            told, peer = found["reports"], found["echo"]
             print(
-                f"{connections:>4} connections  {name:<7} {one['per_s']:>7}/s "
-                f"({one['spread'][0]} to {one['spread'][1]}), p99 {one['p99_us'] / 1000:.1f} ms, "
-                f"{one['refused']} refused, CPU us each: {one['cpu_us']}"
+                f"| {strategies} | {connections} | {told['per_s']} ({told['spread'][0]} to "
+                f"{told['spread'][1]}) | {peer['per_s']} ({peer['spread'][0]} to "
+                f"{peer['spread'][1]}) | {found['ratio']} | {told['p99_us'] / 1000:.1f} | "
+                f"{told['cpu_us'].get('edge', 0)} |"
             )
-        print(f"{connections:>4} connections  ratio  {found['ratio']}")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,17 @@ import signal
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import psycopg
+import pytest
+
 from tests.integration.running import HOUSE, READY_S, Running, running, until
+from tests.postgresql_fixture import postgresql
+
+__all__ = ["postgresql"]
 
 TOKENS: Final = ("token-of-the-first-strategy", "token-of-the-second-strategy")
 FILE: Final = (
@@ -91,40 +98,63 @@ def _have_more(senders: list[Sender], than: int) -> bool:
     return sum(len(each.acknowledged) for each in senders) > than
 
 
-def test_s1_6_every_report_that_was_acknowledged_is_there_once(tmp_path: Path) -> None:
-    """S1-6 under kill -9 of edges and of the whole house: none lost, none doubled."""
-    with running(tmp_path, house=FILE) as house:
-        house.until_ready()
-        stop = threading.Event()
-        senders = [Sender(house, number, stop) for number in range(SENDERS)]
+Ask = Callable[[str], list[tuple[int, ...]]]
+
+
+def survive(house: Running, ask: Ask) -> None:
+    """Kill edges while reports come in, then all; what was acknowledged is there once."""
+    house.until_ready()
+    stop = threading.Event()
+    senders = [Sender(house, number, stop) for number in range(SENDERS)]
+    for each in senders:
+        each.start()
+    try:
+        for _ in range(KILLS):
+            before = sum(len(each.acknowledged) for each in senders)
+            until(functools.partial(_have_more, senders, before + 100), READY_S, "100 more reports")
+            house.kill("edge")
+    finally:
+        stop.set()
         for each in senders:
-            each.start()
-        try:
-            for _ in range(KILLS):
-                before = sum(len(each.acknowledged) for each in senders)
-                until(
-                    functools.partial(_have_more, senders, before + 100),
-                    READY_S,
-                    "100 more reports",
-                )
-                house.kill("edge")
-        finally:
-            stop.set()
-            for each in senders:
-                each.join(READY_S)
-        os.killpg(house.process.pid, signal.SIGKILL)
-        house.process.wait(READY_S)
-        acknowledged = sorted(micros for each in senders for micros in each.acknowledged)
-        assert len(acknowledged) > 100 * KILLS
-        assert sum(each.repeated for each in senders) > 0
-        found = [wallet // 10**8 for _, _, wallet in rows(house)]
-        assert len(found) == len(set(found))
-        assert set(acknowledged) <= set(found)
-        with sqlite3.connect(house.data / "office.sqlite3") as connection:
-            [hour] = connection.execute(
-                "SELECT wallet_min, wallet_max FROM strategies_period WHERE length_s = 3600"
-            ).fetchall()
-        assert hour == (min(found) * 10**8, max(found) * 10**8)
+            each.join(READY_S)
+    os.killpg(house.process.pid, signal.SIGKILL)
+    house.process.wait(READY_S)
+    acknowledged = sorted(micros for each in senders for micros in each.acknowledged)
+    assert len(acknowledged) > 100 * KILLS
+    assert sum(each.repeated for each in senders) > 0
+    found = [wallet // 10**8 for (wallet,) in ask("SELECT wallet_balance FROM strategies_report")]
+    assert len(found) == len(set(found))
+    assert set(acknowledged) <= set(found)
+    [hour] = ask("SELECT wallet_min, wallet_max FROM strategies_period WHERE length_s = 3600")
+    assert hour == (min(found) * 10**8, max(found) * 10**8)
+    [standing] = ask("SELECT wallet_balance FROM strategies_standing")
+    assert standing == (max(found) * 10**8,)
+
+
+@pytest.mark.parametrize("edges", [1, 3])
+def test_s1_6_every_report_that_was_acknowledged_is_there_once(tmp_path: Path, edges: int) -> None:
+    """S1-6 under kill -9 of edges and of the whole house: none lost, none doubled."""
+    text = FILE.replace("rate_limits = false", f"rate_limits = false\nedges = {edges}")
+    with running(tmp_path, house=text) as house:
+
+        def ask(sql: str) -> list[tuple[int, ...]]:
+            with sqlite3.connect(house.data / "office.sqlite3") as connection:
+                return connection.execute(sql).fetchall()
+
+        survive(house, ask)
+
+
+@pytest.mark.needs("postgresql")
+def test_s1_6_the_same_on_postgresql(postgresql: str, tmp_path: Path) -> None:
+    """S1-6 with two edges that write at once: none lost, none doubled."""
+    text = FILE.replace("rate_limits = false", "rate_limits = false\nedges = 2")
+    with running(tmp_path, house=text, FONDACO_DATABASE_URL=postgresql) as house:
+
+        def ask(sql: str) -> list[tuple[int, ...]]:
+            with psycopg.connect(postgresql) as connection:
+                return connection.execute(sql.encode()).fetchall()
+
+        survive(house, ask)
 
 
 def test_s1_6_a_repetition_is_one_row_whichever_edge_takes_it(tmp_path: Path) -> None:
