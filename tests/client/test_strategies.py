@@ -17,7 +17,9 @@ from fondaco_client import (
     Report,
     ReportQueue,
     Token,
+    Unauthorised,
     Unfit,
+    history_pieces,
 )
 from fondaco_client.shapes import Strategy
 from tests.house_fixture import RunningHouse, open_house
@@ -145,6 +147,74 @@ def test_a_token_ends_when_it_is_rotated_and_revoked(uma: Client) -> None:
     told = uma.strategies.one(made.id)
     assert [each.wallet_balance for each in told.reports] == [D(2)]
     assert told.token_prefix is None
+
+
+def test_accounts_and_strategies_are_edited_and_archived(uma: Client) -> None:
+    """Names, accounts and symbols change, nothing else does; what is archived takes no report."""
+    made = strategy_of(uma, "first name")
+    other = uma.strategies.add_account("another place")
+    renamed = uma.strategies.edit_account(other.id, "second place")
+    assert (renamed.id, renamed.name, renamed.archived_at) == (other.id, "second place", None)
+    changed = uma.strategies.edit(made.id, name="second name", account=other.id)
+    assert (changed.name, changed.account_name, changed.symbol) == (
+        *("second name", "second place"),
+        "XBTUSD",
+    )
+    assert uma.strategies.edit(made.id, symbol="ETHUSD").name == "second name"
+    with pytest.raises(Unfit):
+        uma.strategies.edit(made.id, account=999_999)
+    for archive in (
+        lambda archived: uma.strategies.archive(made.id, archived=archived),
+        lambda archived: uma.strategies.archive_account(other.id, archived=archived),
+    ):
+        assert archive(True).archived_at is not None
+        with pytest.raises(NotFound):
+            uma.strategies.report(report("1"), token=made.token)
+        assert archive(False).archived_at is None
+        uma.strategies.report(report("2"), token=made.token)
+
+
+async def test_history_is_imported_in_pieces(house: RunningHouse, uma: Client) -> None:
+    """A CSV that is cut gives what it says, once however often it is sent; a fault has its line."""
+    made = strategy_of(uma, "old hand")
+    lines = [
+        f"2026-01-{day:02}T{hour:02}:00:00Z,{day}{hour:02}" for day in (1, 2) for hour in range(24)
+    ]
+    text = "created_at,wallet_balance\n" + "\n".join(lines)
+    pieces = history_pieces(text, characters_max=400)
+    assert len(pieces) > 3
+    assert sum(piece.count("\n2026-") for piece in pieces) == 48
+    done = [uma.strategies.import_history(made.id, piece) for piece in pieces]
+    assert sum(each.stored for each in done) == 48
+    async with AsyncClient(house.url, Token(UMA)) as client:
+        again = await client.strategies.import_history(made.id, text)
+        assert (again.reports, again.stored, again.last.day) == (48, 0, 2)
+        with pytest.raises(Unfit) as unfit:
+            await client.strategies.import_history(made.id, text + "\nsoon,1")
+    assert unfit.value.fields["text"][0].startswith("line 50: created_at")
+    with pytest.raises(Unfit, match="balance before the first trade"):
+        uma.strategies.import_history(made.id, "[]", format="freqtrade")
+    with pytest.raises(Unfit, match="no report or trade"):
+        uma.strategies.import_history(made.id, "[]", format="freqtrade", starting_balance=100)
+
+
+async def test_a_dashboard_is_followed(house: RunningHouse) -> None:
+    """Waiting and on asyncio: told at once and after each report; a stranger is Unauthorised."""
+    with Client(house.url, Token(VIC)) as vic:
+        made = strategy_of(vic, "followed")
+        boards = vic.streams.dashboard()
+        before = next(boards).equity
+        vic.strategies.report(report("250"), token=made.token)
+        assert next(boards).equity == before + 250
+        boards.close()
+    async with AsyncClient(house.url, Token(VIC)) as client:
+        async for board in client.streams.dashboard():
+            assert board.equity == before + 250
+            break
+    with Client(house.url, Token("nobody's token")) as nobody, pytest.raises(Unauthorised):
+        next(nobody.streams.dashboard())
+    with Client(house.url, Token(UNA)) as una, pytest.raises(Forbidden, match="membership"):
+        next(una.streams.dashboard())
 
 
 def test_who_may_not_is_told_by_name(house: RunningHouse, uma: Client) -> None:

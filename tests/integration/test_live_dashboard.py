@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import websockets.sync.client
@@ -30,6 +31,23 @@ access_token = "{TOKEN}"
 username = "una"
 email = "una@example.com"
 password = "una-s long password"
+tokens = [{{{{ token = "token-of-una-who-reads" }}}}]
+
+[[members]]
+username = "tom"
+email = "tom@example.com"
+password = "tom-s long password"
+membership_until = "2099-12-31"
+tokens = [
+    {{{{ token = "token-of-tom-who-reads" }}}},
+    {{{{ token = "token-of-tom-who-trades", scopes = ["trade"] }}}},
+]
+[[members.brokerage_accounts]]
+name = "main"
+[[members.strategies]]
+name = "carry"
+brokerage_account = "main"
+access_token = "a-token-of-toms-strategy"
 """
 )
 WAIT_S = 20
@@ -51,9 +69,9 @@ def connect(house: RunningHouse, person: Person, origin: str = "") -> ClientConn
     )
 
 
-def send_report(house: RunningHouse, wallet: str) -> None:
+def send_report(house: RunningHouse, wallet: str, token: str = TOKEN) -> None:
     words = {
-        "strategy_access_token": TOKEN,
+        "strategy_access_token": token,
         "last_price": 1,
         "margin_balance": wallet,
         "wallet_balance": wallet,
@@ -95,6 +113,41 @@ def test_the_socket_is_for_members_on_the_houses_pages(
     """A stranger is 401, a member without a membership and another site's page are 403."""
     person = Person(house, name)
     with pytest.raises(InvalidStatus) as refused, connect(house, person, origin):
+        pass
+    assert refused.value.response.status_code == status
+
+
+def by_token(house: RunningHouse, token: str) -> ClientConnection:
+    headers = {"Authorization": f"Bearer {token}"}
+    address = f"{house.ws_url}/ws/dashboard"
+    return websockets.sync.client.connect(address, additional_headers=headers, open_timeout=WAIT_S)
+
+
+def test_a_program_follows_by_a_token_until_it_ends(house: RunningHouse) -> None:
+    """A token that reads is told each report; once it is revoked the next one closes the socket."""
+    tom = Person(house, "tom")
+    with by_token(house, "token-of-tom-who-reads") as socket:
+        assert json.loads(socket.recv(WAIT_S))["strategies"][0]["name"] == "carry"
+        send_report(house, "7", "a-token-of-toms-strategy")
+        assert json.loads(socket.recv(WAIT_S))["equity"] == "7"
+        rows: Any = tom.ask("GET", "/tokens/").words
+        [row] = [each for each in rows if each["scopes"] == ["read"]]
+        again = {"password": "tom-s long password"}
+        assert tom.ask("DELETE", f"/tokens/{row['id']}/", **again).status == 204
+        send_report(house, "8", "a-token-of-toms-strategy")
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(WAIT_S)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4401
+
+
+@pytest.mark.parametrize(
+    "token, status",
+    [("nobody's", 401), ("token-of-tom-who-trades", 403), ("token-of-una-who-reads", 403)],
+)
+def test_a_token_that_may_not_is_refused(house: RunningHouse, token: str, status: int) -> None:
+    """An unknown token is 401; one that doesn't read, or without a membership, 403."""
+    with pytest.raises(InvalidStatus) as refused, by_token(house, token):
         pass
     assert refused.value.response.status_code == status
 

@@ -358,7 +358,7 @@ class Gateway:
             if path.rstrip("/") == "/ws-api/v3":
                 await self._ws_api.serve(scope, receive, send)
             elif path in DASHBOARDS:
-                await self._dashboards.serve(heard, receive, send)
+                await self._dashboards.serve(heard, address, receive, send)
             elif path in TRIGGERS:
                 await self._triggers.serve(heard, address, receive, send)
             elif path in {"/stream", "/ws"} or path.startswith(("/ws/", "/stream/")):

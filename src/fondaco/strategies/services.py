@@ -248,7 +248,7 @@ def import_history(
             raise HistoryUnfit([f"the starting balance is {start[:40]!r}; it must be a number"])
     found = history.read(text, kind, start=balance, now_us=now_us)
     if not found:
-        raise HistoryUnfit(["the file has no lines but its first"])
+        raise HistoryUnfit(["there is no report or trade in the file"])
     stored = store_history(row.pk, found)
     if stored:
         with transaction.atomic():

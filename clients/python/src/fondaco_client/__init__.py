@@ -31,7 +31,7 @@ from fondaco_client.errors import (
 )
 from fondaco_client.flow import Retrying
 from fondaco_client.report_queue import AsyncReportQueue, ReportQueue
-from fondaco_client.reports import Report
+from fondaco_client.reports import Report, history_pieces
 
 __all__ = [
     "ApiKey",
@@ -62,4 +62,5 @@ __all__ = [
     "Unauthorised",
     "Unfit",
     "Unreadable",
+    "history_pieces",
 ]

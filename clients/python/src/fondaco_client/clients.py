@@ -168,7 +168,11 @@ class Client(_Groups[Sync], Sync):
                             if isinstance(step, Connect):
                                 connected.close()
                                 socket = connected.enter_context(
-                                    sync_connect(step.url, open_timeout=self._timeout_s)
+                                    sync_connect(
+                                        step.url,
+                                        open_timeout=self._timeout_s,
+                                        additional_headers=step.headers,
+                                    )
                                 )
                             elif socket is not None and isinstance(step, Say):
                                 socket.send(step.text)
@@ -243,7 +247,11 @@ class AsyncClient(_Groups[Async], Async):
                                 if isinstance(step, Connect):
                                     await connected.aclose()
                                     socket = await connected.enter_async_context(
-                                        connect(step.url, open_timeout=self._timeout_s)
+                                        connect(
+                                            step.url,
+                                            open_timeout=self._timeout_s,
+                                            additional_headers=step.headers,
+                                        )
                                     )
                                     self._sockets.add(socket)
                                     connected.callback(self._sockets.discard, socket)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from fondaco_client.calls import (
     Group,
     Request,
     decimal_of,
+    decimal_text,
     get,
     nothing_of,
     post,
@@ -29,14 +30,17 @@ from fondaco_client.shapes import (
     BrokerageAccount,
     BrokerageAccounts,
     Dashboard,
+    ImportedHistory,
     NewToken,
     StrategiesKept,
     Strategy,
 )
 
-__all__ = ["Report", "Strategies", "report_call"]
+__all__ = ["Report", "Strategies", "history_pieces", "report_call"]
 
 K = TypeVar("K")
+T = TypeVar("T")
+PIECE_CHARACTERS: Final = 400_000
 PATH: Final = "/api/v1/strategy/"
 VALUES: Final = (
     *("last_price", "margin_balance", "wallet_balance"),
@@ -95,6 +99,28 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return {"symbol": self.symbol, **values, "created_at": stamp}
 
 
+def history_pieces(text: str, *, characters_max: int = PIECE_CHARACTERS) -> list[str]:
+    """Cut a CSV of reports into texts that can be imported one by one, each with the first line.
+
+    For the format `csv` only: what a trade comes to depends on those before it.
+    """
+    first, *lines = text.splitlines(keepends=True) or [""]
+    pieces: list[str] = []
+    piece, size = [first], len(first)
+    for line in lines:
+        if size + len(line) > characters_max and len(piece) > 1:
+            pieces.append("".join(piece))
+            piece, size = [first], len(first)
+        piece.append(line)
+        size += len(line)
+    return [*pieces, "".join(piece)]
+
+
+def _change(path: str, shape: type[T], **fields: object) -> Call[T]:
+    """Return a change of what is given; the same again changes nothing."""
+    return post(path, reading(shape), fields, method="PATCH", is_repeatable=True)
+
+
 def report_call(words: dict[str, str], token: str) -> Call[None]:
     """Return the sending of a report's words. Raises ValueError without a token."""
     if not token:
@@ -141,6 +167,17 @@ class Strategies(Group[K]):
         return post("/api/v1/brokerage-accounts/", reading(BrokerageAccount), {"name": name})
 
     @route
+    def edit_account(self, account_id: int, name: str) -> Call[BrokerageAccount]:
+        """Rename a brokerage account. Raises Unfit for a name that is taken."""
+        return _change(f"/api/v1/brokerage-accounts/{account_id}/", BrokerageAccount, name=name)
+
+    @route
+    def archive_account(self, account_id: int, *, archived: bool = True) -> Call[BrokerageAccount]:
+        """Put a brokerage account away, or take it back; while away nothing reports on it."""
+        path = f"/api/v1/brokerage-accounts/{account_id}/"
+        return _change(path, BrokerageAccount, archived=archived)
+
+    @route
     def all(self) -> Call[tuple[Strategy, ...]]:
         """Return the member's strategies by name, each with its last report."""
         read = reading(StrategiesKept)
@@ -156,6 +193,45 @@ class Strategies(Group[K]):
         """Make a strategy of a brokerage account; `token` is in this answer and in no other."""
         body = {"name": name, "account": account, "symbol": symbol}
         return post("/api/v1/strategies/", reading(Strategy), body)
+
+    @route
+    def edit(
+        self,
+        strategy_id: int,
+        *,
+        name: str | None = None,
+        account: int | None = None,
+        symbol: str | None = None,
+    ) -> Call[Strategy]:
+        """Change what is given of a strategy. Raises Unfit with `fields`."""
+        path = f"/api/v1/strategies/{strategy_id}/"
+        return _change(path, Strategy, name=name, account=account, symbol=symbol)
+
+    @route
+    def archive(self, strategy_id: int, *, archived: bool = True) -> Call[Strategy]:
+        """Put a strategy away, or take it back; while away its token is none."""
+        return _change(f"/api/v1/strategies/{strategy_id}/", Strategy, archived=archived)
+
+    @route
+    def import_history(
+        self,
+        strategy_id: int,
+        text: str,
+        *,
+        format: Literal["csv", "freqtrade", "hummingbot"] = "csv",  # noqa: A002 - the wire's word
+        starting_balance: Amount | None = None,
+    ) -> Call[ImportedHistory]:
+        """Import a file's text, at most 900,000 characters; history_pieces cuts a longer CSV.
+
+        What is stored already stays, so that it may be sent again. Trades want the balance before
+        the first of them. Raises Unfit, whose `fields["text"]` are the lines that don't fit.
+        """
+        balance = None
+        if starting_balance is not None:
+            balance = decimal_text("starting_balance", starting_balance)
+        body = {"format": format, "text": text, "starting_balance": balance}
+        path = f"/api/v1/strategies/{strategy_id}/history/"
+        return post(path, reading(ImportedHistory), body, is_repeatable=True)
 
     @route
     def rotate_token(self, strategy_id: int) -> Call[NewToken]:

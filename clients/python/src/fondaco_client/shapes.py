@@ -27,6 +27,7 @@ __all__ = [
     "Deposit",
     "Depth",
     "Fill",
+    "ImportedHistory",
     "Instrument",
     "Invite",
     "Level",
@@ -534,6 +535,15 @@ class StrategiesKept(Shape, frozen=True):
 class NewToken(Shape, frozen=True):
     id: int
     token: str
+
+
+class ImportedHistory(Shape, frozen=True):
+    """How many reports a file gives, how many of them are new, and from when to when."""
+
+    reports: int
+    stored: int
+    first: dt.datetime
+    last: dt.datetime
 
 
 class DashboardStrategy(Shape, frozen=True):

@@ -12,7 +12,7 @@ no gap in its sequence.
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeAlias, TypeVar, overload
@@ -20,7 +20,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeAlias, TypeV
 import msgspec
 
 from fondaco_client.calls import Async, Group, Proof, Sync, get, reading
-from fondaco_client.credentials import ApiKey, Ed25519Key
+from fondaco_client.credentials import ApiKey, Ed25519Key, Token
 from fondaco_client.errors import (
     FondacoError,
     NotExecuted,
@@ -31,7 +31,7 @@ from fondaco_client.errors import (
     refusal_of,
 )
 from fondaco_client.flow import Ask, House, Pause, settle
-from fondaco_client.shapes import AccountBalances, Balance, Depth, Level, Order
+from fondaco_client.shapes import AccountBalances, Balance, Dashboard, Depth, Level, Order
 
 __all__ = [
     "AccountSnapshot",
@@ -69,6 +69,7 @@ class Connect:
     """Open this WebSocket, in place of the one before."""
 
     url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -238,6 +239,7 @@ _read_own = reading(_OwnEvent)
 _kind_of = reading(_Kind)
 _read_trade = reading(TradeTold)
 _words_of = reading(dict[str, Any])
+_read_dashboard = reading(Dashboard)
 _OWN: Final[dict[str, Callable[[bytes], OrderTold | BalancesTold]]] = {
     "executionReport": reading(OrderTold),
     "outboundAccountPosition": reading(BalancesTold),
@@ -331,6 +333,18 @@ def _own(house: House) -> Stream[OwnEvent]:
     return _kept_up(connection)
 
 
+def _dashboard(house: House) -> Stream[Dashboard]:
+    def connection(tries: _Tries) -> Stream[Dashboard]:
+        if not isinstance(house.credentials, Token):
+            raise TypeError("a dashboard's stream wants a token: Token")
+        headers = dict([house.credentials.header()])
+        yield Connect(_address(house, "/ws/dashboard"), headers)
+        while True:
+            yield Tell(_read_dashboard((yield from _hear(tries))))
+
+    return _kept_up(connection)
+
+
 def _subscription(house: House) -> str:
     """Return the request that subscribes to an account's own events."""
     credentials = house.credentials
@@ -405,6 +419,16 @@ class Streams(Group[K]):
     def book(self, symbol: str) -> Stream[Book]:
         """Yield a live copy of a book, the same object each time, whenever it changed."""
         return _book(self._house, symbol)
+
+    @streaming
+    def dashboard(self) -> Stream[Dashboard]:
+        """Yield the member's dashboard now, and again within a second of each report.
+
+        `hourly` has the newest hours only; strategies.dashboard() tells the others. Wants a token
+        with the scope `read` of a member whose membership lasts: else Unauthorised or Forbidden,
+        also when that ends on the way.
+        """
+        return _dashboard(self._house)
 
     @streaming
     def own(self) -> Stream[OwnEvent]:
