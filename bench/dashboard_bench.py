@@ -4,7 +4,8 @@
 
 Fills the office's SQLite database with a report a minute of so many strategies on four accounts,
 half of the days first, then all of them, and asks after each for what `GET /api/v1/dashboard/`
-answers (30 days of hours, as JSON), in process: no server, no session. Between two asks a report is
+answers (30 days of hours, as JSON), and for the track record of a strategy over a month, a year and
+all (`GET /api/v1/track-records/`), in process: no server, no session. Between two asks a report is
 stored, so that nothing is remembered from the ask before. Printed: median, 95th percentile (also
 of the processor's time alone) and database size for both amounts of history, and how long a commit
 of 64 new reports takes with so much history. Rows are made by the same code that ingest uses.
@@ -52,7 +53,8 @@ def main() -> None:
             f"{each['reports']:>11,} reports, {each['megabytes']:>6,} MB: "
             f"median {each['median_ms']} ms, p95 {each['p95_ms']} ms, "
             f"of that at work {each['cpu_p95_ms']} ms; a commit of {COMMIT} reports: "
-            f"median {each['commit_ms']} ms, at work {each['commit_cpu_ms']} ms"
+            f"median {each['commit_ms']} ms, at work {each['commit_cpu_ms']} ms; records p95 "
+            + ", ".join(f"{span} {ms} ms" for span, ms in each["record_p95_ms"].items())
         )
 
 
@@ -146,6 +148,7 @@ def ask(arguments: argparse.Namespace, digests: list[str], folder: Path) -> dict
         worked.append((time.thread_time() - begun_cpu) * 1000)
         assert len(told["hourly"]) == selectors.HOURS_SHOWN
     commits = commit(arguments, digests)
+    records = {span: ask_records(arguments, member, span) for span in ("30d", "1y", "all")}
     size = sum(each.stat().st_size for each in folder.glob("office.sqlite3*"))
     return {
         **commits,
@@ -154,7 +157,28 @@ def ask(arguments: argparse.Namespace, digests: list[str], folder: Path) -> dict
         "cpu_p95_ms": round(sorted(worked)[int(len(worked) * 0.95)], 1),
         "median_ms": round(statistics.median(taken), 1),
         "p95_ms": round(sorted(taken)[int(len(taken) * 0.95)], 1),
+        "record_p95_ms": records,
     }
+
+
+def ask_records(arguments: argparse.Namespace, member: Any, span: str) -> float:
+    """Ask for one strategy's record after another's, 95th percentile in milliseconds."""
+    from django.http import QueryDict
+
+    from fondaco.office.brokerage import tracks
+    from fondaco.strategies.models import Strategy
+
+    keys = [f"strategy:{number}" for number in Strategy.objects.values_list("pk", flat=True)]
+    taken = []
+    for number in range(arguments.asks):
+        query = QueryDict(f"of={keys[number % len(keys)]}&span={span}")
+        now_us = time.time_ns() // 1000
+        begun = time.perf_counter()
+        found = tracks.shown(member, tracks.asked_of(query, now_us=now_us))
+        json.dumps([tracks.told(each) for each in found])
+        taken.append((time.perf_counter() - begun) * 1000)
+        assert found[0].track.figures.days >= min(arguments.days // 2, 29)
+    return round(sorted(taken)[int(len(taken) * 0.95)], 1)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from tests.house_fixture import RunningHouse, open_house
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
 LIVE_MS = 10_000  # the page is live within a second; a busy machine of tests may take longer
+POSTS = 20  # in the minute of the issue's script, faster here: nothing waits for a clock
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +83,42 @@ def test_a_member_sets_a_strategy_up_and_watches_it(house: RunningHouse, page: P
     page.get_by_role("button", name="Revoke").click()
     page.get_by_text("The token is revoked.").wait_for()
     assert send_report(house, token, "1") == 404
+
+
+def test_a_script_reports_and_the_page_moves_with_each(house: RunningHouse, page: Page) -> None:
+    """The issue's way: token copied, a script posts, and the record's page follows each post."""
+    page.goto("/dashboard/accounts/new")
+    page.get_by_label("Name").fill("Kraken")
+    page.get_by_role("button", name="Make the account").click()
+    page.goto("/dashboard/strategies/new")
+    page.get_by_label("Name").fill("trend")
+    page.get_by_label("Account").select_option(label="Kraken")
+    page.get_by_label("Reports").select_option("60")
+    page.get_by_role("button", name="Make the strategy").click()
+    token = page.locator("[data-token]").inner_text()
+    page.goto("/dashboard/strategies")
+    page.get_by_role("link", name="trend").click()
+    expect(page.locator("[data-connection]")).to_have_text("live", timeout=LIVE_MS)
+    waited = []
+    for step in range(POSTS):
+        wallet = 10_000 + 137 * step * (-1) ** step
+        begun = time.monotonic()
+        assert send_report(house, token, str(wallet)) == 201
+        expect(page.locator("[data-reports] tbody tr").first).to_contain_text(
+            f"{wallet:,}", timeout=LIVE_MS
+        )
+        expect(page.locator("[data-figure=equity]")).to_have_text(f"{wallet:,}")
+        waited.append(time.monotonic() - begun)
+    print(f"seen after {sorted(waited)[POSTS // 2]:.2f} s (median), {max(waited):.2f} s at most")
+    expect(page.locator(".plot:not(.under) polyline.line").first).to_be_visible()
+    expect(page.locator("[data-late-after]")).to_be_hidden()
+    page.get_by_role("link", name="7d", exact=True).click()
+    page.wait_for_url("**span=7d**")
+    page.get_by_role("link", name="log", exact=True).click()
+    expect(page.locator("[data-track]")).to_have_attribute("data-scale", "log")
+    assert "span=7d" in page.url, "the span stays when the scale changes"
+    page.get_by_role("link", name="Compare").last.click()
+    expect(page.get_by_role("checkbox", name="trend")).to_be_checked()
+    page.get_by_role("checkbox", name="BTCUSDT").check()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator("table.side thead")).to_contain_text("BTCUSDT")
