@@ -42,13 +42,20 @@ BROKERAGE: Final = "".join(
     f'symbol = "XBTUSD"\naccess_token = "reports-of-{name}"\n'
     for name, account in STRATEGIES.items()
 )
-SETTINGS: Final = "rate_limits = false\nstaff_mfa = false\nwithdrawal_delay_s = 0"
+ROBOT: Final = """
+[[members.robots]]
+id = "tide"
+active = false
+allotment = {{ USDT = "2500", BTC = "0.05" }}
+"""
+SETTINGS: Final = 'rate_limits = false\nstaff_mfa = false\nwithdrawal_delay_s = 0\ncash = "USDT"'
 FILE: Final = (
     HOUSE_FILE.replace('name = "Test house"', 'name = "Rialto"')
     .replace("decimals = 8\n", 'decimals = 8\nsecond_approver_above = "50000"\n', 1)
     .replace('username = "ann"', f'username = "ann"\ninvite_code = "{CODE}"')
     .replace('username = "bob"', f'username = "bob"\ninvite_code = "{USED_UP}"')
     + BROKERAGE
+    + ROBOT
     + OUTSIDE
 )
 LIVE: Final = '[data-testid="connection"][data-state="live"]'
@@ -292,7 +299,7 @@ STOPS: Final = (
     Stop("dashboard", "bob", "/dashboard/", wait_for_curve),
     Stop("strategies", "bob", "/dashboard/strategies"),
     Stop("strategy", "bob", "/dashboard/strategies/1", wait_for_curve),
-    Stop("strategy-beside", "bob", "/dashboard/strategies/1?span=7d&scale=log", wait_for_curve),
+    Stop("strategy-log", "bob", "/dashboard/strategies/1?span=7d&scale=log", wait_for_curve),
     Stop(
         "compare",
         "bob",
