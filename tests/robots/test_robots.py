@@ -100,6 +100,26 @@ def test_a_lost_answer_is_made_good_and_nothing_is_paid_twice(lost: records.Comm
     assert not RobotTransfer.objects.filter(seq=0).exists()
 
 
+@pytest.mark.parametrize("lost", [records.Command.OPEN_ACCOUNT, records.Command.TRANSFER])
+def test_what_was_left_half_done_is_gone_on_with(lost: records.Command) -> None:
+    """A robot made by the API whose answer was lost is opened and paid by the next chore."""
+    core = RealCore()
+    identity.apply_house(file.loads(HOUSE), core)
+    ann = Member.objects.get(username="ann")
+    core.lose = lost
+    with pytest.raises(Unanswered):
+        services.open_robot(
+            core, member=ann, cash=CASH, id="r", kind="rule", allotment={2: 5, 1: 7}
+        )
+    services.resume(core, CASH)
+    sent = list(core.commands)
+    services.resume(core, CASH)
+    assert core.commands == sent
+    robot = Robot.objects.get(pk="r")
+    assert robot.account.opened_at is not None
+    assert services.balances(core, robot.account_id) == [(1, 7, 0), (2, 5, 0)]
+
+
 def test_an_allotment_that_the_member_lacks_is_a_fault_of_the_file() -> None:
     """The start is refused with the place; a smaller one at the next start is paid."""
     core = RealCore()

@@ -15,6 +15,7 @@ from typing import Final
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
+from fondaco.core.records import AssetBody
 from fondaco.identity import services as identity
 from fondaco.identity.core_door import CommandRefused
 from fondaco.link.answers import LinkError
@@ -26,6 +27,8 @@ from fondaco.office.brokerage.robots import follow_robots
 from fondaco.office.notices.gathering import gather
 from fondaco.office.notices.sending import forget_old, send_due
 from fondaco.office.treasury import services as treasury
+from fondaco.projections.selectors import asset_codes
+from fondaco.robots import services as robots
 from fondaco.strategies.retention import drop_old
 
 __all__ = ["run", "turn"]
@@ -66,7 +69,7 @@ def sending() -> list[Chore]:
 
 def chores() -> list[Chore]:
     """Return what else there is to do in this house."""
-    found: list[Chore] = [finish_money, end_keys, tell_ended, gather, drop_old]
+    found: list[Chore] = [finish_money, finish_robots, end_keys, tell_ended, gather, drop_old]
     found += [watch_reports, follow_robots]
     if settings.PAYMENTS.provider == "sandbox":
         found.append(deliver_due)
@@ -81,3 +84,11 @@ def end_keys() -> None:
 def finish_money() -> None:
     """Send again money commands without an answer, and settle withdrawals that are due."""
     treasury.resume(writer.core())
+
+
+def finish_robots() -> None:
+    """Go on with the opening of robots that a crash or a lost answer left half done."""
+    for number, (code, decimals) in asset_codes().items():
+        if code == settings.CASH:
+            cash = AssetBody(number=number, code=code, decimals=decimals)
+            robots.resume(writer.core(), cash)

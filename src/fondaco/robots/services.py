@@ -8,6 +8,7 @@ is kept of a feed has a bound, however much of its stream can't be read.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Final
 
 import msgspec
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from fondaco.core import records
@@ -47,10 +49,12 @@ __all__ = [
     "configure",
     "dispute",
     "open_robot",
+    "resume",
     "set_aside",
     "tell_feed",
 ]
 
+RESUMED_MAX: Final = 100  # a turn
 ROBOTS_MAX: Final = 1_000  # of a member; each is an account
 ACCOUNT_NAME_MAX: Final = 64
 ALL_INSTRUMENTS: Final = 0
@@ -216,26 +220,25 @@ def configure(
         "is_active": is_active,
         "rule": rule,
     }
+    changed = [
+        name
+        for name, value in wanted.items()
+        if value is not None and value != getattr(robot, name)
+    ]
+    if not changed:
+        return
+    for name in changed:
+        setattr(robot, name, wanted[name])
+    if "config" in changed:  # not in the transaction: nobody's writing waits for the core
+        body = records.AccountBody(
+            member=robot.member_id,
+            kind=robot.account.kind,
+            frozen=robot.member.frozen_at is not None,
+            robot=_terms(robot, cash),
+        )
+        command = records.Command.CONFIGURE_ACCOUNT
+        core_door.submit(core, records.pack_body(command, body, account=robot.account_id))
     with transaction.atomic():
-        Robot.objects.select_for_update().get(pk=robot.pk)
-        changed = [
-            name
-            for name, value in wanted.items()
-            if value is not None and value != getattr(robot, name)
-        ]
-        if not changed:
-            return
-        for name in changed:
-            setattr(robot, name, wanted[name])
-        if "config" in changed:
-            body = records.AccountBody(
-                member=robot.member_id,
-                kind=robot.account.kind,
-                frozen=robot.member.frozen_at is not None,
-                robot=_terms(robot, cash),
-            )
-            command = records.Command.CONFIGURE_ACCOUNT
-            core_door.submit(core, records.pack_body(command, body, account=robot.account_id))
         robot.changed_us = time.time_ns() // 1000
         robot.save(update_fields=[*changed, "changed_us"])
         note(
@@ -246,6 +249,20 @@ def configure(
             robot=robot.pk,
             what=" ".join(changed),
         )
+
+
+def resume(core: Core, cash: records.AssetBody) -> None:
+    """Go on with the robots whose opening or transfers have no answer yet.
+
+    What is refused stays so, with its reason at the row, until its member asks again.
+    """
+    waiting = Robot.objects.filter(
+        Q(account__opened_at__isnull=True) | Q(transfers__seq=0, transfers__reason=0)
+    )
+    for robot in waiting.select_related("member", "account").distinct()[:RESUMED_MAX]:
+        _open_account(core, robot, cash)
+        with contextlib.suppress(RobotRefused):
+            _pay(core, robot)
 
 
 def close(core: Core, robot: Robot, *, actor: Member | None = None, address: str = "") -> None:
