@@ -32,8 +32,8 @@ CORE: Final = ROOT / "src" / "fondaco" / "core"
 # What matching, money and memory are made of; layouts and constants are data, not decisions.
 FILES: Final = (
     "accounts", "answers", "book", "buffer", "checks", "events", "exchange", "index", "instrument",
-    "ladder", "ledger", "order_index", "orders", "prints", "register", "retries", "slab",
-    "snapshot", "stops", "triggers",
+    "ladder", "ledger", "limits", "order_index", "orders", "prints", "register", "retries",
+    "robot_orders", "slab", "snapshot", "stops", "triggers",
 )  # fmt: skip
 FLOWS: Final = 12
 TIME_MAX_S: Final = 60
@@ -166,11 +166,13 @@ def judge(flows: int) -> int:
         pair = Pair()
         pair.run(Flow(Random(seed), pair.open_orders), 150 + 50 * seed)
         pair.reload()
-    from tests.property.test_core_equals_twin import deep, stops
+    from tests.property.test_core_equals_twin import deep, robots, stops
 
     deep(seed=1)
     for seed in range(3):
         stops(seed)
+    for seed in range(8):
+        robots(seed)
     from tests.property.test_door import (
         test_a_refused_command_changes_nothing,
         test_apply_is_total,
