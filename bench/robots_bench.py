@@ -4,8 +4,9 @@
 
 Waiting: rules that wait for prices far from the market, and ten near it; each tick is told to the
 index, and whoever is woken is looked at and placed again. The peer looks at every rule at every
-tick. Backtest: the same file of seeded minute candles, read, walked by `shape` and traded by one
-rule, against a bare loop over the same bars that decides the same on floats, without an exchange.
+tick. Desk: the same bots at a desk as a worker has it, fed with the events of trades. Backtest:
+the same file of seeded minute candles, read, walked by `shape` and traded by one rule, against a
+bare loop over the same bars that decides the same on floats, without an exchange.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+from fondaco.core.records import AssetBody, Event, InstrumentBody, pack, pack_body
 from fondaco.robots.backtest.result import Result, Settings
 from fondaco.robots.backtest.run import Backtest
 from fondaco.robots.backtest.survey import survey_candles
 from fondaco.robots.backtest.tape import Tick, Walk, read_candles, walk
+from fondaco.robots.rules.desk import Bot, Desk, Heard, Holdings
 from fondaco.robots.rules.evaluator import look
 from fondaco.robots.rules.index import RuleIndex
 from fondaco.robots.rules.plan import Plan, TickerOf, plan_rule
-from fondaco.robots.rules.state import State
+from fondaco.robots.rules.sight import Sight, Standing
+from fondaco.robots.rules.state import OrderWish, State
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import Quote, View
 
@@ -122,6 +126,79 @@ def waiting_table(rounds: int, ticks: int) -> None:
         )
 
 
+class Idle:
+    """Hands that have nothing and do nothing."""
+
+    instrument = 0
+    is_listening = is_wishing = False
+
+    def holdings(self, _sight: Sight, _plan: Plan) -> Holdings:
+        return Holdings(Decimal(0), Decimal(0), {}, {})
+
+    def place(self, _sight: Sight, _wish: OrderWish, _time_us: int) -> list[Heard]:
+        return []
+
+    def cancel(self, _sight: Sight, _client_order_id: str, _time_us: int) -> list[Heard]:
+        return []
+
+    def own(self, _sight: Sight, _kind: int, _record: bytes) -> None:
+        return None
+
+    def trade(self, _sight: Sight, _instrument: int, _time_us: int) -> list[Heard]:
+        return []
+
+
+def desk_of(far: int) -> Desk:
+    """A desk as a worker has it, on one market, with so many bots far away and NEAR near."""
+    sight = Sight("USD")
+    for number, code in ((1, "AAA"), (2, "USD")):
+        asset = AssetBody(number=number, code=code, decimals=8)
+        sight.define(Event.ASSET, pack_body(Event.ASSET, asset))
+    body = InstrumentBody(
+        number=1, symbol="AAAUSD", base=1, quote=2, tick_size="0.01", lot_size="1",
+        base_per_lot=10**8, quote_per_lot_tick=10**6,
+    )  # fmt: skip
+    sight.define(Event.INSTRUMENT, pack_body(Event.INSTRUMENT, body))
+    sight.follow("AAA", Standing(seq=0, last_ticks=10_000))
+    desk = Desk(sight)
+    for number in range(far + NEAR):
+        text = WAITS.format(line=Decimal(200) + Decimal(number) / 100, kind="gte")
+        if number >= far:
+            line = Decimal(99) + Decimal(number - far) / 5
+            text = WAITS.format(line=line, kind="crosses_above")
+        desk.add(Bot(f"bot{number}", plan_rule(read_rule(text)), Idle()), after_seq=0)
+    desk.enter()
+    return desk
+
+
+def desk_table(rounds: int, ticks: int) -> None:
+    """Print what a trade's event costs a whole desk by the number of bots it doesn't concern."""
+    walked = prices(ticks, Random(1))
+    desks = {far: desk_of(far) for far in (0, 1_000, 10_000)}
+    times: dict[int, list[float]] = {far: [] for far in desks}
+    seq = 1
+    for _ in range(rounds):
+        events = [
+            pack(
+                Event.TRADE, seq=seq + place, time_us=(seq + place) * 1_000, instrument=1,
+                trade_id=seq + place, price_ticks=int(price * 100), quantity_lots=1, taker_side=1,
+            )
+            for place, price in enumerate(walked)
+        ]  # fmt: skip
+        for far, desk in desks.items():
+            desk.dirty.clear()
+            began = time.process_time_ns()
+            for place, event in enumerate(events):
+                desk.take(seq + place, event)
+            times[far].append((time.process_time_ns() - began) / ticks / 1000)
+        seq += ticks
+    print("\n| rule bots at a desk | us a trade, median | least to most |")
+    print("|---|---|---|")
+    for far, found in times.items():
+        median = statistics.median(found)
+        print(f"| {far:,} + {NEAR} | {median:.1f} | {min(found):.1f} to {max(found):.1f} |")
+
+
 def write_candles(path: Path, days: int) -> None:
     """Write so many days of seeded minute candles around 100."""
     chance = Random(2)
@@ -198,13 +275,14 @@ def backtest_table(days: int) -> None:
 
 
 def main() -> None:
-    """Read the options and print both tables."""
+    """Read the options and print the tables."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--ticks", type=int, default=20_000)
     options.add_argument("--days", type=int, default=365)
     given = options.parse_args()
     waiting_table(given.rounds, given.ticks)
+    desk_table(given.rounds, given.ticks)
     sys.stdout.flush()
     backtest_table(given.days)
     print(

@@ -36,8 +36,10 @@ from fondaco.office.treasury.models import Deposit, Withdrawal
 from fondaco.office.treasury.services import ask_withdrawal
 from fondaco.projections.models import Asset, Cursor, Instrument, Order
 from fondaco.robots import services as robots
+from fondaco.robots.bots.services import ask_backtest, begin_run
 from fondaco.robots.hub import services as hub
 from fondaco.robots.hub.messages import Incoming
+from fondaco.robots.models import Robot, RobotKind
 from fondaco.strategies import services as strategies
 from tests.identity.stand_in import StandInCore
 
@@ -51,6 +53,7 @@ PASSWORD: Final = "a password that nobody has"
 PAGE_METHODS: Final = ("GET", "POST")
 API_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PASSKEY: Final = 77
+RULE: Final = '{"$do": {"$notify": "here"}}'
 ORDER: Final = 700
 MONEY: Final = {Command.DEPOSIT, Command.WITHDRAW, Command.TRANSFER}
 # What stands in a path: for a route that holds the first text, the second is the thing's number.
@@ -69,6 +72,7 @@ THINGS: Final = (
     ("brokerage-accounts/", "brokerage account"),
     ("dashboard/accounts/", "brokerage account"),
     ("strategies/", "strategy"),
+    ("backtests/", "backtest"),
     ("members/", "member"),
     ("api/users/", "member"),
     ("customer/", "member"),
@@ -77,6 +81,7 @@ THINGS: Final = (
 NUMBERS: Final = {"number", "seq", "pk", "object_id"}
 WORDS: Final = {
     "code": "unknown",
+    "robot": "rule-1",
     "text": "unfit",
     "session_id": "cs_unknown",
     "month": "2026-01",
@@ -138,7 +143,7 @@ class MoneyCore(StandInCore):
         return {"time_us": time.time_ns() // 1000}
 
     def submit(self, record: bytes) -> bytes:
-        if int.from_bytes(record[:2], "little") == Command.UNLOCK_ROBOT:
+        if int.from_bytes(record[:2], "little") in {Command.UNLOCK_ROBOT, Command.KILL_ROBOT}:
             return records.pack(Event.ROBOT)
         if int.from_bytes(record[:2], "little") in MONEY:
             self.seq += 1
@@ -213,9 +218,14 @@ class House:
         robots.open_robot(self._core, member=member, cash=cash, id="robot-1", kind="signal")
         hook, _ = hub.add_hook(member, name="chart")
         hub.take_alert(hook, "buy")
+        made = {"kind": RobotKind.RULE, "rule": RULE, "is_active": False}
+        robot_account = Account.objects.create(number=9_000, member=member, kind=4, name="robot")
+        backtest = ask_backtest(member, rule=RULE, ticker="BTC", settings={})
+        begin_run(Robot.objects.create(id="rule-1", member=member, account=robot_account, **made))
         signal, _ = hub.take_signal(Incoming(symbol="BTC", strength=1, timestamp_us=1), source="a")
         return {
             "hook": hook.pk,
+            "backtest": backtest.pk,
             "signal": signal.pk,
             "order": ORDER,
             "webhook": webhook.pk,

@@ -90,6 +90,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "401 404 404 404 in in 404 403 403 403": (r"GET ^api/v1/signals/(?P<number>[0-9]{1,18})/?\Z",),
     "401 404 in 404 404 404 in 403 403 403": (
         r"GET ^api/v1/hooks/(?P<number>[0-9]{1,18})/?\Z",
+        r"GET ^api/v1/robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/?\Z",
         r"GET ^api/v1/hooks/(?P<number>[0-9]{1,18})/alerts/?\Z",
     ),
     "401 404 in 404 in in in 403 403 403": (
@@ -99,6 +100,9 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "401 404 in 404 404 404 403 in 403 403": (
         r"PUT ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/?\Z",
         r"PATCH ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"DELETE ^api/v1/robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"PATCH ^api/v1/robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"POST ^api/v1/robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/kill/?\Z",
         r"PATCH ^api/v1/hooks/(?P<number>[0-9]{1,18})/?\Z",
         r"DELETE ^api/v1/hooks/(?P<number>[0-9]{1,18})/?\Z",
         r"POST ^api/v1/hooks/(?P<number>[0-9]{1,18})/alerts/?\Z",
@@ -117,12 +121,15 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "401 in in in in in 403 in 403 403": (
         r"POST ^api/v1/hooks/?\Z",
+        r"POST ^api/v1/robots/?\Z",
         r"POST ^api/v1/accounts/?\Z",
         r"PUT ^api/v1/notices/choices/?\Z",
         r"POST ^api/v1/notices/webhooks/?\Z",
     ),
     "401 in in in in in in 403 403 403": (
         r"GET ^api/v1/hooks/?\Z",
+        r"GET ^api/v1/robots/?\Z",
+        r"GET ^api/v1/robots/rule-schema/?\Z",
         r"GET ^api/v1/keys/?\Z",
         r"GET ^api/v1/members/me/log/?\Z",
         r"GET ^api/v1/notices/choices/?\Z",
@@ -195,11 +202,13 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         "POST proofs/publish",
         "GET staff/house/",
         "POST staff/house/",
+        r"POST ^staff/robots/?\Z",
         "POST staff/money/deposit",
     ),
     "login 403 403 403 in in login login login login": (
         r"POST ^staff/money/deposits/(?P<number>[0-9]{1,18})/approve\Z",
         r"POST ^staff/money/withdrawals/(?P<number>[0-9]{1,18})/approve\Z",
+        r"GET ^staff/robots/?\Z",
         "GET staff/money/",
     ),
     "login 404 404 404 404 404 login login login login": (
@@ -211,6 +220,11 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "login 404 in 404 404 404 login login login login": (
         r"POST ^money/withdrawals/(?P<number>[0-9]{1,18})/cancel\Z",
+        r"GET ^robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"POST ^robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"GET ^robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/rule/?\Z",
+        r"POST ^robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/rule/?\Z",
+        r"GET ^robots/backtests/(?P<number>[0-9]{1,18})/?\Z",
         r"POST ^profile/keys/?\Z",
         r"POST ^profile/tokens/?\Z",
         "GET account/mfa/webauthn/keys/<int:pk>/edit/",
@@ -234,6 +248,11 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^profile/log/?\Z",
         r"GET ^profile/notices/?\Z",
         r"POST ^profile/notices/?\Z",
+        r"GET ^robots/?\Z",
+        r"GET ^robots/backtests/?\Z",
+        r"POST ^robots/backtests/?\Z",
+        r"GET ^robots/new/?\Z",
+        r"POST ^robots/new/?\Z",
         r"GET ^profile/sessions/?\Z",
         r"POST ^profile/sessions/?\Z",
         r"GET ^profile/tokens/?\Z",

@@ -81,8 +81,28 @@ def settle(house: RunningHouse) -> None:
     move_money(ann, bob)
     make_keys(bob)
     send_reports(house)
+    run_robots(bob)
     Person(house).post_form("/login", {"username": "bob", "password": "not it"})
     ann.post_form("/proofs/publish", {}, page="/proofs/")
+
+
+RULE: Final = """{
+  "$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": "60000", "type": "gte"}},
+  "$do": {"$order": {"kind": "MARKET", "intent": "BUY", "shares": "0.1"}},
+  "$then": {
+    "$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": "90000", "type": "gte"}},
+    "$do": {"$order": {"kind": "MARKET", "intent": "SELL", "shares": {"$position": "BTC"}}}
+  }
+}"""
+
+
+def run_robots(bob: Person) -> None:
+    """Bob has a rule bot on paper, and has tried its rule on the past."""
+    fields = {"id": "dip-buyer", "mode": "paper", "cash": "20000", "rule": RULE}
+    status, text = bob.post_form("/robots/new/", fields)
+    assert status == 200, text
+    status, text = bob.post_form("/robots/backtests/", {"cash": "20000", "rule": RULE})
+    assert status == 200, text
 
 
 def join(house: RunningHouse, code: str, name: str) -> None:
@@ -215,6 +235,23 @@ class Stop(NamedTuple):
     act: Callable[[Page], None] = lambda page: None
 
 
+def goes_to_work(page: Page) -> None:
+    """Wait until the bot has looked at its rule."""
+    _until(page, "[data-reasons] li")
+
+
+def has_run(page: Page) -> None:
+    """Wait until the backtest is through."""
+    _until(page, "[data-backtest=done]")
+
+
+def _until(page: Page, mark: str) -> None:
+    deadline = time.monotonic() + 30
+    while not page.locator(mark).count() and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
+        page.reload()
+
+
 def confirm_password(page: Page, name: str) -> None:
     """Give the password again if the page asks for it."""
     if "reauthenticate" in page.url:
@@ -315,6 +352,15 @@ STOPS: Final = (
     Stop("brokerage-account-edit", "bob", "/dashboard/accounts/1/edit"),
     Stop("dashboard-empty", "carla", "/dashboard/"),
     Stop("checkout-paid", "carla", "/memberships/checkout"),
+    Stop("robots", "bob", "/robots/"),
+    Stop("robot", "bob", "/robots/dip-buyer", goes_to_work),
+    Stop("robot-new", "bob", "/robots/new/"),
+    Stop("robot-new-wrong", "bob", "/robots/new/", press("Set it to work")),
+    Stop("robot-rule", "bob", "/robots/dip-buyer/rule"),
+    Stop("robot-backtests", "bob", "/robots/backtests/"),
+    Stop("robot-backtest", "bob", "/robots/backtests/1", has_run),
+    Stop("robots-empty", FRESH, "/robots/"),
+    Stop("staff-robots", "ann", "/staff/robots/"),
     Stop("money", "bob", "/money/"),
     Stop("money-refused", "bob", "/money/", fill(TOO_MUCH, "Withdraw")),
     Stop("trade-book", "bob", "/trade/?symbol=BTCUSDT", goes_live),

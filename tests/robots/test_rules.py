@@ -418,7 +418,7 @@ def test_a_decision_keeps_the_numbers_that_it_used() -> None:
 
 TOLD = {
     "20.54": "step 1 waits: STOCKA last 20.54 gte 20.55 is false",
-    "20.550": "step 1 acts: STOCKA last 20.550 gte 20.55 is true",
+    "20.550": "step 1 acts: STOCKA last 20.55 gte 20.55 is true",
 }
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import typer
@@ -22,7 +23,8 @@ from fondaco.cli.ending import stop
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.journal_tape import open_past, read_past
-from fondaco.robots.backtest.result import Result, Settings, encode
+from fondaco.robots.backtest.replay import Replay, replay
+from fondaco.robots.backtest.result import OrderLine, Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
 from fondaco.robots.backtest.survey import Survey, survey_candles, survey_ticks, survey_trades
 from fondaco.robots.backtest.tape import (
@@ -36,6 +38,7 @@ from fondaco.robots.backtest.tape import (
 from fondaco.robots.rules.evaluator import PREFIX
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
+from fondaco.robots.rules.state import Decision
 from fondaco.robots.rules.validation import RuleError, read_rule
 
 __all__ = ["register"]
@@ -45,12 +48,32 @@ ROBOT_BYTES_MAX: Final = 1 << 20
 DECISIONS_SHOWN: Final = 40  # to a person; --json has all that are kept
 
 
+Rate = Annotated[str, typer.Option(help="A rate: 0.001 is 0.1 %.")]
+Depth = Annotated[
+    str | None, typer.Option(help="What stands at each price.  [default: ten mean trades]")
+]
+Queue = Annotated[
+    str | None, typer.Option(help="What stands before a resting order.  [default: the depth]")
+]
+Zone = Annotated[str, typer.Option(help="The house's, for a robot that has lived and reads $time.")]
+
+
+class Began(msgspec.Struct, frozen=True):
+    """Where in the journal a robot began."""
+
+    seq: int
+    time_us: int = 0
+
+
 class RobotFile(msgspec.Struct, frozen=True, kw_only=True):
     """A robot as the API takes it; what concerns a running house only is passed over."""
 
     rule: msgspec.Raw
     id: str = "backtest"
     allotment: dict[str, Decimal] = {}
+    account: int = 0  # of a robot that has lived, with where it began and its order ids' prefix
+    began: Began | None = None
+    prefix: str = ""
 
 
 def register(app: typer.Typer) -> None:
@@ -79,18 +102,14 @@ def backtest(
     coins: Annotated[
         str | None, typer.Option(help="Coins at the start.  [default: the allotment's, or 0]")
     ] = None,
-    maker_fee: Annotated[str, typer.Option(help="A rate: 0.001 is 0.1 %.")] = "0.001",
-    taker_fee: Annotated[str, typer.Option(help="A rate: 0.001 is 0.1 %.")] = "0.001",
+    maker_fee: Rate = "0.001",
+    taker_fee: Rate = "0.001",
     latency_ms: Annotated[
         int, typer.Option(min=0, max=600_000, help="From robot to market, and back.")
     ] = 100,
-    depth: Annotated[
-        str | None,
-        typer.Option(help="What stands at each price.  [default: ten mean trades]"),
-    ] = None,
-    queue: Annotated[
-        str | None, typer.Option(help="What stands before a resting order.  [default: the depth]")
-    ] = None,
+    depth: Depth = None,
+    queue: Queue = None,
+    time_zone: Zone = "UTC",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on the last line.")
     ] = False,
@@ -99,6 +118,9 @@ def backtest(
     source, kind = _one_of(trades=trades, candles=candles, journal=journal)
     try:
         plan, file = _read_robot(robot)
+        if kind == "journal" and file.account and file.began is not None:
+            _print_replay(_replay(source, plan, file, quote, time_zone), plan, as_json=as_json)
+            return
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(f"reading {source.name}", total=None)
             tape = _open_tape(
@@ -128,6 +150,40 @@ def backtest(
         typer.echo(encode(result).decode())
         return
     _print(plan, result)
+
+
+def _replay(data: Path, plan: Plan, file: RobotFile, cash: str, time_zone: str) -> Replay:
+    """Run again what a robot of the house did; raises BacktestFault and what replay() raises."""
+    assert file.began is not None, "asked for by whoever calls"
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BacktestFault(f"there is no time zone {time_zone!r}") from error
+
+    def offset_s(time_us: int) -> int:
+        offset = datetime.fromtimestamp(time_us / 1_000_000, UTC).astimezone(zone).utcoffset()
+        return int(offset.total_seconds()) if offset is not None else 0
+
+    return replay(
+        data,
+        plan,
+        account=file.account,
+        began_seq=file.began.seq,
+        prefix=file.prefix or file.id,
+        cash=cash,
+        offset_s=offset_s,
+    )
+
+
+def _print_replay(found: Replay, plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+        return
+    typer.echo(f"{'rule':>10}  {found.state}, at step {found.step + 1}, by seq {found.last_seq}")
+    for order in found.orders:
+        _print_order(order)
+    for decision in found.decisions[-DECISIONS_SHOWN:]:
+        _print_decision(plan, decision)
 
 
 def _one_of(**tapes: Path | None) -> tuple[Path, str]:
@@ -272,16 +328,24 @@ def _print(plan: Plan, result: Result) -> None:
     for name, text in lines.items():
         typer.echo(f"{name:>10}  {text}")
     for order in result.orders:
-        amount = f"{order.quantity}" if order.quantity is not None else f"for {order.spend}"
-        at = f" at {order.price}" if order.price is not None else ""
-        reason = f" ({order.reason})" if order.reason else ""
-        typer.echo(
-            f"{'order':>10}  {order.client_order_id}  {order.side} {amount}{at} {order.kind}:"
-            f" {order.status}, {order.filled} filled{reason}"
-        )
+        _print_order(order)
     for decision in result.decisions[:DECISIONS_SHOWN]:
-        moment = datetime.fromtimestamp(decision.time_us / 1_000_000, UTC)
-        typer.echo(f"{'decision':>10}  {moment:%Y-%m-%d %H:%M:%S}  {tell(plan, decision)}")
+        _print_decision(plan, decision)
     more = len(result.decisions) + result.decisions_left_out - DECISIONS_SHOWN
     if more > 0:
         typer.echo(f"{'':>10}  and {more} more: --json has them")
+
+
+def _print_order(order: OrderLine) -> None:
+    amount = f"{order.quantity}" if order.quantity is not None else f"for {order.spend}"
+    at = f" at {order.price}" if order.price is not None else ""
+    reason = f" ({order.reason})" if order.reason else ""
+    typer.echo(
+        f"{'order':>10}  {order.client_order_id}  {order.side} {amount}{at} {order.kind}:"
+        f" {order.status}, {order.filled} filled{reason}"
+    )
+
+
+def _print_decision(plan: Plan, decision: Decision) -> None:
+    moment = datetime.fromtimestamp(decision.time_us / 1_000_000, UTC)
+    typer.echo(f"{'decision':>10}  {moment:%Y-%m-%d %H:%M:%S}  {tell(plan, decision)}")

@@ -134,6 +134,7 @@ def run_worker_role(asked: Start) -> None:
         if stop.is_set():
             return
         from fondaco.office import chores
+        from fondaco.robots.bots import worker as rules
         from fondaco.robots.feeds import running
         from fondaco.robots.holding import Held, while_held
         from fondaco.robots.hub import ratings
@@ -148,6 +149,7 @@ def run_worker_role(asked: Start) -> None:
         redis_url = os.environ.get(hub.REDIS_URL, "")
         hub.start(asked.house, asked.data_dir, stop, redis_url=redis_url)
         ratings.start(asked.house.house, asked.data_dir, stop)
+        rules.start(asked.house, asked.data_dir, stop)
 
         def project(held: Held) -> None:
             try:

@@ -26,6 +26,12 @@ __all__ = [
     "Robot",
     "RobotKind",
     "RobotTransfer",
+    "RuleBacktest",
+    "RuleCheckpoint",
+    "RuleDecision",
+    "RuleMode",
+    "RuleOrder",
+    "RuleRun",
     "SetAsideMessage",
     "Signal",
     "VenueDispute",
@@ -88,6 +94,99 @@ class RobotTransfer(models.Model):
     def entry(self) -> int:
         """The core's number of it."""
         return ENTRY_FIRST + self.pk
+
+
+class RuleMode(models.TextChoices):
+    LIVE = "live"
+    PAPER = "paper"
+
+
+class RuleRun(models.Model):
+    """One run of a rule bot: from its beginning until the rule or the mode is another.
+
+    `state`, `outbox` and `position` are what the bot remembers, written in one transaction with
+    what came of it, and true up to `seq` of the house's events. JSON but `position`.
+    """
+
+    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="runs")
+    number = models.IntegerField(default=1)  # of the robot's
+    mode = models.CharField(max_length=8, choices=RuleMode, default=RuleMode.LIVE)
+    terms = models.JSONField(default=dict)  # of paper: cash, coins, depth, queue as decimal text
+    state = models.TextField(default="")  # "": it has not begun
+    outbox = models.TextField(default="[]")
+    position = models.BinaryField(default=b"")  # of paper
+    seq = models.BigIntegerField(default=0)
+    began_seq = models.BigIntegerField(default=0)
+    began_us = models.BigIntegerField(default=0)
+    told = models.IntegerField(default=0)  # decisions and notices ever
+    fault = models.CharField(max_length=500, default="")  # why it can't work
+    is_over = models.BooleanField(default=False)  # another run has taken its place
+
+    class Meta:
+        constraints = [models.UniqueConstraint("robot", "number", name="rule_run_once")]
+
+    def __str__(self) -> str:
+        return f"{self.robot_id}, run {self.number} ({self.mode})"
+
+
+class RuleOrder(models.Model):
+    """One order of a run as it stands; `line` is a backtest.result.OrderLine as JSON."""
+
+    run = models.ForeignKey(RuleRun, on_delete=models.PROTECT, related_name="orders")
+    client_order_id = models.CharField(max_length=36)
+    time_us = models.BigIntegerField()
+    is_open = models.BooleanField()
+    line = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("run", "client_order_id", name="rule_order_once")]
+
+    def __str__(self) -> str:
+        return self.client_order_id
+
+
+class RuleDecision(models.Model):
+    """What a run decided, and why; `text` is a rules.state.Decision as JSON, or a notice's text."""
+
+    run = models.ForeignKey(RuleRun, on_delete=models.PROTECT, related_name="decisions")
+    number = models.IntegerField()  # of the run's, from 1
+    seq = models.BigIntegerField()
+    time_us = models.BigIntegerField()
+    code = models.CharField(max_length=24)  # NOTICE for a notice
+    text = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("run", "number", name="rule_decision_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}, {self.number}: {self.code}"
+
+
+class RuleBacktest(models.Model):
+    """A backtest that a member asked for; a worker runs it, `result` is its JSON."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="backtests")
+    rule = models.TextField()
+    ticker = models.CharField(max_length=20)
+    settings = models.JSONField(default=dict)  # cash, coins, latency_ms as text
+    asked_at = models.DateTimeField(auto_now_add=True)
+    result = models.TextField(default="")
+    fault = models.CharField(max_length=500, default="")
+
+    def __str__(self) -> str:
+        return f"backtest {self.pk}"
+
+
+class RuleCheckpoint(models.Model):
+    """One row: what the rule bots saw of the markets at a seq, to go on from after a restart."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    seq = models.BigIntegerField(default=0)
+    time_us = models.BigIntegerField(default=0)
+    seen = models.BinaryField(default=b"")
+
+    def __str__(self) -> str:
+        return f"seq {self.seq}"
 
 
 class Lease(models.Model):

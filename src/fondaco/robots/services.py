@@ -279,7 +279,11 @@ def close(core: Core, robot: Robot, *, actor: Member | None = None, address: str
     everything = records.pack(
         records.Command.CANCEL_ALL, account=account, instrument=ALL_INSTRUMENTS
     )
-    core_door.submit(core, everything)
+    try:
+        core_door.submit(core, everything)
+    except CommandRefused as refusal:
+        if refusal.reason is not records.Reason.UNKNOWN_ORDER:  # it has none open
+            raise
     _pay(core, robot)
     for asset, free, held in balances(core, account):
         if held:

@@ -16,6 +16,7 @@ from fondaco.office.api import (
     money,
     orders,
     papers,
+    robots,
     schema,
     signals,
     stocks,
@@ -25,6 +26,7 @@ from fondaco.office.api import (
 __all__ = ["urlpatterns"]
 
 CLIENT = r"(?P<client>[A-Za-z0-9_.-]{1,64})"
+ROBOT = r"(?P<robot>[A-Za-z0-9_.-]{1,64})"
 NUMBER = r"(?P<number>[0-9]{1,18})"
 MONTH = r"(?P<month>20[0-9]{2}-(0[1-9]|1[0-2]))"
 
@@ -56,6 +58,10 @@ urlpatterns = [
     ),
     re_path(r"^api/schema/?\Z", SpectacularAPIView.as_view()),
     re_path(r"^api/docs/?\Z", schema.docs, name="api-docs"),
+    _route("robots", robots.Robots),
+    _route("robots/rule-schema", robots.RuleSchema),
+    _route(rf"robots/{ROBOT}", robots.OneRobot),
+    _route(rf"robots/{ROBOT}/kill", robots.RobotKill),
     _route("signals", signals.Signals),
     _route(f"signals/{NUMBER}", signals.OneSignal),
     _route(f"robots/clients/{CLIENT}", clients.OneClient),

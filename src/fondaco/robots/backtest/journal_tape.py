@@ -41,11 +41,13 @@ TIME: Final = 2  # word of the head
 
 
 class Past(msgspec.Struct, frozen=True):
-    """One instrument of a house: its number and steps."""
+    """One instrument of a house: its number, steps and fees."""
 
     number: int
     tick: Decimal
     lot: Decimal
+    maker_fee_ppm: int = 0  # as it was first defined
+    taker_fee_ppm: int = 0
 
 
 def open_past(data: Path, *, base: str, quote: str) -> Past:
@@ -60,7 +62,13 @@ def open_past(data: Path, *, base: str, quote: str) -> Past:
         body = msgspec.msgpack.decode(unpack_body(record), type=InstrumentBody)
         pair = (codes.get(body.base, ""), codes.get(body.quote, ""))
         if pair == (base, quote):
-            return Past(body.number, Decimal(body.tick_size), Decimal(body.lot_size))
+            return Past(
+                body.number,
+                Decimal(body.tick_size),
+                Decimal(body.lot_size),
+                body.maker_fee_ppm,
+                body.taker_fee_ppm,
+            )
         found.append("/".join(pair))
     shown = ", ".join(dict.fromkeys(found)) or "none"
     raise TapeFault(f"{data}: no instrument {base}/{quote} in its events; there are {shown}")

@@ -44,9 +44,10 @@ from fondaco.core.records import (
     unpack,
 )
 from fondaco.core.records import OrderStatus as CoreStatus
+from fondaco.robots.rules.refusals import why
 from fondaco.robots.rules.state import CLOSED, OrderStatus, OrderWish
 
-__all__ = ["Fill", "Instrument", "Market", "News"]
+__all__ = ["Fill", "Instrument", "Market", "News", "Position"]
 
 ROBOT: Final = ACCOUNT_FIRST
 CROWD: Final = ACCOUNT_FIRST + 1
@@ -55,6 +56,7 @@ CROWD_FUNDS: Final = 1 << 60  # units: two accounts of it leave room below the c
 LEVELS_MAX: Final = 100  # of depth that one order of the robot may walk
 BASE: Final = 1
 QUOTE: Final = 2
+ZERO: Final = Decimal(0)
 _STATUS: Final = {
     CoreStatus.NEW: OrderStatus.NEW,
     CoreStatus.PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
@@ -138,6 +140,19 @@ class _Open(msgspec.Struct):
     stop_lots: int = 0  # of a stop: it may be armed, and takes so much when it is set off
 
 
+class Position(msgspec.Struct, frozen=True):
+    """Where a market stands: all that another one needs to go on from there."""
+
+    exchange: bytes
+    bid_ticks: int
+    ask_ticks: int
+    last: tuple[int, bool] | None
+    free: dict[int, int]
+    held: dict[int, int]
+    open: dict[str, tuple[int, int, int, int]]
+    filled: dict[str, tuple[Decimal, Decimal]]
+
+
 class Market:
     """One instrument, one robot, and the crowd."""
 
@@ -156,6 +171,7 @@ class Market:
         self.ask_ticks = 0
         self.last: tuple[int, bool] | None = None  # price and whether its taker bought
         self.fills: list[Fill] = []
+        self.filled: dict[str, tuple[Decimal, Decimal]] = {}  # by order: quantity and amount
         self.exchange = Exchange()
         self.open: dict[str, _Open] = {}
         # Cash and coins of the robot, free and held, in units.
@@ -189,6 +205,38 @@ class Market:
             Decimal(self.free[BASE] + self.held[BASE]).scaleb(-base),
             Decimal(self.free[BASE]).scaleb(-base),
         )
+
+    def position(self) -> Position:
+        """Return where it stands; fills and closed orders are the caller's to keep."""
+        return Position(
+            exchange=self.exchange.dump(),
+            bid_ticks=self.bid_ticks,
+            ask_ticks=self.ask_ticks,
+            last=self.last,
+            free=dict(self.free),
+            held=dict(self.held),
+            open={
+                name: (each.side, each.price_ticks, each.queue_order, each.stop_lots)
+                for name, each in self.open.items()
+            },
+            filled={name: each for name, each in self.filled.items() if name in self.open},
+        )
+
+    def take_up(self, position: Position) -> None:
+        """Go on from where another market stood.
+
+        Raises:
+            ValueError: its exchange was another version's.
+        """
+        self.exchange.load(position.exchange)
+        self.bid_ticks, self.ask_ticks = position.bid_ticks, position.ask_ticks
+        self.last = position.last
+        self.free, self.held = dict(position.free), dict(position.held)
+        self.open = {
+            name: _Open(Side(side), price, queue, lots)
+            for name, (side, price, queue, lots) in position.open.items()
+        }
+        self.filled = dict(position.filled)
 
     # -- what happens
 
@@ -399,7 +447,7 @@ class Market:
                 continue
             if kind == Event.REFUSED:
                 name = next(reversed(self.open), "")
-                reason = Reason(words["reason"]).name
+                reason = why(words, named=self._named, quote=QUOTE)
                 if words["command"] == Command.NEW_ORDER:
                     news[name] = News(name, OrderStatus.REJECTED, reason)
                 continue
@@ -419,6 +467,11 @@ class Market:
                 self._close(time_us, one.client_order_id)
         return list(news.values())
 
+    def _named(self, number: int) -> tuple[str, int] | None:
+        one = self.instrument
+        named = {BASE: (one.base, one.base_decimals), QUOTE: ("cash", one.quote_decimals)}
+        return named.get(number)
+
     def _close(self, time_us: int, client_order_id: str) -> None:
         closed = self.open.pop(client_order_id, None)
         if closed is not None and closed.queue_order:
@@ -430,14 +483,18 @@ class Market:
         one = self.instrument
         decimals = {BASE: one.base_decimals, QUOTE: one.quote_decimals}
         asset = words["fee_asset"]
+        quantity = words["last_lots"] * one.lot
+        amount = Decimal(words["last_quote"]).scaleb(-one.quote_decimals)
+        before = self.filled.get(name, (ZERO, ZERO))
+        self.filled[name] = (before[0] + quantity, before[1] + amount)
         self.fills.append(
             Fill(
                 time_us=time_us,
                 client_order_id=name,
                 side=Side(words["side"]).name,
                 price=words["last_price_ticks"] * one.tick,
-                quantity=words["last_lots"] * one.lot,
-                amount=Decimal(words["last_quote"]).scaleb(-one.quote_decimals),
+                quantity=quantity,
+                amount=amount,
                 fee=Decimal(words["fee"]).scaleb(-decimals.get(asset, 0)),
                 fee_asset={BASE: one.base, QUOTE: one.quote}.get(asset, ""),
                 maker=bool(words["is_maker"]),

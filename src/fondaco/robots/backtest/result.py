@@ -7,13 +7,16 @@ backtest are equal to the byte. Amounts are exact, written as decimal text.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from fondaco.robots.backtest.market import Fill
-from fondaco.robots.rules.state import Decision
+from fondaco.robots.rules.state import Decision, OrderStatus, OrderWish
 
-__all__ = ["Day", "OrderLine", "Result", "Settings", "encode"]
+__all__ = ["Day", "OrderLine", "Result", "Settings", "encode", "order_line"]
+
+ZERO: Final = Decimal(0)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +43,17 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
 
     client_order_id: str
     time_us: int
+    ticker: str
     kind: str
     side: str
     price: Decimal | None
     stop: Decimal | None
     quantity: Decimal | None
     spend: Decimal | None
+    time_in_force: str | None
     status: str
-    filled: Decimal
+    filled: Decimal = ZERO
+    amount: Decimal = ZERO  # of the quote, that the filled part cost or brought
     reason: str = ""
 
 
@@ -91,3 +97,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def encode(result: Result) -> bytes:
     """Return a result as JSON, the same bytes for the same result."""
     return msgspec.json.encode(result, order="deterministic")
+
+
+def order_line(wish: OrderWish, time_us: int) -> OrderLine:
+    """Return the line of an order that was just wished."""
+    return OrderLine(
+        client_order_id=wish.client_order_id,
+        time_us=time_us,
+        ticker=wish.ticker,
+        kind=wish.kind,
+        side=wish.intent,
+        price=wish.price,
+        stop=wish.stop,
+        quantity=wish.quantity,
+        spend=wish.spend,
+        time_in_force=wish.time_in_force,
+        status=str(OrderStatus.SENT),
+    )

@@ -9,7 +9,7 @@ The same tape, rule and settings give the same result to the byte.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -18,12 +18,12 @@ import msgspec
 
 from fondaco.robots.backtest.figures import Figures
 from fondaco.robots.backtest.market import Instrument, Market, News
-from fondaco.robots.backtest.result import Day, OrderLine, Result, Settings
+from fondaco.robots.backtest.result import Day, OrderLine, Result, Settings, order_line
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
-from fondaco.robots.rules.plan import Plan, TickerOf
+from fondaco.robots.rules.plan import Figure, Plan, TickerOf
 from fondaco.robots.rules.state import (
     Code,
     Decision,
@@ -33,7 +33,7 @@ from fondaco.robots.rules.state import (
     Outcome,
     State,
 )
-from fondaco.robots.rules.view import Quote, View
+from fondaco.robots.rules.view import ZERO, Quote, View, plain
 
 __all__ = ["Backtest", "BacktestFault"]
 
@@ -134,7 +134,7 @@ class Backtest:
             self._tell(time_us, self.market.trade(time_us, ticks, lots, buys=tick.buys))
         else:
             self.market.quote_from(ticks, buys=tick.buys)
-        woken = self._see(tick)
+        woken = self._see([tick])
         if self.ticks == 0:
             woken = True
         if woken:
@@ -153,13 +153,18 @@ class Backtest:
             )
         return whole
 
-    def _see(self, tick: Tick) -> bool:
-        """Take the tick into what the robot sees; returns whether its rule must be looked at."""
+    def _see(self, ticks: Sequence[Tick]) -> bool:
+        """Take ticks of one moment into what the robot sees; returns whether it must look."""
         symbol = self.settings.base
         before = self.quote
         step = self.settings.tick
         bid, ask = self.market.bid_ticks, self.market.ask_ticks
-        volume, change = self.window.take(tick) if self.window is not None else (None, None)
+        volume, change = before.volume, before.change
+        figures: list[Figure] = []
+        for tick in ticks:
+            if self.window is not None:
+                volume, change = self.window.take(tick)
+            figures += self.figures.take(tick.time_us, tick.price, tick.quantity)
         self.quote = Quote(
             last=tick.price,
             bid=bid * step if bid > 0 else None,
@@ -174,7 +179,7 @@ class Backtest:
             value = getattr(self.quote, name)
             if getattr(before, name) != value:
                 woken |= bool(self.index.changed(TickerOf(symbol, name), value))
-        for figure in self.figures.take(tick.time_us, tick.price, tick.quantity):
+        for figure in figures:
             woken |= bool(self.index.changed(figure, self.figures.values[figure]))
         return woken
 
@@ -207,7 +212,7 @@ class Backtest:
                     self.left_out += 1
         self.notices += outcome.notices[: NOTICES_MAX - len(self.notices)]
         for wish in outcome.orders:
-            self.orders[wish.client_order_id] = _line(wish, time_us)
+            self.orders[wish.client_order_id] = order_line(wish, time_us)
             self._send(time_us, wish=wish)
         for client_order_id in outcome.cancels:
             self._send(time_us, cancel=client_order_id)
@@ -241,7 +246,7 @@ class Backtest:
             message = heapq.heappop(self.messages)
             now_us = message.due_us
             if message.wish is not None:
-                self._tell(now_us, self.market.place(now_us, message.wish))
+                self._place(now_us, message.wish)
             elif message.cancel:
                 self._tell(now_us, self.market.cancel(now_us, message.cancel))
             elif message.news is not None:
@@ -254,6 +259,19 @@ class Backtest:
                     # What it holds has changed, and only we know it.
                     again = look(self.plan, self.state, view, self.prefix)
                     self._take(again, now_us)
+
+    def _place(self, time_us: int, wish: OrderWish) -> None:
+        """Let an order reach the market; what it takes is a trade there that all see."""
+        before = len(self.market.fills)
+        news = self.market.place(time_us, wish)
+        own = [
+            Tick(time_us, fill.price, fill.quantity, fill.side == "BUY")
+            for fill in self.market.fills[before:]
+            if not fill.maker
+        ]
+        self._tell(time_us, news)
+        if own and self._see(own):
+            self._take(look(self.plan, self.state, self._view(time_us), self.prefix), time_us)
 
     # -- the account
 
@@ -285,14 +303,14 @@ class Backtest:
         cash, _, coins, _ = self.market.holdings()
         equity = self._equity(last.price)
         fees: dict[str, Decimal] = {}
-        filled: dict[str, Decimal] = {}
         for fill in self.market.fills:
             if fill.fee:
                 fees[fill.fee_asset] = fees.get(fill.fee_asset, Decimal(0)) + fill.fee
-            name = fill.client_order_id
-            filled[name] = filled.get(name, Decimal(0)) + fill.quantity
+        filled = {name: self.market.filled.get(name, (ZERO, ZERO)) for name in self.orders}
         orders = tuple(
-            msgspec.structs.replace(line, filled=filled.get(name, Decimal(0)))
+            msgspec.structs.replace(
+                line, filled=plain(filled[name][0]), amount=plain(filled[name][1])
+            )
             for name, line in self.orders.items()
         )
         return Result(
@@ -347,21 +365,6 @@ def _reads_the_day(plan: Plan) -> bool:
     return any(
         isinstance(operand, TickerOf) and operand.field in {"volume", "change"}
         for operand in plan.operands
-    )
-
-
-def _line(wish: OrderWish, time_us: int) -> OrderLine:
-    return OrderLine(
-        client_order_id=wish.client_order_id,
-        time_us=time_us,
-        kind=wish.kind,
-        side=wish.intent,
-        price=wish.price,
-        stop=wish.stop,
-        quantity=wish.quantity,
-        spend=wish.spend,
-        status=str(OrderStatus.SENT),
-        filled=Decimal(0),
     )
 
 

@@ -167,6 +167,10 @@ class RuleIndex:
                 woken.add(bot)
         return self._wake(woken)
 
+    def next_alarm_us(self) -> int | None:
+        """Return the earliest time that a bot waits for; one that moved on may be counted."""
+        return self._alarms[0][0] if self._alarms else None
+
     def _wake(self, woken: set[str]) -> list[str]:
         for bot in woken:
             self.remove(bot)

@@ -15,10 +15,11 @@ import msgspec
 
 from fondaco.robots.rules.plan import CashOf, Figure, Operand, PositionOf, TickerOf
 
-__all__ = ["Number", "Quote", "View", "number_of", "time_of"]
+__all__ = ["ZERO", "Number", "Quote", "View", "number_of", "plain", "time_of"]
 
 Number = Decimal | float
 ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
 MINUTE_S: Final = 60
 DAY_S: Final = 86_400
 THURSDAY: Final = 4  # 1970-01-01; Monday is 1
@@ -63,16 +64,24 @@ def number_of(operand: Operand, view: View) -> Number | None:
     if isinstance(operand, TickerOf):
         quote = view.quotes.get(operand.symbol)
         known: Decimal | None = getattr(quote, operand.field) if quote is not None else None
-        return known
+        return None if known is None else plain(known)
     if isinstance(operand, Figure):
         figure = view.figures.get(operand)
         return None if figure is None or math.isnan(figure) else figure
     if isinstance(operand, PositionOf):
         of = view.positions_free if operand.field == "free" else view.positions_total
-        return of.get(operand.symbol, ZERO)
+        return plain(of.get(operand.symbol, ZERO))
     if isinstance(operand, CashOf):
-        return view.cash_free if operand.field == "free" else view.cash_total
+        return plain(view.cash_free if operand.field == "free" else view.cash_total)
     return Decimal(time_of(operand.field, view.time_us, view.utc_offset_s))
+
+
+def plain(number: Decimal) -> Decimal:
+    """Return a number without zeros at its end: a decision shows it alike, however it came."""
+    shortest = number.normalize()
+    exponent = shortest.as_tuple().exponent
+    assert isinstance(exponent, int), "what a rule sees is finite"
+    return shortest.quantize(_ONE) if exponent > 0 else shortest
 
 
 def time_of(field: str, time_us: int, utc_offset_s: int) -> int:

@@ -1,0 +1,246 @@
+"""Rule bots for programs: /api/v1/robots/.
+
+Promises: 201 leaves after the account and its allotment are durable; a rule that isn't right is 400
+with its place as a JSON path; numbers in a rule are read as they were written, never as floats.
+Another member's bot is as unknown as none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from fondaco.identity.models import Member
+from fondaco.identity.selectors import member_of
+from fondaco.office import writer
+from fondaco.office.api.faults import writer_asked
+from fondaco.office.api.numbers import PlainDecimal
+from fondaco.office.api.scoped import ScopedView
+from fondaco.office.callers import address_of
+from fondaco.office.robots import services
+from fondaco.robots.bots import selectors
+from fondaco.robots.bots.services import prefix_of
+from fondaco.robots.models import Robot, RobotKind, RuleMode
+from fondaco.robots.rules.model import schema
+from fondaco.robots.services import RobotRefused
+
+__all__ = ["OneRobot", "RobotKill", "Robots", "RuleSchema", "own_robot", "robot_words"]
+
+ROBOTS_SHOWN: Final = 1000
+
+
+class RobotForm(serializers.Serializer):
+    """A rule bot; `rule` is the rule's document, or its text."""
+
+    id = serializers.CharField(max_length=64)
+    kind = serializers.ChoiceField(choices=[RobotKind.RULE.value], default=RobotKind.RULE.value)
+    rule = serializers.JSONField()
+    allotment = serializers.DictField(
+        child=PlainDecimal(max_digits=30, decimal_places=18, min_value=0), required=False
+    )
+    active = serializers.BooleanField(default=True)
+    mode = serializers.ChoiceField(choices=RuleMode.values, default=RuleMode.LIVE.value)
+
+
+class RobotChange(serializers.Serializer):
+    """What may be another: a new rule or mode begins a new run."""
+
+    rule = serializers.JSONField(required=False)
+    allotment = serializers.DictField(
+        child=PlainDecimal(max_digits=30, decimal_places=18, min_value=0), required=False
+    )
+    active = serializers.BooleanField(required=False)
+    mode = serializers.ChoiceField(choices=RuleMode.values, required=False)
+
+
+class KillForm(serializers.Serializer):
+    on = serializers.BooleanField(default=True)
+
+
+class RobotView(ScopedView):
+    """A token reads with the scope read and changes something with the scope trade."""
+
+    member_wide = True
+    writes = "trade"
+
+    def initialize_request(self, request: Any, *args: Any, **more: Any) -> Request:  # noqa: ANN401 - DRF's
+        self.raw = bytes(request.body) if request.method in {"POST", "PATCH"} else b""
+        made: Request = super().initialize_request(request, *args, **more)
+        return made
+
+    def initial(self, request: Request, *args: Any, **more: Any) -> None:  # noqa: ANN401 - DRF's
+        super().initial(request, *args, **more)
+        try:
+            msgspec.json.decode(self.raw or b"{}")
+        except RecursionError as error:  # other parsers would stumble over it
+            raise ValidationError({"rule": ["$: its brackets nest too deep"]}) from error
+        except msgspec.DecodeError:
+            pass  # told by whoever reads it
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, RobotRefused):
+            text = str(exc)
+            said = text if exc.field == "rule" else f"{text[:1].upper()}{text[1:]}."
+            if not exc.field:
+                return Response({"error": said}, status=status.HTTP_409_CONFLICT)
+            exc = ValidationError({exc.field: [said]})
+        answer: Response = super().handle_exception(exc)
+        return answer
+
+    def rule_text(self) -> str:
+        """Return the rule as it was written."""
+        try:
+            found = msgspec.json.decode(self.raw, type=dict[str, msgspec.Raw])["rule"]
+            text = bytes(found)
+            if text.startswith(b'"'):
+                return msgspec.json.decode(text, type=str)
+            return text.decode()
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+            raise ValidationError({"rule": ["Send the rule as JSON."]}) from error
+
+
+def own_robot(member: Member, name: str) -> Robot:
+    """Return a rule bot of the member, or 404."""
+    rows = Robot.objects.select_related("member", "account")
+    found = rows.filter(pk=name, member=member, kind=RobotKind.RULE, closed_at=None).first()
+    if found is None:
+        raise Http404("No Robot matches the given query.")
+    return found
+
+
+def robot_words(robot: Robot, *, whole: bool = True) -> dict[str, Any]:
+    """Return a rule bot as the API shows it."""
+    run = selectors.current_run(robot)
+    state = selectors.state_of(run)
+    found: dict[str, Any] = {
+        "id": robot.pk,
+        "kind": str(robot.kind),
+        "state": state.phase,
+        "step": state.step,
+        "active": robot.is_active,
+        "mode": run.mode if run is not None else RuleMode.LIVE.value,
+        "run": run.number if run is not None else 1,
+        "account": robot.account_id,
+        "prefix": prefix_of(robot, run.number if run is not None else 1),
+        "began": None,
+        "fault": run.fault if run is not None else "",
+        "ended": str(state.ended) if state.ended is not None else None,
+    }
+    if run is not None and run.began_seq:
+        found["began"] = {"seq": run.began_seq, "time_us": run.began_us}
+    if whole:
+        plan = selectors.plan_of(robot)
+        found["rule"] = robot.rule
+        found["orders"] = selectors.orders(run) if run is not None else []
+        found["decisions"] = (
+            [selectors.decision_words(row, plan) for row in selectors.decisions(run)]
+            if run is not None
+            else []
+        )
+    return found
+
+
+class Robots(RobotView):
+    form = RobotForm
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, tags=["robots"], operation_id="robots_list")
+    def get(self, request: Request) -> Response:
+        """List own rule bots with how each stands."""
+        rows = Robot.objects.filter(
+            member=member_of(request.user), kind=RobotKind.RULE, closed_at=None
+        ).order_by("pk")[:ROBOTS_SHOWN]
+        return Response([robot_words(row, whole=False) for row in rows])
+
+    @extend_schema(request=RobotForm, responses={201: OpenApiTypes.OBJECT}, tags=["robots"])
+    def post(self, request: Request) -> Response:
+        """Open a rule bot with its allotment; it looks at its rule at once."""
+        form = RobotForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        asked = form.validated_data
+        with writer_asked():
+            robot = services.open_rule(
+                writer.core(),
+                member=member_of(request.user),
+                id=asked["id"],
+                rule=self.rule_text(),
+                allotment=asked.get("allotment", {}),
+                active=asked["active"],
+                mode=asked["mode"],
+                address=address_of(request),
+            )
+        return Response(
+            robot_words(robot),
+            status=status.HTTP_201_CREATED,
+            headers={"Location": f"/api/v1/robots/{robot.pk}/"},
+        )
+
+
+class OneRobot(RobotView):
+    form = RobotChange
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, tags=["robots"])
+    def get(self, request: Request, robot: str) -> Response:
+        """Show a rule bot: where it stands, its orders, and what it decided and why."""
+        return Response(robot_words(own_robot(member_of(request.user), robot)))
+
+    @extend_schema(request=RobotChange, responses=OpenApiTypes.OBJECT, tags=["robots"])
+    def patch(self, request: Request, robot: str) -> Response:
+        """Switch a rule bot on or off, or give it another rule or mode."""
+        row = own_robot(member_of(request.user), robot)
+        form = RobotChange(data=request.data)
+        form.is_valid(raise_exception=True)
+        asked = form.validated_data
+        with writer_asked():
+            services.change(
+                writer.core(),
+                row,
+                actor=member_of(request.user),
+                rule=self.rule_text() if "rule" in asked else None,
+                active=asked.get("active"),
+                mode=asked.get("mode"),
+                allotment=asked.get("allotment"),
+                address=address_of(request),
+            )
+        return Response(robot_words(row))
+
+    @extend_schema(responses={204: None}, tags=["robots"])
+    def delete(self, request: Request, robot: str) -> Response:
+        """End a rule bot: its orders cancelled, all that it has given back; 409 if it can't yet."""
+        row = own_robot(member_of(request.user), robot)
+        with writer_asked():
+            services.end(
+                writer.core(),
+                row,
+                actor=member_of(request.user),
+                address=address_of(request),
+            )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RobotKill(RobotView):
+    form = KillForm
+
+    @extend_schema(request=KillForm, responses=OpenApiTypes.OBJECT, tags=["robots"])
+    def post(self, request: Request, robot: str) -> Response:
+        """Throw a bot's kill switch: all its orders cancelled, from then on it only reduces."""
+        row = own_robot(member_of(request.user), robot)
+        form = KillForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        with writer_asked():
+            services.switch_kill(writer.core(), row, on=form.validated_data["on"])
+        return Response(robot_words(row))
+
+
+class RuleSchema(RobotView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, tags=["robots"])
+    def get(self, _request: Request) -> Response:
+        """Give the JSON schema of a rule, from which forms are made."""
+        return Response(schema())

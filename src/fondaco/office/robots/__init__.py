@@ -1,0 +1,1 @@
+"""Rule bots as members see them: opened, switched, changed, ended."""

@@ -1,0 +1,207 @@
+"""Every write of members' rule bots: opening one, changing its rule or mode, ending it.
+
+Promises: a rule is read before anything moves, and what is wrong with it names the place. The
+allotment moves by the core; on paper it is a figure only. Another rule, or another mode, is
+another run: the open orders of the one before are cancelled, and its reasons stay to be read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+
+from fondaco.core.records import AssetBody, Command, pack
+from fondaco.identity.core_door import CommandRefused, Core, submit
+from fondaco.identity.models import Member
+from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
+from fondaco.robots import services as robots
+from fondaco.robots.bots import services as bots
+from fondaco.robots.bots.selectors import current_run
+from fondaco.robots.models import Robot, RobotKind, RuleMode
+from fondaco.robots.rules.plan import Plan, plan_rule
+from fondaco.robots.rules.validation import RuleError, read_rule
+from fondaco.robots.services import RobotRefused
+
+__all__ = ["change", "end", "markets", "open_rule", "read", "switch_kill"]
+
+BOOK: Final = 1
+IDS: Final = re.compile(r"[A-Za-z0-9_-]{1,24}")
+RESERVED: Final = frozenset({"clients", "new", "rule-schema", "backtests"})
+
+
+def markets() -> dict[str, InstrumentRow]:
+    """Return the order books in the house's cash, by the coin that rules call them by."""
+    codes = {number: code for number, (code, _) in asset_codes().items()}
+    found: dict[str, InstrumentRow] = {}
+    for row in instruments():
+        if row.market == BOOK and codes.get(row.quote) == settings.CASH:
+            found.setdefault(codes[row.base], row)
+    return found
+
+
+def open_rule(
+    core: Core,
+    *,
+    member: Member,
+    id: str,  # noqa: A002 - the contract's word
+    rule: str,
+    allotment: Mapping[str, Decimal],
+    active: bool = True,
+    mode: str = RuleMode.LIVE,
+    address: str = "",
+) -> Robot:
+    """Open a rule bot; its allotment moves from the member's spot account, but on paper.
+
+    Raises RobotRefused and what the client raises.
+    """
+    if not IDS.fullmatch(id) or id in RESERVED:
+        raise RobotRefused("write 1 to 24 letters, digits, _ or -", field="id")
+    plan = read(rule)
+    units = _units(allotment)
+    terms = _terms(plan, allotment, mode)
+    if Robot.objects.filter(pk=id).exists():
+        raise RobotRefused(f"robot {id} exists; choose another id", field="id")
+    try:
+        robot = robots.open_robot(
+            core,
+            member=member,
+            cash=_cash(),
+            id=id,
+            kind=RobotKind.RULE,
+            rule=rule,
+            allotment=units if mode == RuleMode.LIVE else {},
+            is_active=False,  # until its run is there
+            actor=member,
+            address=address,
+        )
+    except robots.AllotmentRefused:
+        row = Robot.objects.get(pk=id)
+        robots.close(core, row, actor=member, address=address)
+        raise
+    bots.begin_run(robot, mode=mode, terms=terms)
+    if active:
+        robot.is_active = True
+        robot.save(update_fields=["is_active"])
+    return robot
+
+
+def change(
+    core: Core,
+    robot: Robot,
+    *,
+    actor: Member,
+    rule: str | None = None,
+    active: bool | None = None,
+    mode: str | None = None,
+    allotment: Mapping[str, Decimal] | None = None,
+    address: str = "",
+) -> None:
+    """Change a bot; another rule or mode begins another run. Raises RobotRefused."""
+    plan = read(robot.rule if rule is None else rule)
+    run = current_run(robot)
+    was = run.mode if run is not None else RuleMode.LIVE
+    now = mode or was
+    if now == RuleMode.LIVE and (was != now or allotment):
+        money = allotment
+        if money is None:
+            money = _allotted(plan, run.terms if run is not None else {})
+        robots.open_robot(
+            core,
+            member=robot.member,
+            cash=_cash(),
+            id=robot.pk,
+            kind=RobotKind.RULE,
+            allotment=_units(money),
+        )
+    robots.configure(
+        core,
+        robot,
+        cash=_cash(),
+        is_active=active,
+        rule=rule,
+        actor=actor,
+        address=address,
+    )
+    if rule is not None or now != was:
+        terms = run.terms if run is not None and allotment is None else None
+        if terms is None:
+            terms = _terms(plan, allotment or {}, RuleMode.PAPER)
+        bots.begin_run(robot, mode=now, terms=terms)
+
+
+def end(core: Core, robot: Robot, *, actor: Member, address: str = "") -> None:
+    """End a bot: its orders cancelled, what it has given back. Raises RobotRefused."""
+    robots.close(core, robot, actor=actor, address=address)
+
+
+def switch_kill(core: Core, robot: Robot, *, on: bool) -> None:
+    """Cancel all that a robot has open and let it reduce only, or let it be again."""
+    try:
+        submit(core, pack(Command.KILL_ROBOT, account=robot.account_id, on=int(on)))
+    except CommandRefused as refusal:
+        raise RobotRefused(f"the core refused it ({refusal.reason.name})") from refusal
+
+
+def read(rule: str) -> Plan:
+    """Return the plan of a rule. Raises RobotRefused with the place."""
+    try:
+        plan = plan_rule(read_rule(rule))
+    except RuleError as error:
+        raise RobotRefused(str(error), field="rule") from error
+    there = markets()
+    for ticker in (*plan.tickers, *plan.traded):
+        if ticker not in there:
+            known = ", ".join(sorted(there)) or "none"
+            raise RobotRefused(
+                f"$: no order book of {ticker} in {settings.CASH}; there are {known}", field="rule"
+            )
+    return plan
+
+
+def _cash() -> AssetBody:
+    for number, (code, decimals) in asset_codes().items():
+        if code == settings.CASH:
+            return AssetBody(number=number, code=code, decimals=decimals)
+    raise RobotRefused(f"the house has no {settings.CASH}", field="allotment")
+
+
+def _units(allotment: Mapping[str, Decimal]) -> dict[int, int]:
+    """Return an allotment in units. Raises RobotRefused."""
+    known = {code: (number, decimals) for number, (code, decimals) in asset_codes().items()}
+    found = {}
+    for code, amount in allotment.items():
+        if code not in known:
+            raise RobotRefused(f"the house has no {code}", field="allotment")
+        number, decimals = known[code]
+        units = amount.scaleb(decimals)
+        if units != units.to_integral_value() or not 0 <= units < 1 << 62:
+            raise RobotRefused(
+                f"{code} has {decimals} decimals and {amount} more, or less than nothing",
+                field="allotment",
+            )
+        found[number] = int(units)
+    return found
+
+
+def _terms(plan: Plan, allotment: Mapping[str, Decimal], mode: str) -> dict[str, str]:
+    """Return what a bot on paper begins with."""
+    if mode != RuleMode.PAPER:
+        return {}
+    if len(plan.traded) > 1:
+        raise RobotRefused("on paper a rule trades one market", field="mode")
+    coin = (plan.traded or plan.tickers)[0]
+    return {
+        "cash": f"{allotment.get(settings.CASH, Decimal(10_000)):f}",
+        "coins": f"{allotment.get(coin, Decimal(0)):f}",
+    }
+
+
+def _allotted(plan: Plan, terms: Mapping[str, str]) -> dict[str, Decimal]:
+    """Return what a bot on paper was given, for its live account."""
+    coin = (plan.traded or plan.tickers)[0]
+    pairs = {settings.CASH: terms.get("cash", "0"), coin: terms.get("coins", "0")}
+    return {code: Decimal(text) for code, text in pairs.items() if Decimal(text)}

@@ -1,0 +1,310 @@
+"""The pages of robots: one's own, the rule builder, backtests, and the whole house for staff.
+
+Promises: views only translate; what is another member's is 404, as what isn't there. Whatever moves
+money or rights is a command to the core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from fondaco.identity.core_door import CommandRefused
+from fondaco.identity.models import Member
+from fondaco.identity.permissions import Permission, may
+from fondaco.identity.selectors import member_of
+from fondaco.link.answers import LinkError
+from fondaco.office import writer
+from fondaco.office.callers import address_of
+from fondaco.office.robots import selectors, services
+from fondaco.office.robots.forms import BacktestForm, RobotForm, RuleForm
+from fondaco.robots.bots import selectors as bots
+from fondaco.robots.bots.services import ask_backtest
+from fondaco.robots.models import Robot, RobotKind, RuleBacktest, RuleMode
+from fondaco.robots.rules.model import schema
+from fondaco.robots.rules.state import Decision
+from fondaco.robots.services import RobotRefused
+
+__all__ = ["backtest", "backtests", "builder", "own_robot", "robot", "robots", "rule", "staff"]
+
+View = Callable[..., HttpResponse]
+ROBOTS_SHOWN: Final = 1000
+FIELDS: Final = {"allotment": "cash"}
+
+
+def page(view: View) -> View:
+    """Make a view one for signed-in members that no cache keeps."""
+    return never_cache(login_required(view))
+
+
+def own_robot(member: Member, name: str) -> Robot:
+    """Return a rule bot of the member, or 404."""
+    rows = Robot.objects.select_related("member", "account")
+    found = rows.filter(pk=name, member=member, kind=RobotKind.RULE, closed_at=None).first()
+    if found is None:
+        raise Http404("You have no rule bot of that name.")
+    return found
+
+
+@require_safe
+@page
+def robots(request: HttpRequest) -> HttpResponse:
+    """Show a member's robots with how each stands."""
+    found = Robot.objects.select_related("member").filter(
+        member=member_of(request.user), closed_at=None
+    )
+    shown = selectors.rows(writer.core(), found.order_by("pk")[:ROBOTS_SHOWN])
+    return render(request, "office/robots/list.html", {"rows": shown, "cash": settings.CASH})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def builder(request: HttpRequest) -> HttpResponse:
+    """Build a rule; a POST opens a bot with it."""
+    form = RobotForm(request.POST or None, initial={"mode": RuleMode.PAPER, "cash": 1000})
+    if form.is_valid():
+        asked = form.cleaned_data
+
+        def make() -> None:
+            services.open_rule(
+                writer.core(),
+                member=member_of(request.user),
+                id=asked["id"],
+                rule=asked["rule"],
+                allotment={settings.CASH: asked["cash"]},
+                mode=asked["mode"],
+                address=address_of(request),
+            )
+
+        if _done(form, make):
+            messages.success(request, f"{asked['id']} is at work.")
+            return redirect("robot", robot=asked["id"])
+    return _builder(request, form, title="A new rule bot", button="Set it to work", tab="new")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def rule(request: HttpRequest, robot: str) -> HttpResponse:
+    """Change a bot's rule; a POST begins another run with it."""
+    member = member_of(request.user)
+    row = own_robot(member, robot)
+    form = RuleForm(request.POST or None, initial={"rule": row.rule})
+    if form.is_valid():
+        text = form.cleaned_data["rule"]
+
+        def change() -> None:
+            services.change(
+                writer.core(), row, actor=member, rule=text, address=address_of(request)
+            )
+
+        if _done(form, change):
+            messages.success(request, f"{row.pk} follows its new rule.")
+            return redirect("robot", robot=row.pk)
+    title = f"The rule of {row.pk}"
+    return _builder(request, form, title=title, button="Save, and begin anew", tab="")
+
+
+def _builder(
+    request: HttpRequest, form: Form, *, title: str, button: str, tab: str
+) -> HttpResponse:
+    shown = {
+        "form": form,
+        "title": title,
+        "button": button,
+        "tab": tab,
+        "schema": schema(),
+        "rule": form["rule"].value() or "",
+    }
+    return render(
+        request, "office/robots/builder.html", shown, status=400 if form.is_bound else 200
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def robot(request: HttpRequest, robot: str) -> HttpResponse:
+    """Show a rule bot; a POST throws one of its switches."""
+    member = member_of(request.user)
+    row = own_robot(member, robot)
+    if request.method == "POST":
+        return _switch(request, row, member)
+    run = bots.current_run(row)
+    core = writer.core()
+    plan = bots.plan_of(row)
+    decisions = []
+    for each in bots.decisions(run) if run is not None else []:
+        told = bots.decision_words(each, plan)
+        decisions.append({**told, "at": selectors.moment(each.time_us)})
+    has = selectors.money(core, row)
+    if run is not None and run.mode == RuleMode.PAPER and plan is not None:
+        coin = (plan.traded or plan.tickers)[0]
+        has = selectors.paper_money(run, coin, services.markets().get(coin))
+    shown = {
+        "robot": row,
+        "run": run,
+        "state": bots.state_of(run),
+        "row": selectors.rows(core, [row])[0],
+        "money": has,
+        "limits": selectors.limits_of(row),
+        "orders": bots.orders(run) if run is not None else [],
+        "decisions": decisions,
+        "cash": settings.CASH,
+    }
+    return render(request, "office/robots/robot.html", shown)
+
+
+def _switch(request: HttpRequest, row: Robot, member: Member) -> HttpResponse:
+    asked = request.POST.get("do", "")
+    core, address = writer.core(), address_of(request)
+    acts: dict[str, Callable[[], object]] = {
+        "on": lambda: services.change(core, row, actor=member, active=True, address=address),
+        "off": lambda: services.change(core, row, actor=member, active=False, address=address),
+        "live": lambda: services.change(
+            core, row, actor=member, mode=RuleMode.LIVE, address=address
+        ),
+        "paper": lambda: services.change(
+            core, row, actor=member, mode=RuleMode.PAPER, address=address
+        ),
+        "kill": lambda: services.switch_kill(core, row, on=True),
+        "unkill": lambda: services.switch_kill(core, row, on=False),
+        "end": lambda: services.end(core, row, actor=member, address=address),
+    }
+    if asked in acts and _told(request, acts[asked]) and asked == "end":
+        messages.success(request, f"{row.pk} has ended; what it had is on your account.")
+        return redirect("robots")
+    return redirect("robot", robot=row.pk)
+
+
+def _told(request: HttpRequest, act: Callable[[], object]) -> bool:
+    """Do something; what goes wrong is told on the next page."""
+    try:
+        act()
+    except (RobotRefused, CommandRefused, LinkError) as error:
+        text = str(error)
+        messages.error(request, f"{text[:1].upper()}{text[1:]}.")
+        return False
+    return True
+
+
+def _done(form: Form, act: Callable[[], object]) -> bool:
+    """Do what a form asks; a refusal stands at its field."""
+    try:
+        act()
+    except RobotRefused as refusal:
+        text, field = str(refusal), FIELDS.get(refusal.field, refusal.field)
+        form.add_error(field if field in form.fields else None, f"{text[:1].upper()}{text[1:]}")
+        return False
+    except (CommandRefused, LinkError) as error:
+        form.add_error(None, f"The house did not do it ({error}).")
+        return False
+    return True
+
+
+# ---- backtests
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def backtests(request: HttpRequest) -> HttpResponse:
+    """Ask for a backtest; a POST leads to its page."""
+    member = member_of(request.user)
+    initial: dict[str, Any] = {}
+    if "robot" in request.GET:
+        initial["rule"] = own_robot(member, request.GET["robot"]).rule
+    data = request.POST.copy() if request.method == "POST" else None
+    if data is not None:  # from the builder, which asks for less
+        for name, value in (("cash", "10000"), ("coins", "0"), ("latency_ms", "100")):
+            data.setdefault(name, value)
+    form = BacktestForm(data, initial=initial)
+    if form.is_valid():
+        asked = form.cleaned_data
+        made: list[RuleBacktest] = []
+
+        def ask() -> None:
+            plan = services.read(asked["rule"])
+            if len({*plan.tickers, *plan.traded}) != 1:
+                raise RobotRefused("A backtest has one market.", field="rule")
+            made.append(
+                ask_backtest(
+                    member,
+                    rule=asked["rule"],
+                    ticker=plan.tickers[0],
+                    settings={
+                        name: str(asked[name])
+                        for name in ("cash", "coins", "latency_ms", "depth")
+                        if asked[name] is not None
+                    },
+                )
+            )
+
+        if _done(form, ask):
+            return redirect("robot-backtest", number=made[0].pk)
+    rows = RuleBacktest.objects.filter(member=member).order_by("-pk")
+    shown = {"form": form, "rows": rows}
+    status = 400 if form.is_bound else 200
+    return render(request, "office/robots/backtests.html", shown, status=status)
+
+
+@require_safe
+@page
+def backtest(request: HttpRequest, number: str) -> HttpResponse:
+    """Show what came of a backtest."""
+    member = member_of(request.user)
+    row = RuleBacktest.objects.filter(pk=int(number), member=member).first()
+    if row is None:
+        raise Http404("You have no backtest of that number.")
+    shown: dict[str, Any] = {"row": row, "result": None}
+    if row.result:
+        result = msgspec.json.decode(row.result)
+        decisions = msgspec.convert(result["decisions"], list[Decision], strict=False)
+        shown |= {
+            "result": result,
+            "shown_step": result["step"] + 1,
+            "charts": selectors.charts(result),
+            "fills": [
+                {**fill, "at": selectors.moment(fill["time_us"])} for fill in result["fills"]
+            ],
+            "decisions": selectors.told_decisions(row.rule, decisions),
+        }
+    return render(request, "office/robots/backtest.html", shown)
+
+
+# ---- staff
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def staff(request: HttpRequest) -> HttpResponse:
+    """Show staff every robot of the house; a POST throws kill switches."""
+    member = member_of(request.user)
+    may_kill = may(member, Permission.MAINTENANCE)
+    if not may(member, Permission.SEE_MEMBERS):
+        raise PermissionDenied
+    core = writer.core()
+    rows = Robot.objects.select_related("member", "account").filter(closed_at=None).order_by("pk")
+    if request.method == "POST":
+        if not may_kill:
+            raise PermissionDenied
+        on = "kill" in request.POST
+        name = request.POST.get("kill" if on else "unkill", "")
+        chosen = rows if name == "*" else rows.filter(pk=name)
+        for each in chosen:
+            _told(request, lambda each=each: services.switch_kill(core, each, on=on))  # type: ignore[misc]
+        return redirect("staff-robots")
+    shown = {
+        "rows": selectors.rows(core, rows[:ROBOTS_SHOWN]),
+        "cash": settings.CASH,
+        "may_kill": may_kill,
+    }
+    return render(request, "office/robots/staff.html", shown)

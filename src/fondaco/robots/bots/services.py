@@ -1,0 +1,148 @@
+"""Every write of rule bots' runs: beginning one, keeping what came of it, giving one up.
+
+Promises: what a bot remembers, decided and ordered is one transaction with the seq up to which it
+is true, so a restart between any two of its steps loses and doubles nothing. A run is never begun
+anew: another rule or another mode is another run, with order ids of its own. The newest
+DECISIONS_MAX of a run are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from django.db import transaction
+
+from fondaco.identity.models import Member
+from fondaco.robots.models import (
+    Robot,
+    RuleBacktest,
+    RuleCheckpoint,
+    RuleDecision,
+    RuleMode,
+    RuleOrder,
+    RuleRun,
+)
+from fondaco.robots.rules.evaluator import PREFIX
+
+__all__ = [
+    "DECISIONS_MAX",
+    "Kept",
+    "ask_backtest",
+    "begin_run",
+    "keep",
+    "keep_backtest",
+    "keep_checkpoint",
+    "prefix_of",
+    "tell_fault",
+]
+
+DECISIONS_MAX: Final = 10_000  # of a run; older ones go
+_DROPPED_EVERY: Final = 200
+NOTICE: Final = "NOTICE"
+BACKTESTS_MAX: Final = 20  # of a member
+FAULT_LETTERS_MAX: Final = 500
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What has come of one run since it was kept last."""
+
+    run: int
+    state: str
+    outbox: str
+    position: bytes | None  # None: as before
+    began: tuple[int, int] | None  # seq and time, when it has just begun
+    decisions: tuple[tuple[int, str, str], ...]  # time, code, JSON or a notice's text
+    orders: tuple[tuple[str, int, bool, str], ...]  # id, time, open, JSON
+
+
+def prefix_of(robot: Robot, number: int) -> str:
+    """Return what the client order ids of a run begin with: of the account's runs its own."""
+    own = robot.pk if PREFIX.fullmatch(robot.pk) else f"a{robot.account_id}"
+    return own if number == 1 else f"{own[:17]}-r{number}"
+
+
+@transaction.atomic
+def begin_run(
+    robot: Robot, *, mode: str = RuleMode.LIVE, terms: Mapping[str, str] | None = None
+) -> RuleRun:
+    """Begin a run of a robot; the one before is over."""
+    Robot.objects.select_for_update().get(pk=robot.pk)
+    last = RuleRun.objects.filter(robot=robot).order_by("-number").first()
+    RuleRun.objects.filter(robot=robot, is_over=False).update(is_over=True)
+    return RuleRun.objects.create(
+        robot=robot,
+        number=1 if last is None else last.number + 1,
+        mode=mode,
+        terms=dict(terms or {}),
+    )
+
+
+@transaction.atomic
+def keep(found: Iterable[Kept], *, seq: int) -> None:
+    """Keep what came of runs, true up to a seq; a run that is gone is passed over."""
+    for one in found:
+        run = RuleRun.objects.select_for_update().filter(pk=one.run).first()
+        if run is None:
+            continue
+        decisions = [
+            RuleDecision(
+                run=run, number=run.told + place, seq=seq, time_us=time_us, code=code, text=text
+            )
+            for place, (time_us, code, text) in enumerate(one.decisions, 1)
+        ]
+        changes: dict[str, Any] = {"state": one.state, "outbox": one.outbox, "seq": seq}
+        if one.position is not None:
+            changes["position"] = one.position
+        if one.began is not None:
+            changes["began_seq"], changes["began_us"] = one.began
+        if decisions:
+            changes["told"] = run.told + len(decisions)
+        RuleRun.objects.filter(pk=run.pk).update(**changes)
+        RuleDecision.objects.bulk_create(decisions)
+        if decisions and changes["told"] // _DROPPED_EVERY != run.told // _DROPPED_EVERY:
+            old = RuleDecision.objects.filter(run=run, number__lte=changes["told"] - DECISIONS_MAX)
+            old.delete()
+        RuleOrder.objects.bulk_create(
+            [
+                RuleOrder(
+                    run=run, client_order_id=name, time_us=time_us, is_open=is_open, line=line
+                )
+                for name, time_us, is_open, line in one.orders
+            ],
+            update_conflicts=True,
+            unique_fields=["run", "client_order_id"],
+            update_fields=["is_open", "line"],
+        )
+
+
+def keep_checkpoint(*, seq: int, time_us: int, seen: bytes) -> None:
+    """Keep what was seen of the markets, after all that came of it is kept."""
+    RuleCheckpoint.objects.update_or_create(
+        pk=1, defaults={"seq": seq, "time_us": time_us, "seen": seen}
+    )
+
+
+def tell_fault(run: int, text: str) -> None:
+    """Note why a run can't work."""
+    RuleRun.objects.filter(pk=run).update(fault=text[:FAULT_LETTERS_MAX])
+
+
+@transaction.atomic
+def ask_backtest(
+    member: Member, *, rule: str, ticker: str, settings: Mapping[str, str]
+) -> RuleBacktest:
+    """Ask for a backtest; the newest BACKTESTS_MAX of a member are kept."""
+    row = RuleBacktest.objects.create(
+        member=member, rule=rule, ticker=ticker, settings=dict(settings)
+    )
+    kept = RuleBacktest.objects.filter(member=member).order_by("-pk")
+    old = kept.values_list("pk", flat=True)[BACKTESTS_MAX:]
+    RuleBacktest.objects.filter(pk__in=list(old)).delete()
+    return row
+
+
+def keep_backtest(number: int, *, result: str = "", fault: str = "") -> None:
+    """Keep what came of a backtest."""
+    RuleBacktest.objects.filter(pk=number).update(result=result, fault=fault[:FAULT_LETTERS_MAX])

@@ -1,0 +1,199 @@
+"""The worker's part that runs the rule bots: follows the house, keeps, then tells the core.
+
+Promises: of several workers one runs the bots at a time (a lease; a hint only, for an order that
+two tell is one by its client order id), and another takes up where the last one's rows end. What a
+bot decided is kept before the core hears of its orders. One bot whose rule can't be read, or whose
+numbers aren't there yet, stops nobody. A lost connection, to the writer or to the database, is made
+again; it doesn't end the worker.
+
+After a start it goes on from its own checkpoint of the markets, so what happened meanwhile is seen
+in its order and nothing is decided otherwise than if there had been no pause.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db import DatabaseError, close_old_connections, connections
+
+from fondaco.core.records import HEAD, Command, Query, pack, split
+from fondaco.house.declared import House
+from fondaco.link.address import writer_socket
+from fondaco.link.answers import LinkError
+from fondaco.link.blocking import BlockingClient, Subscription
+from fondaco.robots.bots import backtests, keeping, services
+from fondaco.robots.bots.history import Behind
+from fondaco.robots.bots.roster import Roster
+from fondaco.robots.holding import Held, while_held
+from fondaco.robots.models import RuleCheckpoint
+from fondaco.robots.rules.desk import Desk
+from fondaco.robots.rules.live import LiveHands
+from fondaco.robots.rules.sight import Sight
+
+__all__ = ["RuleWorker", "start"]
+
+COMMITS_MAX: Final = 256  # taken at a time: what is kept once
+POLL_S: Final = 0.05
+LOOK_S: Final = 0.5  # how soon a new bot, or a switch, is seen
+CHECKPOINT_S: Final = 10.0
+RETRY_S: Final = 1.0
+STAMP_S: Final = 0.5
+NO_ORDER: Final = 1 << 62
+
+
+def start(house: House, data_dir: Path, stop: threading.Event) -> list[threading.Thread]:
+    """Start the bots' thread and the backtests'; they end soon after `stop`."""
+    worker = RuleWorker(
+        BlockingClient(writer_socket(data_dir), role="worker"),
+        cash=house.house.cash,
+        time_zone=house.house.time_zone,
+        # A test clock moves by itself alone: only the house knows what time it is.
+        now_us=(lambda: 1 << 62) if house.house.clock == "test" else _now_us,
+    )
+    thread = threading.Thread(target=worker.run, args=(stop,), name="rules", daemon=True)
+    thread.start()
+    return [thread, backtests.start(house.house.cash, data_dir, stop)]
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class RuleWorker:
+    """Runs the rule bots of a house until told to stop."""
+
+    def __init__(
+        self,
+        client: BlockingClient,
+        *,
+        cash: str,
+        time_zone: str = "UTC",
+        now_us: Callable[[], int] = _now_us,
+    ) -> None:
+        self._client = client
+        self._cash = cash
+        self._zone = ZoneInfo(time_zone)
+        self._now_us = now_us
+        self._stamped_s = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Run the bots whenever no other worker does."""
+        try:
+            while_held("rules", stop, self._hold)
+        finally:
+            self._client.close()
+            connections.close_all()
+
+    def _hold(self, held: Held) -> None:
+        while not held.is_set():
+            try:
+                self.serve(held)
+            except (LinkError, OSError, DatabaseError) as error:
+                self._note(str(error))
+                connections.close_all()
+                held.wait(RETRY_S)
+
+    def serve(self, held: Held) -> None:
+        """Follow until the connection or the lease is lost."""
+        close_old_connections()
+        desk, roster, from_seq = self._begin()
+        with self._client.subscribe(from_seq) as subscription:
+            goal = subscription.writer_seq if from_seq >= 0 else 0
+            while desk.seq < goal and not held.is_set():  # what happened while nobody looked
+                self._follow(desk, subscription)
+                keeping.keep(desk, roster)
+            look_s = checkpoint_s = 0.0
+            try:
+                while not held.is_set():
+                    self._follow(desk, subscription)
+                    if time.monotonic() >= look_s:
+                        self._look(roster)
+                        look_s = time.monotonic() + LOOK_S
+                    keeping.keep(desk, roster)
+                    self._tell(desk)
+                    self._stamp(desk)
+                    if time.monotonic() >= checkpoint_s:
+                        keeping.keep_checkpoint(desk, roster)
+                        checkpoint_s = time.monotonic() + CHECKPOINT_S
+            finally:
+                if not held.lost.is_set():
+                    keeping.keep_checkpoint(desk, roster)
+
+    # -- beginning
+
+    def _begin(self) -> tuple[Desk, Roster, int]:
+        """Return a desk as it was kept, and the seq to follow from."""
+        sight = Sight(self._cash)
+        desk = Desk(sight, self._offset_s)
+        for record in split(bytes(self._client.query(pack(Query.DEFINITIONS)).records)):
+            sight.define(int.from_bytes(record[:2], "little"), record)
+        roster = Roster(desk, self._client)
+        kept = RuleCheckpoint.objects.filter(pk=1).first()
+        if kept is None or not kept.seq:
+            return desk, roster, -1
+        desk.seq, desk.time_us = kept.seq, kept.time_us
+        try:
+            roster.take_up(keeping.read_seen(kept))
+        except Behind as error:
+            raise OSError(str(error)) from error
+        return desk, roster, kept.seq + 1
+
+    def _offset_s(self, time_us: int) -> int:
+        moment = datetime.fromtimestamp(time_us / 1_000_000, UTC).astimezone(self._zone)
+        offset = moment.utcoffset()
+        return int(offset.total_seconds()) if offset is not None else 0
+
+    # -- at work
+
+    def _follow(self, desk: Desk, subscription: Subscription) -> None:
+        for commit in subscription.waiting(COMMITS_MAX, POLL_S):
+            desk.take(commit.last_seq, commit.events)
+
+    def _look(self, roster: Roster) -> None:
+        """Take in what people have changed: new bots, switches, ends."""
+        for run, text in roster.look(self._stamp_for):
+            services.tell_fault(run, text)
+            self._note(f"run {run}: {text}")
+
+    def _tell(self, desk: Desk) -> None:
+        """Tell the core what bots wish; what it makes of it comes with its events."""
+        due: list[tuple[LiveHands, bytes]] = []
+        for bot in desk.wishing():
+            hands = bot.hands
+            assert isinstance(hands, LiveHands), "only live hands have something to tell"
+            command = hands.next_command(desk.sight)
+            if command is not None:
+                due.append((hands, command))
+        if not due:
+            return
+        answers = self._client.submit_many([command for _, command in due])
+        for (hands, _), answer in zip(due, answers, strict=True):
+            if isinstance(answer, LinkError):
+                hands.is_sent = False  # told again: one order by its id
+
+    def _stamp(self, desk: Desk) -> None:
+        """Have the house say what time it is, when a bot waits for a time that may have come."""
+        due_us = desk.index.next_alarm_us()
+        if due_us is None or self._now_us() < due_us:
+            return
+        if time.monotonic() >= self._stamped_s + STAMP_S:
+            self._stamped_s = time.monotonic()
+            account = next((bot.account for bot in desk.bots.values() if bot.account), 0)
+            self._stamp_for(account)
+
+    def _stamp_for(self, account: int) -> tuple[int, int]:
+        """Make an entry of the journal that changes nothing; return its seq and time."""
+        record = pack(Command.REDUCE_ORDER, account=account, instrument=1, order_id=NO_ORDER)
+        events = self._client.submit(record)
+        _, seq, time_us, _, _ = HEAD.unpack_from(events)
+        return seq, time_us
+
+    def _note(self, text: str) -> None:
+        print(f"fondaco: rules: {text}", file=sys.stderr, flush=True)  # noqa: T201

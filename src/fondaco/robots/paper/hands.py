@@ -1,0 +1,151 @@
+"""The hands of a bot on paper: an exchange of its own beside the house's live trades and quotes.
+
+The exchange is a backtest's (robots.backtest.market): the house's own core with the bot, a crowd
+and a queue. What the house trades the crowd trades; the best prices are the house's, so an order
+that takes finds `depth` at the house's best price and each tick beyond, and one that joins a quoted
+price stands behind `queue`.
+
+Promises: no command of it reaches the house, and the house's core knows no paper money. dump() and
+load() keep it to the last bit, so it goes on after a restart as if there had been none. One bot
+on paper trades one market.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from fondaco.core.records import Side
+from fondaco.robots.backtest.market import Instrument, Market, News, Position
+from fondaco.robots.rules.desk import Heard, Holdings
+from fondaco.robots.rules.live import WishRefused, command_of
+from fondaco.robots.rules.plan import Plan
+from fondaco.robots.rules.sight import Market as Seen
+from fondaco.robots.rules.sight import Sight
+from fondaco.robots.rules.state import OrderStatus, OrderWish
+from fondaco.robots.rules.view import ZERO, plain
+
+__all__ = ["PaperHands", "Terms", "instrument_of"]
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bot begins with, and how the crowd stands."""
+
+    ticker: str
+    cash: Decimal
+    coins: Decimal = ZERO
+    depth: Decimal
+    queue: Decimal
+
+
+def instrument_of(seen: Seen, cash: str) -> Instrument:
+    """Return the house's instrument as the paper exchange takes it."""
+    return Instrument(
+        base=seen.ticker,
+        quote=cash,
+        tick=seen.tick,
+        lot=seen.lot,
+        maker_fee_ppm=seen.body.maker_fee_ppm,
+        taker_fee_ppm=seen.body.taker_fee_ppm,
+    )
+
+
+class PaperHands:
+    """One bot's own exchange."""
+
+    def __init__(
+        self, terms: Terms, seen: Seen, cash: str, position: Position | None = None
+    ) -> None:
+        """Open the exchange, or take it up where dump() left it. Raises ValueError."""
+        self.ticker = terms.ticker
+        self.instrument = seen.body.number
+        self.market = Market(
+            instrument_of(seen, cash),
+            cash=terms.cash,
+            coins=terms.coins,
+            depth=int(terms.depth / seen.lot),
+            queue=int(terms.queue / seen.lot),
+        )
+        if position is not None:
+            self.market.take_up(position)
+        self.is_changed = position is None
+
+    def dump(self) -> Position:
+        """Return where it stands."""
+        self.is_changed = False
+        return self.market.position()
+
+    is_wishing = False
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it has orders that a trade of the house may concern."""
+        return bool(self.market.open)
+
+    def holdings(self, sight: Sight, plan: Plan) -> Holdings:  # noqa: ARG002
+        """Return what it has."""
+        cash, cash_free, coins, coins_free = self.market.holdings()
+        return Holdings(cash, cash_free, {self.ticker: coins}, {self.ticker: coins_free})
+
+    def place(self, sight: Sight, wish: OrderWish, time_us: int) -> Iterable[Heard]:
+        """Take an order as the house would, in its own exchange."""
+        seen = sight.tickers[self.ticker]
+        try:
+            command_of(sight, 0, wish)
+        except WishRefused as refused:
+            return [_refused(wish, str(refused))]
+        if wish.ticker != self.ticker:
+            return [_refused(wish, f"on paper a bot trades one market, {self.ticker}")]
+        self.is_changed = True
+        self._quote(seen)
+        return self._heard(self.market.place(time_us, wish))
+
+    def cancel(self, sight: Sight, client_order_id: str, time_us: int) -> Iterable[Heard]:  # noqa: ARG002
+        """Cancel an order of its own exchange."""
+        self.is_changed = True
+        return self._heard(self.market.cancel(time_us, client_order_id))
+
+    def own(self, sight: Sight, kind: int, record: bytes) -> Heard | None:  # noqa: ARG002
+        """Nothing of the house is its own."""
+        return None
+
+    def trade(self, sight: Sight, instrument: int, time_us: int) -> Iterable[Heard]:
+        """Let the crowd trade what the house traded."""
+        seen = sight.tickers[self.ticker]
+        if instrument != seen.body.number or not self.market.open:
+            return []
+        self.is_changed = True
+        news = self.market.trade(time_us, seen.last_ticks, seen.last_lots, buys=seen.last_buys)
+        self._quote(seen)
+        return self._heard(news)
+
+    def _quote(self, seen: Seen) -> None:
+        """Take the house's best prices; where there is none, a tick beyond the last trade."""
+        if seen.last_ticks:
+            self.market.quote_from(seen.last_ticks, buys=seen.last_buys)
+        bid, ask = seen.best(Side.BUY), seen.best(Side.SELL)
+        if bid:
+            self.market.bid_ticks = bid
+        if ask:
+            self.market.ask_ticks = ask
+
+    def _heard(self, news: Iterable[News]) -> list[Heard]:
+        found = []
+        for one in news:
+            filled, amount = self.market.filled.get(one.client_order_id, (ZERO, ZERO))
+            found.append(
+                Heard(
+                    client_order_id=one.client_order_id,
+                    status=one.status,
+                    reason=one.reason,
+                    filled=plain(filled),
+                    amount=plain(amount),
+                )
+            )
+        return found
+
+
+def _refused(wish: OrderWish, reason: str) -> Heard:
+    return Heard(client_order_id=wish.client_order_id, status=OrderStatus.REJECTED, reason=reason)

@@ -1,0 +1,113 @@
+"""The seed's rule by hand: built, tried on the past, run on paper, then live over a restart."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.acceptance.rule_house import SEED, open_rules, order, trade, until
+from tests.browser.looking import open_browser
+from tests.house_fixture import RunningHouse
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
+
+
+@pytest.fixture
+def house() -> Iterator[RunningHouse]:
+    with open_rules() as running:
+        yield running
+
+
+@pytest.fixture
+def page(house: RunningHouse) -> Iterator[Page]:
+    with open_browser() as browser:
+        made = browser.new_page(base_url=house.url)
+        made.goto("/login")
+        made.get_by_label("User name or e-mail").fill("ann")
+        made.get_by_label("Password").fill("ann-s long password")
+        made.get_by_label("Password").press("Enter")
+        made.wait_for_url("**/trade/")
+        yield made
+
+
+def build_step(scope: Locator, line: str, side: str, limit: str, price: str) -> None:
+    """Build one step of the rule in the form: when the price is there, order."""
+    scope.get_by_role("button", name="Add when").first.click()
+    scope.get_by_role("textbox", name="price of").first.fill("STOCKA")
+    scope.get_by_role("textbox", name="with that").first.fill(line)
+    scope.get_by_label("compared by").first.select_option("gte")
+    scope.get_by_label("intent").first.select_option(side)
+    scope.get_by_role("button", name="Add shares").first.click()
+    scope.get_by_role("textbox", name="shares").first.fill("100")
+    scope.get_by_role("button", name=f"Add {limit}").first.click()
+    scope.get_by_role("textbox", name=limit).first.fill(price)
+
+
+def until_step(page: Page, state: str, step: int) -> None:
+    """Look at the bot's page until it is there."""
+    mark = f"[data-state={state}][data-step='{step}']"
+    until(lambda: page.reload() and page.locator(mark).count(), mark)
+
+
+def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
+    """Build, backtest, paper, live, a restart between the two steps, and both fills."""
+    for price in ("20.50", "20.55", "20.56", "21.00", "21.05"):
+        trade(house, price)
+    page.goto("/robots/new/")
+    form = page.locator("[data-rule-form]")
+    build_step(form.locator("fieldset").first, "20.55", "BUY", "bid", "20.60")
+    form.get_by_role("button", name="Add then", exact=True).first.click()
+    build_step(page.get_by_role("group", name="Then", exact=True), "21.00", "SELL", "ask", "20.90")
+    text = page.locator("[data-rule-text]").input_value()
+    assert json.loads(text) == json.loads(SEED)
+
+    page.get_by_role("button", name="Backtest it").click()
+    page.wait_for_url(re.compile(r"/robots/backtests/\d+"))
+    page.goto("/robots/backtests/")
+    page.get_by_label("The rule as JSON").fill(text)
+    page.get_by_label("Latency, ms").fill("0")
+    page.get_by_label("Depth").fill("1000")
+    page.get_by_role("button", name="Run it").click()
+    page.wait_for_url(re.compile(r"/robots/backtests/\d+"))
+    until(lambda: page.reload() and page.locator("[data-backtest=done]").count(), "a backtest")
+    expect(page.locator("[data-fills] tbody tr")).to_have_count(2)
+
+    trade(house, "20.50")
+    page.goto("/robots/new/")
+    page.locator("[data-rule-text]").fill(text)
+    expect(page.get_by_role("group", name="Then", exact=True)).to_be_visible()
+    page.get_by_label("Name").fill("robot-1")
+    page.get_by_label("Runs").select_option("paper")
+    page.get_by_label("Allotment of cash").fill("5000")
+    page.get_by_role("button", name="Set it to work").click()
+    page.wait_for_url("**/robots/robot-1")
+    until(lambda: page.reload() and page.locator("[data-reasons] li").count(), "a first look")
+    order(house, "SELL", "20.58", 100)
+    trade(house, "20.56")
+    until_step(page, "WAITING", 1)
+    order(house, "BUY", "20.95", 200)  # what paper didn't take, and a bid
+    trade(house, "21.00")
+    until_step(page, "DONE", 1)
+    expect(page.locator("[data-orders] tbody tr")).to_have_count(2)
+
+    order(house, "SELL", "20.50", 100)
+    trade(house, "20.50")
+    page.get_by_role("button", name="Go live").click()
+    until_step(page, "WAITING", 0)
+    until(lambda: page.reload() and page.locator("[data-reasons] li").count(), "a first look")
+    order(house, "SELL", "20.59", 100)
+    trade(house, "20.57")
+    until_step(page, "WAITING", 1)
+    assert house.stop() == 0
+    house.start()
+    order(house, "BUY", "20.96", 200)
+    trade(house, "21.00")
+    until_step(page, "DONE", 1)
+    rows = page.locator("[data-orders] tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="FILLED")).to_have_count(2)
+    expect(page.locator("[data-reasons]")).to_contain_text("STOCKA last 21 gte 21.00 is true")

@@ -1,0 +1,136 @@
+"""Rule bots at work on a house's own events: they wake, order, hear, and go on after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fondaco.core.records import Command, Side, pack
+from fondaco.robots.rules import state as states
+from fondaco.robots.rules.desk import Bot, Desk
+from fondaco.robots.rules.live import LiveHands
+from fondaco.robots.rules.reasons import tell
+from fondaco.robots.rules.state import Code
+from tests.robots.rule_house import CROWD, QUEUE, RuleHouse, order
+from tests.robots.test_rules import SEED
+
+RULE = SEED.replace("STOCKA", "BTC")
+
+
+def stands(bot: Bot) -> tuple[int, str]:
+    return bot.state.step, bot.state.phase
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[RuleHouse]:
+    """A house with a market, a crowd, and a bot's account with 10,000 of cash."""
+    made = RuleHouse(tmp_path / "data")
+    yield made
+    made.close()
+
+
+def test_the_seeds_rule_buys_and_sells(house: RuleHouse) -> None:
+    """It buys when the last trade is at 20.55, sells at 21.00, and says why at each turn."""
+    house.trade(2050, 10)
+    bot = house.start(RULE)
+    assert [one.code for one in bot.changed.decisions] == [Code.CONDITION_FALSE]
+    house.commit(order(CROWD, Side.SELL, 2056, 2000))
+    house.trade(2054, 10)
+    assert stands(bot) == (0, "WAITING")
+    house.trade(2055, 10)
+    assert stands(bot) == (1, "WAITING")
+    [bought] = bot.orders.values()
+    assert (bought.status, bought.filled, bought.amount) == ("FILLED", Decimal(100), Decimal(2056))
+    house.commit(order(CROWD, Side.BUY, 2095, 2000))
+    house.trade(2100, 10, buys=False)
+    house.trade(2101, 10, buys=False)
+    assert stands(bot) == (1, "DONE")
+    assert [line.status for line in bot.orders.values()] == ["FILLED", "FILLED"]
+    told = [tell(bot.plan, one) for one in bot.changed.decisions]
+    assert told[1] == "step 1 acts: BTC last 20.55 gte 20.55 is true"
+    assert told[-1] == "step 2 is done"
+
+
+def test_a_refusal_keeps_its_numbers(tmp_path: Path) -> None:
+    """Too little cash ends the rule with what it had and what was needed."""
+    house = RuleHouse(tmp_path / "poor", cash=3)
+    house.commit(order(CROWD, Side.SELL, 2140, 2000))
+    house.trade(2100, 10)
+    text = RULE.replace("20.60", "21.40").replace('"shares": 100', '"shares": 1', 1)
+    bot = house.start(text)
+    assert bot.state.ended is Code.ORDER_FAILED
+    assert "cash 3, minimum 21.4" in bot.changed.decisions[-1].detail
+    house.close()
+
+
+WAY = [2050, 2054, 2055, 2057, 2080, 2099, 2100, 2103]
+
+
+@pytest.mark.parametrize("restart", range(len(WAY) + 1))
+def test_a_restart_at_any_point_changes_nothing(tmp_path: Path, restart: int) -> None:
+    """A bot that is taken up from what was stored decides and orders as one that went on."""
+    told: list[list[str]] = []
+    for place in (restart, -1):
+        house = RuleHouse(tmp_path / f"data{place}")
+        house.trade(2040, 10)
+        bot = house.start(RULE)
+        decisions = list(bot.changed.decisions)
+        orders = dict(bot.orders)
+        for number, price in enumerate([*WAY, 0]):
+            if number == place:
+                assert isinstance(bot.hands, LiveHands)
+                kept: dict[str, Any] = {
+                    "state": states.decode(states.encode(bot.state)),
+                    "last": bot.last,
+                    "orders": list(bot.orders.values()),
+                }
+                house.desk = Desk(house.new_sight())
+                bot = house.start(RULE, **kept)
+                decisions += bot.changed.decisions
+            if price:
+                bot.changed.decisions.clear()
+                house.commit(pack(Command.CANCEL_ALL, account=QUEUE, instrument=1))
+                house.trade(price, 10)
+                house.commit(order(QUEUE, Side.SELL, price + 2, 2000))
+                house.commit(order(QUEUE, Side.BUY, price - 2, 2000))
+                decisions += bot.changed.decisions
+            orders.update(bot.orders)
+        assert bot.state.phase == "DONE"
+        told.append([repr(one) for one in (*decisions, *orders.values())])
+        house.close()
+    assert told[0] == told[1]
+
+
+def test_what_was_sent_twice_is_one_order(house: RuleHouse) -> None:
+    """A wish that is told again after its answer was lost is refused by its id, and goes on."""
+    house.trade(2050, 10)
+    bot = house.start(RULE)
+    house.commit_only(order(QUEUE, Side.SELL, 2055, 10), order(CROWD, Side.BUY, 2055, 10))
+    hands = bot.hands
+    assert isinstance(hands, LiveHands)
+    assert len(hands.outbox) == 1
+    command = hands.next_command(house.desk.sight)
+    assert command is not None
+    house.commit_only(command)
+    before = house.sequencer.seq
+    house.commit_only(command)
+    assert house.sequencer.seq == before + 1
+    assert [line.status for line in bot.orders.values()] == ["NEW"]
+    assert bot.state.phase == "ORDERED"
+    assert hands.balances[2][1] == 100 * 2060 * 10**6
+
+
+def test_one_that_is_off_hears_and_looks_at_nothing(house: RuleHouse) -> None:
+    """Switched off it does nothing at its price; switched on it looks at once."""
+    house.trade(2050, 10)
+    bot = house.start(RULE)
+    house.desk.set_active("bot", active=False)
+    house.trade(2060, 10)
+    assert bot.state.placed == 0
+    house.desk.set_active("bot", active=True)
+    assert bot.state.placed == 1
+    assert bot.orders["bot-1"].price == Decimal("20.60")

@@ -1,0 +1,170 @@
+"""One rule, one tape: backtest, live path and its replay from the journal, byte for byte."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from fondaco.cli.main import build_app
+from fondaco.core.records import Command, Side, TimeInForce, pack
+from fondaco.robots.backtest.result import Settings
+from fondaco.robots.backtest.run import Backtest
+from fondaco.robots.backtest.tape import Tick
+from fondaco.robots.rules import evaluator
+from fondaco.robots.rules.desk import Bot
+from fondaco.robots.rules.plan import plan_rule
+from fondaco.robots.rules.validation import read_rule
+from tests.robots.rule_house import CROWD, QUEUE, ROBOT, START_US, RuleHouse, order
+from tests.robots.test_rules import SEED
+
+D = Decimal
+DEPTH_LOTS = 5_000
+RULES = {
+    "seed": SEED.replace("STOCKA", "BTC"),
+    "crossings": """{"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.50,
+        "type": "crosses_above"}}, "$do": {"$order": {"kind": "MARKET", "intent": "BUY",
+        "shares": 5}}, "$then": {"$when": {"$comparison": {"itemA": {"$ticker": "BTC"},
+        "itemB": 20.80, "type": "gte"}}, "$do": {"$order": {"kind": "MARKET", "intent": "SELL",
+        "shares": {"$position": "BTC"}}}}, "$repeat": {"times": 5, "pause_s": 2}}""",
+    "money": """{"$when": {"$and": [{"$comparison": {"itemA": {"$cash": "free"}, "itemB": 100,
+        "type": "gt"}}, {"$comparison": {"itemA": {"$ticker": {"symbol": "BTC", "field":
+        "change"}}, "itemB": 0.5, "type": "gte"}}]}, "$do": {"$order": {"kind": "MARKET",
+        "intent": "BUY", "spend": 90}}, "$repeat": {"times": 3, "pause_s": 1}}""",
+    "figures": """{"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": {"$indicator":
+        {"name": "SMA", "ticker": "BTC", "interval": "1m", "parameters": {"timeperiod": 2}}},
+        "type": "crosses_above"}}, "$do": {"$order": {"kind": "MARKET", "intent": "BUY",
+        "shares": 1}}, "$repeat": {"times": 4}}""",
+    "poor": """{"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.60,
+        "type": "gte"}}, "$do": {"$order": {"kind": "LIMIT", "intent": "BUY", "bid": 20.90,
+        "shares": 10000}}}""",
+}
+
+
+class TapeHouse(RuleHouse):
+    """A house whose crowd prints a tape, and stands there with depth when the bot comes."""
+
+    best = (0, 0)
+
+    def tick(self, tick: Tick) -> None:
+        """Print one trade of the tape, as its taker."""
+        price, lots = int(tick.price / D("0.01")), int(tick.quantity / D("0.1"))
+        bid, ask = self.best
+        if tick.buys:
+            self.best = (min(bid or price - 1, price - 1), price)
+        else:
+            self.best = (price, max(ask, price + 1))
+        sides = (Side.SELL, Side.BUY) if tick.buys else (Side.BUY, Side.SELL)
+        self.commit(order(QUEUE, sides[0], price, lots))
+        self.clock.advance(tick.time_us - self.clock.now_us())
+        self.commit(order(CROWD, sides[1], price, lots, TimeInForce.IOC))
+
+    def before_order(self) -> None:
+        bid, ask = self.best
+        self.commit_only(
+            pack(Command.CANCEL_ALL, account=CROWD, instrument=1),
+            order(CROWD, Side.BUY, bid, DEPTH_LOTS),
+            order(CROWD, Side.SELL, ask, DEPTH_LOTS),
+        )
+
+    def pump(self) -> None:
+        super().pump()
+        self.commit_only(pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
+
+
+def tape(seed: int) -> list[Tick]:
+    """A walk of 300 trades in which whoever takes pays the price that was paid last."""
+    chance, cents, found = Random(seed), 2050, []
+    for number in range(300):
+        cents = min(max(cents + chance.randint(-6, 7), 2000), 2120)
+        at = START_US + (number + 1) * 1_500_000
+        found.append(Tick(at, D(cents) / 100, D(chance.randint(1, 50)) / 10, buys=True))
+    return found
+
+
+def backtest(text: str, ticks: list[Tick]) -> tuple[bytes, bytes]:
+    settings = Settings(
+        source="trades", walk=None, interval_s=None, base="BTC", quote="USD", tick=D("0.01"),
+        lot=D("0.1"), maker_fee=D(0), taker_fee=D(0), latency_ms=0, depth=D(500), queue=D(0),
+        cash=D(10_000), coins=D(20),
+    )  # fmt: skip
+    result = Backtest(plan_rule(read_rule(text)), settings, prefix="bot").run(ticks)
+    return msgspec.json.encode(result.decisions), msgspec.json.encode(result.orders)
+
+
+def live(text: str, ticks: list[Tick], data: Path) -> tuple[TapeHouse, Bot, bytes, bytes]:
+    """Run the rule in a house of its own that is fed with the tape; the bot begins at its first."""
+    house = TapeHouse(data, coins=20)
+    house.tick(ticks[0])
+    bot = house.start(text)
+    for tick in ticks[1:]:
+        house.tick(tick)
+    decisions = msgspec.json.encode(bot.changed.decisions)
+    orders = msgspec.json.encode(list(bot.changed.orders.values()))
+    return house, bot, decisions, orders
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", RULES)
+def test_backtest_and_live_path_are_equal(name: str, seed: int, tmp_path: Path) -> None:
+    """The same trades give the same orders and decisions, to the byte; and two runs the same."""
+    ticks = tape(seed)
+    tested = backtest(RULES[name], ticks)
+    assert tested == backtest(RULES[name], ticks)
+    house, _, decisions, orders = live(RULES[name], ticks, tmp_path / "data")
+    house.close()
+    assert decisions == tested[0]
+    assert orders == tested[1]
+    assert json.loads(decisions)
+
+
+def test_a_path_that_decides_otherwise_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: a live path that has no crossings differs from the backtest."""
+    ticks = tape(1)
+    tested = backtest(RULES["figures"], ticks)
+    true_cross = evaluator._cross
+
+    def crosses(a: object, b: object, was: int, *, above: bool) -> tuple[int, bool | None]:
+        side, crossed = true_cross(a, b, was, above=above)  # type: ignore[arg-type]
+        return side, crossed and was != -1
+
+    monkeypatch.setattr(evaluator, "_cross", crosses)
+    house, _, decisions, _ = live(RULES["figures"], ticks, tmp_path / "data")
+    house.close()
+    assert decisions != tested[0]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_live_run_is_replayed_from_the_journal(name: str, tmp_path: Path) -> None:
+    """`backtest --journal` of a robot that has lived gives its decisions and orders to the byte."""
+    house = TapeHouse(tmp_path / "data", coins=20)
+    ticks = tape(7)
+    for tick in ticks[:40]:
+        house.tick(tick)
+    seq = house.sequencer.seq
+    bot = house.start(RULES[name])
+    for tick in ticks[40:]:
+        house.tick(tick)
+    house.close()
+    robot = tmp_path / "robot.json"
+    words = {"id": "bot", "account": ROBOT, "began": {"seq": seq, "time_us": 0}}
+    robot.write_text(json.dumps({**words, "rule": RULES[name]}), encoding="utf-8")
+    outputs = []
+    for _ in range(2):
+        done = CliRunner().invoke(
+            build_app("backtest"),
+            ["backtest", str(robot), "--journal", str(tmp_path / "data"), "--json"],
+        )
+        assert done.exit_code == 0, done.output
+        outputs.append(done.stdout.splitlines()[-1].encode())
+    assert outputs[0] == outputs[1]
+    found = msgspec.json.decode(outputs[0], type=dict[str, msgspec.Raw])
+    assert bytes(found["decisions"]) == msgspec.json.encode(bot.changed.decisions)
+    assert bytes(found["orders"]) == msgspec.json.encode(list(bot.changed.orders.values()))
