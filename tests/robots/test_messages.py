@@ -45,6 +45,7 @@ def test_the_seeds_message_is_read() -> None:
         (price(28, 46, AT, stock_id="a/b"), Fault.BODY),
         (price(28, 46, AT, name="x" * 65), Fault.BODY),
         (price(28, 46, AT, name="x" * 5000), Fault.BODY),
+        (b'{"stock_id":"a","x":' + b"[" * 2000 + b"]" * 2000 + b"}", Fault.BODY),
         (price(0, 46, AT), Fault.PRICE),
         (price(-28, 46, AT), Fault.PRICE),
         (price("NaN", 46, AT), Fault.PRICE),

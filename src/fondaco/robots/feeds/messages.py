@@ -67,7 +67,7 @@ def read(payload: bytes) -> PriceMessage:
         raise SetAside(Fault.BODY, f"{len(payload)} bytes, at most {PAYLOAD_BYTES_MAX}")
     try:
         message = _DECODER.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise SetAside(Fault.BODY, str(error)) from error
     if not _STOCK_ID.match(message.stock_id):
         raise SetAside(Fault.BODY, "stock_id must be 1 to 64 letters, digits or . _ : -")
