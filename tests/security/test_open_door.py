@@ -35,6 +35,7 @@ OUTSIDE = [
     {"X-Forwarded-Anything": "1"},
     {"Origin": "https://house.example"},
     {"Origin": "null"},
+    {"Origin": "http://["},
 ]
 
 

@@ -211,7 +211,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
+        "fondaco.office.api.bodies.PlainJSON",
         "rest_framework.parsers.FormParser",  # what signed clients send
     ],
     "EXCEPTION_HANDLER": "fondaco.office.api.faults.answer_fault",

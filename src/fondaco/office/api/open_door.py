@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import Http404
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -26,6 +26,7 @@ from fondaco.core.records import AccountKind
 from fondaco.house.checks import is_loopback
 from fondaco.identity.models import Account, ApiKey, Member
 from fondaco.identity.permissions import Permission, may
+from fondaco.office.api.bodies import PlainJSON
 from fondaco.office.api.callers import Allowed, holds_staff_scope
 from fondaco.office.api.scoped import ScopedView
 
@@ -40,13 +41,19 @@ def is_free(request: Request) -> bool:
 
 
 def _is_from_here(meta: Mapping[str, Any]) -> bool:
-    host = urlsplit(f"//{meta.get('HTTP_HOST', '')}").hostname or ""
-    if not is_loopback(host):
+    if not is_loopback(_host_in(f"//{meta.get('HTTP_HOST', '')}")):
         return False
     if any(name == "HTTP_FORWARDED" or name.startswith("HTTP_X_FORWARDED_") for name in meta):
         return False
     origin = meta.get("HTTP_ORIGIN")  # a browser's, when a page of somebody's sends this
-    return origin is None or is_loopback(urlsplit(origin).hostname or "")
+    return origin is None or is_loopback(_host_in(origin))
+
+
+def _host_in(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # such as http://[
+        return ""
 
 
 def sees_all(request: Request) -> bool:
@@ -80,7 +87,7 @@ class OpenView(ScopedView):
     """
 
     permission_classes = (OpenDoor,)
-    parser_classes = (JSONParser, FormParser, MultiPartParser)
+    parser_classes = (PlainJSON, FormParser, MultiPartParser)
     renderer_classes = (JSONRenderer, FormPage)
     writes = "trade"
     form: type[Serializer] | None = None
