@@ -138,6 +138,15 @@ if not RATE_LIMITS:
     ACCOUNT_RATE_LIMITS = False
     MFA_RATE_LIMITS = False
 
+# ---- what the operator reads of pages that fail
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"failures": {"()": "fondaco.office.failing.WithoutAddress"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["failures"]}},
+    "loggers": {"django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False}},
+}
+
 # ---- mail
 globals().update(mail_settings(DATA, environment.host_of(BASE_URL)))
 

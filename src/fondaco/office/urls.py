@@ -8,8 +8,10 @@ from django.views.generic import RedirectView
 
 from fondaco.office import views
 from fondaco.office.admin import put_rows_in_order
+from fondaco.office.failing import not_found as handler404
+from fondaco.office.failing import server_error as handler500
 
-__all__ = ["urlpatterns"]
+__all__ = ["handler404", "handler500", "urlpatterns"]
 
 put_rows_in_order()  # all apps have registered theirs by now
 

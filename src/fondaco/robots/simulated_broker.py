@@ -120,6 +120,8 @@ class Broker:
                 await writer.drain()
         except (Unspoken, OSError, EOFError, TimeoutError, struct.error, ValueError):
             pass  # whoever speaks otherwise, or goes, is let go
+        except asyncio.CancelledError:
+            pass  # the demo ends; asyncio's streams would print a task that was cancelled
         finally:
             if session is not None and session.writer is writer:
                 session.writer = None
