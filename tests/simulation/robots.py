@@ -37,6 +37,7 @@ __all__ = ["RobotReader"]
 
 SUMS: Final = ("bought_lots", "bought_quote", "sold_lots", "sold_quote", "profit")
 ORDER_BYTES: Final = 8 * (HEAD_WORDS + len(LAYOUTS[Command.ROBOT_ORDER]))
+WORD_MAX: Final = (1 << 63) - 1
 Words = dict[str, int]
 
 
@@ -53,6 +54,11 @@ class Order(Protocol):
     @property
     def remaining(self) -> int:
         """Lots still open."""
+
+
+def word(amount: int) -> int:
+    """Return what a word of an event says of a sum: one that would leave it stays at its end."""
+    return max(-WORD_MAX, min(WORD_MAX, amount))
 
 
 @dataclass
@@ -76,7 +82,9 @@ class Robot:
 
     def profit(self, period: int) -> int:
         """Return its profit of the present day or month."""
-        return sum(words["profit"] for (_, each), words in self.sums.items() if each == period)
+        return word(
+            sum(words["profit"] for (_, each), words in self.sums.items() if each == period)
+        )
 
 
 class RobotReader:
@@ -119,7 +127,7 @@ class RobotReader:
             coin[0] += amount
             if body is not None:
                 unit = self.last_price.get(body.number, 0) * body.quote_per_lot_tick
-                coin[1] += amount * unit // body.base_per_lot
+                coin[1] = word(coin[1] + amount * unit // body.base_per_lot)
 
     def give(self, robot: Robot, asset: int, units: int) -> int:
         """Take units away; return what they had cost."""
@@ -161,7 +169,7 @@ class RobotReader:
             fee, in_base = words["buyer_fee"], words["buyer_fee_asset"] == body.base
             coin = buyer.coins.setdefault(body.base, [0, 0])
             coin[0] += units - (fee if in_base else 0)
-            coin[1] += quote + (0 if in_base else fee)
+            coin[1] = word(coin[1] + quote + (0 if in_base else fee))
             self.count(buyer, body, bought_lots=lots, bought_quote=quote)
         seller = self.robots.get(words["seller_account"])
         if seller is not None:
@@ -173,7 +181,9 @@ class RobotReader:
     def count(self, robot: Robot, body: InstrumentBody, **more: int) -> None:
         """Add to a robot's day and month."""
         for period in Period:
-            robot.sum_of(body.number, period).update(more)
+            total = robot.sum_of(body.number, period)
+            for name, amount in more.items():
+                total[name] = word(total[name] + amount)
 
     def check_side(self, robot: Robot, words: Words) -> None:
         """I19: who was told to have lost too much, or is killed, buys no more."""
