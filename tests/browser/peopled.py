@@ -346,7 +346,6 @@ STOPS: Final = (
     Stop("strategy-token", "bob", "/dashboard/strategies/3", press("Rotate")),
     Stop("strategy-edit", "bob", "/dashboard/strategies/1/edit"),
     Stop("strategy-import", "bob", "/dashboard/strategies/1/import"),
-    Stop("strategy-import", "bob", "/dashboard/strategies/1/import"),
     Stop("strategy-new", "bob", "/dashboard/strategies/new"),
     Stop("brokerage-accounts", "bob", "/dashboard/accounts"),
     Stop("brokerage-account-new", "bob", "/dashboard/accounts/new"),

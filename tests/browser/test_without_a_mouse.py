@@ -1,0 +1,60 @@
+"""Every page by keyboard alone. A file of its own: it takes as long as all the others' looks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from tests.browser.looking import Look, Walk
+from tests.browser.peopled import STOPS
+from tests.browser.test_every_page import browser, house, walk  # noqa: F401 - fixtures
+
+pytestmark = [pytest.mark.needs("chromium", "axe"), pytest.mark.slow]
+
+TAB_MORE: Final = 20  # stops of a page that are no controls, and the browser's own
+# What can be reached, and what is reached: each once, with a mark that an eye can see.
+FOCUSABLE: Final = """() => [...document.querySelectorAll(
+    'a[href], button, [role=button], input:not([type=hidden]), select, textarea, summary')]
+  .filter(each => !each.disabled && each.tabIndex >= 0)
+  .filter(each => each.checkVisibility({ visibilityProperty: true }))
+  .map((each, at) => { each.dataset.stop = at; return at; }).length"""
+FOCUSED: Final = """() => {
+  const each = document.activeElement;
+  if (!each || each === document.body) return null;
+  const style = getComputedStyle(each.closest('.box') ?? each);  // a field with its unit is one
+  const seen = (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0)
+    || style.boxShadow !== 'none';
+  return [each.dataset.stop ?? '', seen, each.outerHTML.slice(0, 120)];
+}"""
+
+
+def test_every_page_can_be_used_without_a_mouse(walk: Walk) -> None:  # noqa: F811 - the fixture
+    """Tab reaches each control once, shows where it is, and leads out again."""
+    faults: list[str] = []
+
+    def look(at: Look) -> None:
+        if at.theme == "light":
+            return
+        at.page.evaluate("() => document.activeElement?.blur()")
+        wanted = at.page.evaluate(FOCUSABLE)
+        reached: set[str] = set()
+        rounds = 0  # a page may begin in the middle, at the field that it puts one into
+        for _ in range(2 * wanted + TAB_MORE):
+            at.page.keyboard.press("Tab")
+            focused: list[Any] | None = at.page.evaluate(FOCUSED)
+            if focused is None:
+                rounds += 1
+            elif not focused[1]:
+                faults.append(f"{at.name}: no mark on {focused[2]}")
+            if rounds == 2:
+                break
+            reached.add(focused[0] if focused else "")
+        else:
+            faults.append(f"{at.name}: no way out")
+        missed = {str(each) for each in range(wanted)} - reached
+        if missed:
+            faults.append(f"{at.name}: not reached: {sorted(missed)} of {wanted}")
+
+    walk.go([stop for stop in STOPS if stop.name != "sandbox"], look)
+    assert faults == []
