@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import pytest
 import redis
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.acceptance.robot_house import RobotHouse, robot
 from tests.house_fixture import Reply, open_house
 from tests.redis_fixture import redis_url
+from tests.treasury.people import Person
 
 __all__ = ["redis_url"]
 
@@ -66,7 +68,9 @@ def hub(redis_url: str) -> Iterator[ClosedHouse]:
     before = os.environ.get("FONDACO_REDIS_URL")
     os.environ["FONDACO_REDIS_URL"] = redis_url
     try:
-        robots = "".join(robot(name, operation_amount=100) for name in ("mine", "busy", "killed"))
+        robots = "".join(
+            robot(name, operation_amount=100) for name in ("mine", "busy", "killed", "told")
+        )
         settings = 'rate_limits = false\nstaff_mfa = false\ncash = "USDT"'
         with open_house(settings=settings, more=TOKENS + robots + MORE) as house:
             found = ClosedHouse(house)
@@ -124,3 +128,22 @@ def test_a_killed_worker_loses_and_doubles_nothing(hub: ClosedHouse) -> None:
     assert document["monthly_summary"]["amount_bought"] == held["operation_amount"]
     rows = hub.get("/api/v1/robots/clients/killed/decisions/")
     assert len({each["signal_id"] for each in rows}) == len(rows)
+
+
+def test_who_signs_out_is_told_of_no_more_triggers(hub: ClosedHouse) -> None:
+    """After signing out the next trigger closes the socket instead of being told."""
+    hub.operation("told", "AWAITING_SELL")
+    bob = Person(hub.house, "bob")
+    cookies = "; ".join(f"{each.name}={each.value}" for each in bob.jar)
+    with connect(
+        f"{hub.house.ws_url}/ws/triggers",
+        additional_headers={"Cookie": cookies},
+        origin=Origin(hub.house.url),
+        open_timeout=20,
+    ) as socket:
+        bob.post_form("/logout", {})
+        assert hub.signal("STRONG_SELL", "told")["told"]["reason"] == "TRIGGERED"
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(20)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4401

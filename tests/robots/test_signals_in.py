@@ -11,11 +11,12 @@ from django.test import Client
 
 from fondaco.identity import services as identity
 from fondaco.identity import tokens
-from fondaco.identity.models import Member, SecurityEntry
-from fondaco.robots.hub import services
+from fondaco.identity.models import Account, Member, SecurityEntry
+from fondaco.robots.hub import selectors, services
 from fondaco.robots.hub.alerts import check_template, read_alert
+from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import Unfit, read_signal
-from fondaco.robots.models import Hook, HookAlert, Signal
+from fondaco.robots.models import Decision, Hook, HookAlert, Robot, Signal
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 ROUTE: Final = "/api/v1/signals/"
@@ -345,3 +346,35 @@ def test_a_template_that_cannot_be_read_by_is_refused(template: str) -> None:
     """It needs a place for the summary, each place once, and something between two."""
     with pytest.raises(Unfit):
         check_template(template)
+
+
+def decided(signal: int, *accounts: int) -> None:
+    """Write triggers of a signal."""
+    for account in accounts:
+        Decision.objects.create(
+            signal=signal,
+            account=account,
+            time_us=1,
+            side=1,
+            reason=Reason.TRIGGERED.value,
+            had=0,
+            needed=0,
+            price_ticks=1,
+        )
+
+
+def test_triggers_are_told_from_the_opening_on_each_once(
+    ann: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was decided before isn't told; more than one look's share comes with the next looks."""
+    monkeypatch.setattr(selectors, "TRIGGERS_MAX", 2)
+    signal, _ = services.take_signal(read_signal(SAMPLE), source="test")
+    first = signal.pk
+    for number in range(100, 106):
+        account = Account.objects.create(number=number, member=ann, kind=4, name=f"robot {number}")
+        Robot.objects.create(id=f"r{number}", member=ann, account=account, kind="signal")
+    decided(first, 100)
+    told = selectors.told_by_now()
+    decided(first, 101, 102, 103, 104, 105)
+    looks = [[each["client_id"] for each in selectors.new_triggers(told, 0)] for _ in range(4)]
+    assert looks == [["r101", "r102"], ["r103", "r104"], ["r105"], []]

@@ -10,7 +10,6 @@ hours. A client that doesn't read holds up its own messages alone.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -20,6 +19,7 @@ import msgspec
 from fondaco.gateway.auth import Sessions
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.native import Counters
+from fondaco.gateway.sockets import SIGNED_OUT, close_socket, listening
 from fondaco.identity import tokens
 from fondaco.identity.models import Member
 from fondaco.identity.selectors import passes_gate
@@ -35,7 +35,6 @@ PATHS: Final = frozenset({"/ws/dashboard", "/ws/dashboard/"})
 LOOK_S: Final = 0.4
 SOCKETS_MAX: Final = 500  # each looks with two short queries
 HOURS_TOLD: Final = 2
-SIGNED_OUT: Final = 4401
 NO_MEMBERSHIP: Final = 4402
 
 
@@ -77,29 +76,22 @@ class DashboardSockets:
         return look
 
     async def _follow(self, look: Look, member: int, receive: Receive, send: Send) -> None:
-        gone = asyncio.get_running_loop().create_task(_until_gone(receive))
         mark: tuple[int, ...] = ()
-        try:
+        async with listening(receive) as gone:
             while not gone.done():
                 found = await asyncio.to_thread(selectors.mark, member)
                 hour = int(time.time()) // 3600
                 if (*found, hour) != mark:
                     mark = (*found, hour)
                     if await look() != member:
-                        await _close(send, SIGNED_OUT, "signed out")
+                        await close_socket(send, SIGNED_OUT, "signed out")
                         return
                     text = await asyncio.to_thread(_told, member)
                     if not text:
-                        await _close(send, NO_MEMBERSHIP, "the membership is over")
+                        await close_socket(send, NO_MEMBERSHIP, "the membership is over")
                         return
                     await send({"type": "websocket.send", "text": text})
                 await asyncio.wait({gone}, timeout=LOOK_S)
-        except OSError:
-            return  # the client has gone
-        finally:
-            gone.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await gone
 
 
 def _by_token(header: str, address: str) -> Look:
@@ -116,16 +108,6 @@ def _by_token(header: str, address: str) -> Look:
         return await asyncio.to_thread(found)
 
     return look
-
-
-async def _until_gone(receive: Receive) -> None:
-    """Step over what a client says until it goes."""
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
-
-
-async def _close(send: Send, code: int, reason: str) -> None:
-    await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 def _may_see(number: int) -> bool:

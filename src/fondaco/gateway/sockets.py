@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
@@ -20,7 +20,7 @@ from fondaco.gateway.broadcast import Broadcast
 from fondaco.gateway.streams import Connection, Topics
 from fondaco.gateway.user_stream import ListenKeys, topic_of
 
-__all__ = ["Counts", "StreamSockets", "run_socket"]
+__all__ = ["SIGNED_OUT", "Counts", "StreamSockets", "close_socket", "listening", "run_socket"]
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -28,6 +28,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 OnText = Callable[[Connection, str], Awaitable[None]]
 
 TOO_SLOW: Final = 1008
+SIGNED_OUT: Final = 4401  # whoever opened it may not hear any more
 STREAMS_IN_PATH_MAX: Final = 1024
 WORDS_MAX: Final = 200  # names that are no streams, told back in one error
 
@@ -46,6 +47,30 @@ class Request(msgspec.Struct):
     method: str = ""
     params: list[str | int | float | bool] = []
     id: int | str | None = None
+
+
+@contextlib.asynccontextmanager
+async def listening(receive: Receive) -> AsyncIterator[asyncio.Task[None]]:
+    """Step over what a client says; the task that it gives ends when the client goes."""
+    gone = asyncio.get_running_loop().create_task(_until_gone(receive))
+    try:
+        yield gone
+    except OSError:
+        return  # the client has gone
+    finally:
+        gone.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def close_socket(send: Send, code: int, reason: str) -> None:
+    """End a socket with a code and the reason."""
+    await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 async def run_socket(

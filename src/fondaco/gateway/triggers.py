@@ -2,15 +2,16 @@
 
 Promises: a message is the trigger that older programs know, {"client_id", "operation", "symbol",
 "start_time"}, with the signal's id; each once, in the order of the signals, from the opening on. A
-member hears of their own clients, staff and an open door of all; a token needs the scope read. The
-table is the source, so that whichever worker decided and whichever edge tells, nothing is missed.
+member hears of their own clients, staff and an open door of all; a token needs the scope read. Who
+hears is looked at again before each message. The table is the source, whichever worker decided and
+whichever edge tells. What a worker decides of a signal after a newer one has triggered is not told.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,15 +19,17 @@ import msgspec
 from fondaco.gateway.auth import Sessions
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.native import Counters
+from fondaco.gateway.sockets import SIGNED_OUT, close_socket, listening
 from fondaco.identity import tokens
 from fondaco.identity.models import Member
 from fondaco.identity.permissions import Permission, may
-from fondaco.robots.hub.selectors import Told, new_triggers, newest_signal
+from fondaco.robots.hub.selectors import Told, new_triggers, told_by_now
 
 __all__ = ["PATHS", "TriggerSockets"]
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Reach = Callable[[], Awaitable[int]]  # whose clients the asker hears of at this moment
 
 PATHS: Final = frozenset({"/ws/triggers", "/ws/triggers/"})
 LOOK_S: Final = 0.2
@@ -52,9 +55,10 @@ class TriggerSockets:
         self._counters.sockets += 1
         try:
             await receive()  # websocket.connect
-            first = await asyncio.to_thread(newest_signal)
+            told = await asyncio.to_thread(told_by_now)
             await send({"type": "websocket.accept"})
-            await self._follow(Told(first), member, receive, send)
+            reach = partial(self._reach, headers, address)
+            await self._follow(told, member, reach, receive, send)
         finally:
             self._open -= 1
             self._counters.sockets -= 1
@@ -71,27 +75,28 @@ class TriggerSockets:
             return EVERYBODY
         raise Fault(-1002, "Sign in, or send a token, to hear of triggers.", status=401)
 
-    async def _follow(self, told: Told, member: int, receive: Receive, send: Send) -> None:
-        gone = asyncio.get_running_loop().create_task(_until_gone(receive))
-        try:
+    async def _follow(
+        self, told: Told, member: int, reach: Reach, receive: Receive, send: Send
+    ) -> None:
+        async with listening(receive) as gone:
             while not gone.done():
-                for trigger in await asyncio.to_thread(new_triggers, told, member):
+                triggers = await asyncio.to_thread(new_triggers, told, member)
+                if triggers and not await _still(reach, member):
+                    await close_socket(send, SIGNED_OUT, "signed out")
+                    return
+                for trigger in triggers:
                     text = msgspec.json.encode(trigger).decode()
                     self._counters.texts_sent += 1
                     await send({"type": "websocket.send", "text": text})
                 await asyncio.wait({gone}, timeout=LOOK_S)
-        except OSError:
-            return  # the client has gone
-        finally:
-            gone.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await gone
 
 
-async def _until_gone(receive: Receive) -> None:
-    """Step over what a client says until it goes."""
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
+async def _still(reach: Reach, member: int) -> bool:
+    """Return whether the asker still hears of the same clients."""
+    try:
+        return await reach() == member
+    except Fault:
+        return False
 
 
 def _reach_of_token(text: str, address: str) -> int:

@@ -109,8 +109,7 @@ class RobotView(ScopedView):
 
 def own_robot(member: Member, name: str) -> Robot:
     """Return a rule bot of the member, or 404."""
-    rows = Robot.objects.select_related("member", "account")
-    found = rows.filter(pk=name, member=member, kind=RobotKind.RULE, closed_at=None).first()
+    found = selectors.bot_of(member, name)
     if found is None:
         raise Http404("No Robot matches the given query.")
     return found

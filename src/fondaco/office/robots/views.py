@@ -31,7 +31,7 @@ from fondaco.office.robots import selectors, services
 from fondaco.office.robots.forms import BacktestForm, RobotForm, RuleForm
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.bots.services import ask_backtest
-from fondaco.robots.models import Robot, RobotKind, RuleBacktest, RuleMode
+from fondaco.robots.models import Robot, RuleBacktest, RuleMode
 from fondaco.robots.rules.model import schema
 from fondaco.robots.rules.state import Decision
 from fondaco.robots.services import RobotRefused
@@ -50,8 +50,7 @@ def page(view: View) -> View:
 
 def own_robot(member: Member, name: str) -> Robot:
     """Return a rule bot of the member, or 404."""
-    rows = Robot.objects.select_related("member", "account")
-    found = rows.filter(pk=name, member=member, kind=RobotKind.RULE, closed_at=None).first()
+    found = bots.bot_of(member, name)
     if found is None:
         raise Http404("You have no rule bot of that name.")
     return found

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from fondaco.identity.models import Member
 from fondaco.robots.bots.services import NOTICE
-from fondaco.robots.models import Robot, RuleDecision, RuleOrder, RuleRun
+from fondaco.robots.models import Robot, RobotKind, RuleDecision, RuleOrder, RuleRun
 from fondaco.robots.rules import state as states
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
@@ -16,6 +17,7 @@ from fondaco.robots.rules.validation import RuleError, read_rule
 
 __all__ = [
     "ORDERS_SHOWN",
+    "bot_of",
     "current_run",
     "decision_words",
     "decisions",
@@ -27,6 +29,12 @@ __all__ = [
 
 ORDERS_SHOWN: Final = 100
 DECISIONS_SHOWN: Final = 100
+
+
+def bot_of(member: Member, name: str) -> Robot | None:
+    """Return a rule bot of the member that is not closed."""
+    rows = Robot.objects.select_related("member", "account")
+    return rows.filter(pk=name, member=member, kind=RobotKind.RULE, closed_at=None).first()
 
 
 def current_run(robot: Robot) -> RuleRun | None:

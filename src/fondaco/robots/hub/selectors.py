@@ -24,9 +24,9 @@ __all__ = [
     "hook_words",
     "moment",
     "new_triggers",
-    "newest_signal",
     "ratings",
     "signal_words",
+    "told_by_now",
     "triggers",
 ]
 
@@ -86,9 +86,12 @@ class Told:
         self.accounts: set[int] = set()
 
 
-def newest_signal() -> int:
-    """Return the number of the newest signal, 0 before any."""
-    return Signal.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+def told_by_now() -> Told:
+    """Return that all was told that is decided: what comes is new."""
+    told = Told(Signal.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
+    decided = Decision.objects.filter(reason=Reason.TRIGGERED.value, signal=told.signal)
+    told.accounts.update(decided.values_list("account", flat=True))
+    return told
 
 
 def new_triggers(told: Told, member: int) -> list[dict[str, Any]]:
@@ -100,7 +103,7 @@ def new_triggers(told: Told, member: int) -> list[dict[str, Any]]:
     rows = Decision.objects.filter(reason=Reason.TRIGGERED.value, signal__gte=told.signal)
     found = [
         row
-        for row in rows.order_by("signal", "account")[:TRIGGERS_MAX]
+        for row in rows.order_by("signal", "account")[: TRIGGERS_MAX + len(told.accounts)]
         if row.signal > told.signal or row.account not in told.accounts
     ]
     if not found:
