@@ -9,11 +9,10 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.house_fixture import HOUSE_FILE, RunningHouse, open_house
 
@@ -32,22 +31,6 @@ def house() -> Iterator[RunningHouse]:
     """A house at the name localhost: passkeys are bound to names."""
     with open_house(file_text=FILE) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium of this machine."""
-    with sync_playwright() as playwright:
-        program = next(
-            path
-            for name in ("chromium", "chromium-browser", "google-chrome")
-            if (path := Path("/usr/bin") / name).exists()
-        )
-        running = playwright.chromium.launch(
-            executable_path=str(program), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture

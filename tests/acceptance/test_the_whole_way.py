@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.acceptance.test_people_in_a_browser import (
     FILE,
-    browser,
     confirm_access,
     join,
     set_up_totp,
@@ -24,7 +23,6 @@ from tests.acceptance.test_people_in_a_browser import (
 from tests.house_fixture import Credentials, RunningHouse, open_house
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
-__all__ = ["browser"]  # the fixture
 
 STAFF = {"ann": "ann-s long password", "mia": "mia-s long password"}
 MIA = """

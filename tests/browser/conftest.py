@@ -8,7 +8,6 @@ wrote to the console and asked of other hosts is kept, and fails the test that c
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,23 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute
 
 import fondaco
 
 DEMO_HOUSE = Path(fondaco.__file__).parent / "cli" / "demo.toml"
 READY_S_MAX = 120.0
 STOP_S_MAX = 15.0
-CHROMIUM_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @dataclass(frozen=True)
@@ -135,20 +124,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             process.kill()
             process.wait()
             raise
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests: the distribution's, not one that a test tool downloads."""
-    executable = next(
-        path
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (path := shutil.which(name))
-    )
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM_FLAGS))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,16 @@ __all__ = ["THEMES", "WIDTHS", "Look", "Walk", "open_browser"]
 
 THEMES: Final = ("dark", "light")
 WIDTHS: Final = {1440: 900, 390: 844}
-FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+FLAGS: Final = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 # A page of another size is laid out by the second frame.
 LAID_OUT: Final = (
     "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -42,7 +51,7 @@ class Look(NamedTuple):
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Chromium of this machine, not one that a tool downloads."""
+    """Chromium of this machine, not one that a tool downloads; one a process (tests: `browser`)."""
     program = next(
         path
         for name in ("chromium", "chromium-browser", "google-chrome")

@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.looking import open_browser
 from tests.house_fixture import RunningHouse, open_house
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
@@ -24,15 +23,15 @@ def house() -> Iterator[RunningHouse]:
 
 
 @pytest.fixture
-def page(house: RunningHouse) -> Iterator[Page]:
-    with open_browser() as browser:
-        made = browser.new_page(base_url=house.url)
-        made.goto("/login")
-        made.get_by_label("User name or e-mail").fill("bob")
-        made.get_by_label("Password").fill("bob-s long password")
-        made.get_by_label("Password").press("Enter")
-        made.wait_for_url("**/trade/")
-        yield made
+def page(browser: Browser, house: RunningHouse) -> Iterator[Page]:
+    made = browser.new_page(base_url=house.url)
+    made.goto("/login")
+    made.get_by_label("User name or e-mail").fill("bob")
+    made.get_by_label("Password").fill("bob-s long password")
+    made.get_by_label("Password").press("Enter")
+    made.wait_for_url("**/trade/")
+    yield made
+    made.close()
 
 
 def send_report(house: RunningHouse, token: str, wallet: str) -> int:

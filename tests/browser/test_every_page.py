@@ -13,7 +13,7 @@ from django.urls.exceptions import Resolver404
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.office_people import routes
-from tests.browser.looking import Look, Walk, open_browser
+from tests.browser.looking import Look, Walk
 from tests.browser.peopled import FILE, SETTINGS, STOPS, open_stop, settle
 from tests.house_fixture import RunningHouse, open_house
 
@@ -46,12 +46,6 @@ def house() -> Iterator[RunningHouse]:
     """A house where something has happened to everybody."""
     with open_house(file_text=FILE, settings=SETTINGS) as running:
         settle(running)
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as running:
         yield running
 
 

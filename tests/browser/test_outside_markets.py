@@ -16,7 +16,6 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.looking import open_browser
 from tests.browser.peopled import password
 from tests.house_fixture import RunningHouse, open_house
 from tests.outside_house import OUTSIDE, Feed
@@ -41,12 +40,6 @@ def house() -> Iterator[RunningHouse]:
             for minute in range(60, 0, -1):
                 price = f"{20 + (minute * 7 % 11 - 5) / 100:.2f}"
                 feed.quote("CIBUSDT", price, 40 + minute % 9, ago_s=60 * minute)
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as running:
         yield running
 
 

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.acceptance.rule_house import SEED, open_rules, order, trade, until
-from tests.browser.looking import open_browser
 from tests.house_fixture import RunningHouse
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
@@ -23,15 +22,15 @@ def house() -> Iterator[RunningHouse]:
 
 
 @pytest.fixture
-def page(house: RunningHouse) -> Iterator[Page]:
-    with open_browser() as browser:
-        made = browser.new_page(base_url=house.url)
-        made.goto("/login")
-        made.get_by_label("User name or e-mail").fill("ann")
-        made.get_by_label("Password").fill("ann-s long password")
-        made.get_by_label("Password").press("Enter")
-        made.wait_for_url("**/trade/")
-        yield made
+def page(browser: Browser, house: RunningHouse) -> Iterator[Page]:
+    made = browser.new_page(base_url=house.url)
+    made.goto("/login")
+    made.get_by_label("User name or e-mail").fill("ann")
+    made.get_by_label("Password").fill("ann-s long password")
+    made.get_by_label("Password").press("Enter")
+    made.wait_for_url("**/trade/")
+    yield made
+    made.close()
 
 
 def build_step(scope: Locator, line: str, side: str, limit: str, price: str) -> None:

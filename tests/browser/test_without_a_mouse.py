@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.looking import Look, Walk
 from tests.browser.peopled import STOPS
-from tests.browser.test_every_page import browser, house, walk  # noqa: F401 - fixtures
+from tests.browser.test_every_page import house, walk  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.needs("chromium", "axe"), pytest.mark.slow]
 
