@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORACLE = ROOT / ".venv/oracle/bin/python"  # has quantstats: `make oracle`
 SHARED_DATA = Path(os.environ.get("FONDACO_SHARED_DATA") or ROOT.parent / "shared" / "data")
 OWN_FOLDER = "fondaco-tests-"
+PATIENCE_MS = 30_000  # of a browser on a busy machine, for what comes within a second
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 PURE = os.environ.get("FONDACO_PURE", "") not in {"", "0"}
 
@@ -148,8 +149,11 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a process: two of the library in one process fail."""
+    from playwright.sync_api import expect
+
     from tests.browser.looking import open_browser
 
+    expect.set_options(timeout=PATIENCE_MS)
     with open_browser() as opened:
         yield opened
 

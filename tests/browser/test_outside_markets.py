@@ -143,8 +143,8 @@ def send(page: Page, quantity: str, **bounds: str) -> None:
 def waits(page: Page, reason: str) -> None:
     """Wait until the only order waits for a reason, and says it in words."""
     row = page.locator("tr[data-order]")
-    expect(row).to_have_count(1, timeout=WAIT_MS)
-    expect(row).to_have_attribute("data-wait", reason, timeout=WAIT_MS)
+    expect(row).to_have_count(1)
+    expect(row).to_have_attribute("data-wait", reason)
     expect(row.locator('[data-label="State"]')).not_to_have_text("")
 
 
@@ -173,7 +173,7 @@ def test_a_bounded_order_waits_fills_in_part_and_is_cancelled(
     expect(page.locator("[data-filled]")).to_have_attribute("data-filled", "60")
     balances_agree(page)
     page.get_by_role("button", name=re.compile("^Cancel Buy order")).click()
-    expect(page.get_by_text("No order waits")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("No order waits")).to_be_visible()
     balances_agree(page)
     after = balances(page)
     assert after["USDT"] == (before[0] - 60 * 19, before[1])
@@ -200,17 +200,17 @@ def test_a_pooled_order_is_sent_filled_and_the_next_refunded(
     expect(step).to_have_text("In the pool")
     balances_agree(page)
     send(page, "0.7")
-    expect(page.locator("tr[data-wait=VENUE]")).to_have_count(2, timeout=WAIT_MS)
+    expect(page.locator("tr[data-wait=VENUE]")).to_have_count(2)
     expect(page.get_by_role("button", name=re.compile("^Cancel Buy"))).to_have_count(0)
     expect(page.get_by_test_id("worth-BUY")).to_have_text("0.00")
-    expect(page.get_by_text("No order waits")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("No order waits")).to_be_visible()
     expect(page.get_by_test_id("my-order")).to_contain_text("Allocated")
     balances_agree(page)
     assert balances(page)["ABAN"] == (Decimal("1.1"), Decimal(0))
     filled = balances(page)["USDT"]
     assert filled == (before[0] - 11, before[1])
     send(page, "1.5")
-    expect(page.get_by_test_id("my-order")).to_contain_text("Refunded", timeout=WAIT_MS)
+    expect(page.get_by_test_id("my-order")).to_contain_text("Refunded")
     balances_agree(page)
     assert balances(page)["USDT"] == filled
 
@@ -247,7 +247,7 @@ def test_a_house_that_is_gone_is_said(house: RunningHouse, visits: Visits) -> No
     """When the connection is lost the page says that it isn't live, and can't send."""
     page = visits.open("CIBUSDT")
     page.context.set_offline(True)
-    expect(page.get_by_test_id("not-live")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_test_id("not-live")).to_be_visible()
     expect(page.get_by_test_id("submit")).to_be_disabled()
     page.context.set_offline(False)
     page.wait_for_selector('[data-testid="connection"][data-state="live"]', timeout=WAIT_MS)

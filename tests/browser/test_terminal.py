@@ -122,14 +122,14 @@ def type_ticket(page: Page, side: str, price: str, quantity: str) -> None:
 def wait_purse(page: Page, asset: str, free: Decimal) -> None:
     """Wait until the ticket shows a free balance."""
     text = format(free.normalize(), "f")
-    page.wait_for_selector(f'.purse [data-asset="{asset}"][data-free="{text}"]', timeout=15_000)
+    page.wait_for_selector(f'.purse [data-asset="{asset}"][data-free="{text}"]')
 
 
 def test_candles_are_drawn(visit: Open) -> None:
     """The chart has candles, and they are on its canvas in the colours of the theme."""
     page = visit().page
     chart = page.get_by_test_id("chart")
-    expect(chart).to_have_attribute("data-bars", re.compile(r"^\d\d+$"), timeout=15_000)
+    expect(chart).to_have_attribute("data-bars", re.compile(r"^\d\d+$"))
     wait_until(page, f"host => ({CANDLE_PIXELS})(host) > 300", chart.element_handle())
     page.get_by_role("button", name="15m").click()
     expect(page.get_by_role("button", name="15m")).to_have_attribute("aria-pressed", "true")
@@ -174,7 +174,7 @@ def test_a_lost_difference_is_noticed_and_mended(visit: Open) -> None:
     ladder = page.get_by_role("region", name="Order book")
     before = ladder.get_attribute("data-resyncs") or ""
     armed.append(True)
-    expect(ladder).not_to_have_attribute("data-resyncs", before, timeout=20_000)
+    expect(ladder).not_to_have_attribute("data-resyncs", before)
     assert len(lost) == 1
     wait_until(page, BEST_AGREES)
 
@@ -185,7 +185,7 @@ def test_a_typed_order_fills_and_its_balance_changes(visit: Open) -> None:
     coins, _ = balance(page, "BTC")
     wait_purse(page, "BTC", coins)
     type_ticket(page, "BUY", to_tick(best(page)[1] * Decimal("1.002")), "0.01")
-    expect(page.get_by_label("Notices")).to_contain_text("Bought 0.01000 BTC", timeout=15_000)
+    expect(page.get_by_label("Notices")).to_contain_text("Bought 0.01000 BTC")
     expected = coins + Decimal("0.01") * Decimal("0.999")
     wait_purse(page, "BTC", expected)
     assert balance(page, "BTC") == (expected, Decimal(0))
@@ -200,12 +200,12 @@ def test_an_open_order_is_cancelled(visit: Open) -> None:
     price = to_tick(best(page)[0] * Decimal("0.9"))
     type_ticket(page, "BUY", price, "0.02")
     row = page.get_by_test_id("panel-open").locator("tbody tr")
-    expect(row).to_have_count(1, timeout=15_000)
+    expect(row).to_have_count(1)
     cost = Decimal(price) * Decimal("0.02")
     wait_purse(page, "USDT", free - cost)
     assert balance(page, "USDT") == (free - cost, held + cost)
     row.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("No open orders")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("No open orders")).to_be_visible()
     wait_purse(page, "USDT", free)
     assert balance(page, "USDT") == (free, held)
 
@@ -215,13 +215,13 @@ def test_cancel_all_asks_once_and_empties_the_list(visit: Open) -> None:
     page = visit().page
     for part in ("0.90", "0.91"):
         type_ticket(page, "BUY", to_tick(best(page)[0] * Decimal(part)), "0.01")
-        expect(page.locator("#ticket-amount")).to_have_value("", timeout=15_000)
+        expect(page.locator("#ticket-amount")).to_have_value("")
     rows = page.get_by_test_id("panel-open").locator("tbody tr")
-    expect(rows).to_have_count(2, timeout=15_000)
+    expect(rows).to_have_count(2)
     page.get_by_test_id("cancel-all").click()
     expect(page.get_by_test_id("cancel-all")).to_have_text("Cancel 2?")
     page.get_by_test_id("cancel-all").click()
-    expect(page.get_by_text("No open orders")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("No open orders")).to_be_visible()
     assert read(page, "/api/v3/openOrders") == []
 
 
@@ -236,7 +236,7 @@ def test_a_refusal_is_told_in_the_words_of_the_house(visit: Open) -> None:
     page.route("**/api/v3/order?*", spoil)
     type_ticket(page, "BUY", to_tick(best(page)[0] * Decimal("0.9")), "0.01")
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("LOT_SIZE", timeout=15_000)
+    expect(alert).to_contain_text("LOT_SIZE")
     expect(alert).to_contain_text("-1013")
     opened.complaints[:] = [one for one in opened.complaints if "400" not in one]
 
@@ -257,12 +257,12 @@ def test_a_lost_answer_is_asked_after(visit: Open) -> None:
 
     page.route("**/api/v3/order?*", swallow)
     type_ticket(page, "BUY", to_tick(best(page)[0] * Decimal("0.9")), "0.01")
-    expect(page.get_by_label("Notices")).to_contain_text("The order had arrived", timeout=15_000)
+    expect(page.get_by_label("Notices")).to_contain_text("The order had arrived")
     assert len(sent) == 1
     row = page.get_by_test_id("panel-open").locator("tbody tr")
     expect(row).to_have_count(1)
     row.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("No open orders")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("No open orders")).to_be_visible()
     opened.complaints[:] = [one for one in opened.complaints if "ERR_FAILED" not in one]
 
 
@@ -344,10 +344,10 @@ def test_maintenance_is_said_and_closes_the_ticket(visit: Open) -> None:
     page.evaluate(MAINTENANCE, True)
     try:
         banner = page.get_by_test_id("maintenance")
-        expect(banner).to_contain_text("no new orders", timeout=15_000)
+        expect(banner).to_contain_text("no new orders")
         expect(page.get_by_test_id("submit")).to_be_disabled()
         expect(page.get_by_test_id("submit")).to_have_text("In maintenance")
     finally:
         page.evaluate(MAINTENANCE, False)
-    expect(page.get_by_test_id("maintenance")).to_have_count(0, timeout=15_000)
+    expect(page.get_by_test_id("maintenance")).to_have_count(0)
     expect(page.get_by_test_id("submit")).to_be_enabled()

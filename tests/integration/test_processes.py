@@ -163,7 +163,7 @@ def test_a_key_is_granted_and_revoked_beside_a_running_house(house: Running) -> 
         path = "/api/v3/openOrders"
         return house.signed("GET", path, credentials=(key, secret))[0] == 200
 
-    until(may_trade, 5, "the granted key is taken")
+    until(may_trade, READY_S, "the granted key is taken")
     assert fondaco("keys", "revoke", *data, "2").returncode == 0
     until(lambda: not may_trade(), 5, "the revoked key is refused")
 
