@@ -1,14 +1,25 @@
-"""Forms of the first pages."""
+"""Forms of the first pages, and what every text that a person types must be."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
 
-__all__ = ["SignInForm"]
+__all__ = ["UNSEEN", "SignInForm", "seen"]
+
+# Control characters but tab and line ends, and those that turn the direction of what follows.
+UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def seen(text: str) -> None:
+    """Validate a text that is shown to others: no character in it that no eye can see."""
+    if unseen := UNSEEN.search(text):
+        raise ValidationError(f"U+{ord(unseen[0]):04X} can't be seen: leave it out.")
 
 
 class SignInForm(AuthenticationForm):

@@ -1,16 +1,20 @@
 """JSON as programs send it to the native routes.
 
-Promises: what passes is nested at most DEPTH_MAX deep and all its text can be stored and sent
-back; anything else is 400, also what Python's own reader would stumble over.
+Promises: what passes is nested at most DEPTH_MAX deep, all its text can be stored, sent back and
+read by eye, and all its numbers are finite; anything else is 400, also what Python's own reader
+would stumble over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isinf
 from typing import IO, Any, Final
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from fondaco.office.forms import UNSEEN
 
 __all__ = ["DEPTH_MAX", "PlainJSON"]
 
@@ -18,7 +22,7 @@ DEPTH_MAX: Final = 64
 
 
 class PlainJSON(JSONParser):
-    """JSON that goes no deeper than any body here needs, and holds no half characters."""
+    """JSON that goes no deeper than any body here needs, and says nothing that no eye can see."""
 
     def parse(
         self,
@@ -36,8 +40,10 @@ class PlainJSON(JSONParser):
 
 def _check(found: object, left: int) -> None:
     if isinstance(found, str):
-        if not found.isascii():
-            _check_text(found)
+        _check_text(found)
+    elif isinstance(found, float):
+        if isinf(found):
+            raise ParseError("JSON parse error - a number beyond all numbers")
     elif isinstance(found, dict | list):
         if left == 0:
             raise _too_deep()
@@ -54,6 +60,10 @@ def _check_text(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise ParseError("JSON parse error - half of a surrogate pair in a text") from error
+    if unseen := UNSEEN.search(text):
+        raise ParseError(
+            f"JSON parse error - U+{ord(unseen[0]):04X} in a text, which no eye can see"
+        )
 
 
 def _too_deep() -> ParseError:

@@ -8,6 +8,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from fondaco.identity.models import Member
+from fondaco.office.forms import seen
 from fondaco.strategies.models import NAME_LENGTH_MAX, SYMBOL_LENGTH_MAX, BrokerageAccount
 
 __all__ = ["FILE_BYTES_MAX", "AccountForm", "HistoryForm", "StrategyForm"]
@@ -27,14 +28,17 @@ FILE_BYTES_MAX: Final = 1_900_000  # an office takes requests of 2 MiB
 
 class AccountForm(forms.Form):
     name = forms.CharField(
-        label="Name", max_length=NAME_LENGTH_MAX, help_text="As you know it, like its broker's."
+        label="Name",
+        max_length=NAME_LENGTH_MAX,
+        validators=[seen],
+        help_text="As you know it, like its broker's.",
     )
 
 
 class StrategyForm(forms.Form):
     """The accounts to choose from are the member's own."""
 
-    name = forms.CharField(label="Name", max_length=NAME_LENGTH_MAX)
+    name = forms.CharField(label="Name", max_length=NAME_LENGTH_MAX, validators=[seen])
     account = forms.ModelChoiceField(
         label="Account",
         queryset=BrokerageAccount.objects.none(),
@@ -44,6 +48,7 @@ class StrategyForm(forms.Form):
     symbol = forms.CharField(
         label="Symbol",
         max_length=SYMBOL_LENGTH_MAX,
+        validators=[seen],
         required=False,
         help_text="What it trades, like XBTUSD.",
     )

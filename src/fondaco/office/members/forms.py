@@ -15,6 +15,7 @@ from fondaco.identity import tokens
 from fondaco.identity.models import Member
 from fondaco.identity.networks import networks_of
 from fondaco.identity.selectors import accounts_of
+from fondaco.office.forms import seen
 
 __all__ = ["JoinForm", "KeyForm", "TokenForm"]
 
@@ -82,7 +83,7 @@ class KeyForm(forms.Form):
     """A new API key: for which of the member's own accounts, and what it may do."""
 
     account = forms.TypedChoiceField(coerce=int, label="Account")
-    label = forms.CharField(max_length=64, required=False, label="Name, for you")
+    label = forms.CharField(max_length=64, required=False, label="Name, for you", validators=[seen])
     scopes = forms.TypedMultipleChoiceField(
         choices=[(scope.value, scope.name.lower() if scope.name else "") for scope in Scope],
         coerce=int,
@@ -123,7 +124,7 @@ class KeyForm(forms.Form):
 class TokenForm(forms.Form):
     """A new bearer token of the member."""
 
-    label = forms.CharField(max_length=64, required=False, label="Name, for you")
+    label = forms.CharField(max_length=64, required=False, label="Name, for you", validators=[seen])
     scopes = forms.MultipleChoiceField(
         choices=[(name, name) for name in tokens.SCOPES],
         widget=forms.CheckboxSelectMultiple,
