@@ -148,14 +148,18 @@ class HubField:
             )
         )
 
+    def cancel_all(self) -> bytes:
+        """Return the command that takes ann out of the market."""
+        return records.pack(Command.CANCEL_ALL, account=self.ann, instrument=0)
+
     def quote(self, bid: int, ask: int, lots: int = 1_000_000) -> None:
         """Have ann stand on both sides, at prices in whole units of cash."""
-        self.core.submit(records.pack(Command.CANCEL_ALL, account=self.ann, instrument=0))
+        self.core.submit(self.cancel_all())
         self.order(self.ann, 1, bid * 100, lots)
         self.order(self.ann, 2, ask * 100, lots)
 
     def trade(self, price: int) -> None:
-        self.core.submit(records.pack(Command.CANCEL_ALL, account=self.ann, instrument=0))
+        self.core.submit(self.cancel_all())
         self.order(self.ann, 2, price * 100, 1)
         self.order(self.bob, 1, price * 100, 1)
 

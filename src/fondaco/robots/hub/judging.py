@@ -15,6 +15,7 @@ from fondaco.core.records import Side
 __all__ = [
     "LOCKED",
     "MINIMUM_SHARE",
+    "OPERATION_OPEN",
     "SYMBOL_NOT_CHOSEN",
     "TRIGGERED",
     "Client",

@@ -8,6 +8,9 @@ stood still past the end of a lock neither unlocks nor acts for the new holder.
 With a Redis URL the lock is there, under the key and with the time to live that older programs
 know, and the core is told who won (its fences come from one place, its own); without one it is in
 the core alone. A Redis that can't be asked locks everybody out: nobody acts unlocked.
+
+There nobody but the worker of a client's share takes its lock. So a worker that follows a killed
+one supersedes what is left of it, once for each client, and does not wait for it to run out.
 """
 
 from __future__ import annotations
@@ -115,10 +118,19 @@ class Held(NamedTuple):
 class Locks:
     """The locks that one worker takes."""
 
-    def __init__(self, core: Many, keys: Keys, *, ttl_us: int = TTL_US) -> None:
+    def __init__(
+        self, core: Many, keys: Keys, *, ttl_us: int = TTL_US, succeeds: bool = False
+    ) -> None:
+        """Prepare; `succeeds`: whoever had these clients before us is gone, or has lost them."""
         self._core = core
         self._keys = keys
         self._ttl_us = ttl_us
+        self._succeeds = succeeds
+        self._ours: set[int] = set()  # accounts whose last lock was surely ours
+
+    def begin_anew(self) -> None:
+        """Count on locks that others have left: clients of theirs are ours now."""
+        self._ours.clear()
 
     def take(self, clients: Mapping[int, str]) -> dict[int, Held]:
         """Return the locks that were free and are ours now, by account; (account -> client id)."""
@@ -134,6 +146,7 @@ class Locks:
             fence = 0 if isinstance(answer, LinkError) else _fence(answer)
             if fence:
                 found[account] = Held(account, robot, fence, values[robot])
+                self._ours.add(account)
             else:
                 self._keys.release({robot: values[robot]})
         return found
@@ -151,13 +164,14 @@ class Locks:
 
     def _command(self, account: int, token: str) -> bytes:
         owner = TOKEN.unpack(bytes.fromhex(token))
+        supersedes = self._succeeds and account not in self._ours
         return records.pack(
             Command.LOCK_ROBOT,
             account=account,
             owner_0=owner[0],
             owner_1=owner[1],
             ttl_us=self._ttl_us,
-            force=self._keys.force,
+            force=self._keys.force | int(supersedes),
         )
 
 

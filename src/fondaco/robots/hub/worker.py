@@ -28,6 +28,7 @@ from fondaco.link.blocking import BlockingClient, Subscription
 from fondaco.robots.hub import services
 from fondaco.robots.hub.judging import (
     LOCKED,
+    OPERATION_OPEN,
     SYMBOL_NOT_CHOSEN,
     TRIGGERED,
     Client,
@@ -99,7 +100,7 @@ class Hub:
         self._house = house
         self._stop = stop
         self._client = core or BlockingClient(writer, role="hub")
-        self._locks = Locks(self._client, keys)
+        self._locks = Locks(self._client, keys, succeeds=True)
         self._is_test_clock = house.house.clock == "test"
         self.look_s = POLL_S  # between two looks into the tables, however busy the market is
         self._look_at_s = 0.0
@@ -171,6 +172,7 @@ class Hub:
         came, went = self.shares.turn()
         self._operations.drop(went)
         if came:
+            self._locks.begin_anew()
             self._operations.load(came)
         if subscription is None:
             self._stop.wait(POLL_S)
@@ -283,10 +285,10 @@ class Hub:
                     verdict = judge(client, look)  # it may have changed while we waited
                 if verdict[0] == TRIGGERED:
                     step = self._operation(client, look, verdict)
-                    if step is None:
-                        verdict = SYMBOL_NOT_CHOSEN
-                    else:
+                    if isinstance(step, Step):
                         started.append(step)
+                    else:
+                        verdict = step
                 rows.append(row_of(client, look, verdict))
             self._store(look, rows, started, shares, is_last=is_last)
             self._operations.drive(started, held)
@@ -307,19 +309,21 @@ class Hub:
             self._stop.wait(LOCK_TURN_S)
         return held
 
-    def _operation(self, client: Client, look: Look, verdict: Verdict) -> Step | None:
-        """Begin an operation, or have the open one sell."""
+    def _operation(self, client: Client, look: Look, verdict: Verdict) -> Step | Verdict:
+        """Begin an operation, or have the open one sell; else return why there is none."""
         sells = look.side == Side.SELL
         if sells:
             step = self._operations.of(client.account, look.symbol)
             if step is not None and step.op.status == Operation.Status.AWAITING_SELL:
+                if step.op.is_selling:  # an earlier signal, or its stop, is at it already
+                    return OPERATION_OPEN
                 step.op.is_selling, step.op.sell_signal = True, look.signal
                 return step
             if step is not None:
                 self._operations.give_up(step)
         market = self._roster.markets[look.symbol]
         status = Operation.Status.AWAITING_SELL if sells else Operation.Status.AWAITING_BUY
-        return self._operations.add(
+        begun = self._operations.add(
             Operation(
                 id=f"{look.signal}-{client.account}",
                 account=client.account,
@@ -333,6 +337,7 @@ class Hub:
                 started_us=look.now_us,
             )
         )
+        return SYMBOL_NOT_CHOSEN if begun is None else begun
 
     def _store(
         self, look: Look, rows: list[Row], started: list[Step], shares: list[int], *, is_last: bool

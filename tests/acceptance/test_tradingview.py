@@ -1,0 +1,152 @@
+"""Charts' alerts end to end: a burst at a hook's address, a worker killed in it, none doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import pytest
+
+from tests.acceptance.robot_house import SETTINGS, RobotHouse, robot, robot_house
+from tests.house_fixture import Reply
+
+TOKEN: Final = "the-token-of-bob-with-at-least-32-characters"
+BEARER: Final = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+# What comes of each kind of alert for each client, whatever the order in which they arrive.
+BUYS = [f'{{"action": "buy", "ticker": "HOUSE:BTCUSDT", "order_id": "b{n}"}}' for n in range(8)]
+SELLS = [f"sell BTC s{n}" for n in range(6)]
+OTHERS = [f'{{"action": "long", "symbol": "ETH", "id": "e{n}"}}' for n in range(4)]
+UNREAD = ["hold BTC h0", '{"action": "buy"']
+TOLD: Final = {
+    "buyer": Counter(TRIGGERED=1, OPERATION_OPEN=7, BELOW_LEVEL=6, SYMBOL_NOT_CHOSEN=4),
+    "seller": Counter(TRIGGERED=1, COIN_TOO_LOW=5, BELOW_LEVEL=12),
+    "resting": Counter(INACTIVE=18),
+}
+
+
+class Hooks:
+    """bob's doors for alerts, as his own programs use them."""
+
+    def __init__(self, market: RobotHouse) -> None:
+        self.market = market
+        self.house = market.house
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        raw = None if body is None else json.dumps(body).encode()
+        reply = self.house.request(method, path, body=raw, headers=BEARER)
+        assert reply.status in {200, 201, 202}, reply.body
+        return reply.json
+
+    def make(self, **fields: object) -> tuple[str, str]:
+        """Make a hook; return the paths of its alerts and of its address."""
+        made = self.ask("POST", "/api/v1/hooks/", fields)
+        url: str = made["url"]
+        assert url.startswith(self.house.url)
+        return f"/api/v1/hooks/{made['id']}/alerts/", url.removeprefix(self.house.url)
+
+    def alert(self, address: str, body: str) -> Reply:
+        return self.house.request(
+            "POST", address, body=body.encode(), headers={"Content-Type": "text/plain"}
+        )
+
+    def settled(self, alerts: str) -> list[dict[str, Any]]:
+        """Wait until no alert waits; return all, oldest first."""
+
+        def look() -> list[dict[str, Any]] | None:
+            rows: list[dict[str, Any]] = self.ask("GET", alerts)["alerts"]
+            return None if any(row["state"] == "waiting" for row in rows) else rows[::-1]
+
+        found: list[dict[str, Any]] = self.market.until(look)
+        return found
+
+    def decided(self, client: str, signals: set[int]) -> list[dict[str, Any]]:
+        """Wait until a client was judged at each of these signals; return its decisions."""
+
+        def look() -> list[dict[str, Any]] | None:
+            path = f"/api/v1/robots/clients/{client}/decisions/?limit=500"
+            rows: list[dict[str, Any]] = self.ask("GET", path)
+            return rows if signals <= {row["signal_id"] for row in rows} else None
+
+        found: list[dict[str, Any]] = self.market.until(look)
+        return found
+
+
+@pytest.fixture(scope="module")
+def hooks() -> Iterator[Hooks]:
+    token = f'[[members.tokens]]\ntoken = "{TOKEN}"\nscopes = ["read", "trade"]\n'
+    robots = [
+        robot("buyer", buy_on="BUY", sell_on="STRONG_SELL", operation_amount=100),
+        robot("seller", {"USDT": "1000", "BTC": "0.5"}, buy_on="STRONG_BUY"),
+        robot("resting", active=False, buy_on="BUY"),
+    ]
+    with robot_house(token, *robots, settings=f"{SETTINGS}\nedges = 2") as market:
+        market.trade("20000")
+        market.quote("19990", "20010")
+        yield Hooks(market)
+
+
+def test_a_burst_through_a_killed_worker_is_exact_and_each_is_explained(hooks: Hooks) -> None:
+    """50 alerts at two edges, 30 of them again: 18 signals, two operations, a reason for each."""
+    house = hooks.house
+    house_edges = hooks.market.until(lambda: house.peers().count("edge") == 2)
+    assert house_edges
+    alerts, address = hooks.make(name="burst", template="{summary} {symbol} {key}")
+    sent = [*BUYS, *SELLS, *OTHERS]
+    again = [sent[place % len(sent)] for place in range(30)]
+    burst = [*sent, *again, *UNREAD]
+    random.Random(5).shuffle(burst)
+    worker = house.child("worker")
+    with ThreadPoolExecutor(16) as senders:
+        first = list(senders.map(lambda body: hooks.alert(address, body), burst[:25]))
+        os.kill(worker, signal.SIGKILL)
+        rest = list(senders.map(lambda body: hooks.alert(address, body), burst[25:]))
+    replies = [*first, *rest]
+    assert [reply.status for reply in replies] == [202] * 50
+    rows = hooks.settled(alerts)
+    assert {row["id"] for row in rows} == {reply.json["alert"] for reply in replies}
+    assert Counter(row["state"] for row in rows) == Counter(taken=18, duplicate=30, refused=2)
+    assert all(row["reason"] for row in rows if row["state"] != "taken")
+    signals = {row["signal_id"] for row in rows if row["state"] == "taken"}
+    assert len(signals) == 18
+    assert signals == {row["signal_id"] for row in rows if row["signal_id"]}
+    for client, told in TOLD.items():
+        found = hooks.decided(client, signals)
+        assert len(found) == 18, "a client is judged once at each signal"
+        assert Counter(row["reason"] for row in found) == told
+    bought = hooks.market.operation("buyer", "AWAITING_SELL")
+    assert bought["operation_amount"] <= 100
+    document = hooks.market.document("buyer")
+    assert document["monthly_summary"]["amount_bought"] == bought["operation_amount"]
+    hooks.market.operation("seller", None)
+    sold = hooks.market.document("seller")
+    assert (sold["crypto"][0]["amount"], sold["monthly_summary"]["crypto"][0]["amount_sold"]) == (
+        *(0, 0.5),
+    )
+    assert house.child("worker") not in {0, worker}
+
+
+def test_lost_alerts_are_replayed_by_hand(hooks: Hooks) -> None:
+    """One is refused for its hook's template, one never arrived: by hand both count, once."""
+    alerts, address = hooks.make(name="lost", template="order {summary}")
+    assert hooks.alert(address, "strong_sell BTC x1").status == 202
+    refused = hooks.settled(alerts)[0]
+    assert (refused["state"], refused["signal_id"]) == ("refused", None)
+    hook = alerts.removesuffix("alerts/")
+    hooks.ask("PATCH", hook, {"template": "{summary} {symbol} {key}"})
+    for _ in range(2):
+        hooks.ask("POST", f"{alerts}{refused['id']}/replay/")
+        hooks.ask("POST", alerts, {"body": '{"action": "buy", "ticker": "BTC", "key": "x2"}'})
+    rows = hooks.settled(alerts)
+    states = [(row["state"], row["is_replay"]) for row in rows]
+    assert states[0] == ("refused", False)
+    assert Counter(states[1:]) == {("taken", True): 2, ("duplicate", True): 2}
+    signals = {row["signal_id"] for row in rows if row["signal_id"]}
+    assert len(signals) == 2
+    found = [row for row in hooks.decided("seller", signals) if row["signal_id"] in signals]
+    assert sorted(row["reason"] for row in found) == ["BELOW_LEVEL", "COIN_TOO_LOW"]
