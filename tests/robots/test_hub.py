@@ -79,7 +79,7 @@ def test_a_lost_answer_is_found_by_history_and_not_sent_again(
     for number in range(6):
         assert field.buys(f"r{number}") <= 1
     bought = [status for _, status, _ in field.operations()]
-    assert bought == [Status.AWAITING_SELL] * (5 if kind == Command.LOCK_ROBOT else 6)
+    assert bought == [Status.AWAITING_SELL] * 6
 
 
 def test_a_crash_before_the_orders_is_gone_on_with(
