@@ -47,6 +47,10 @@ ROBOT: Final = """
 id = "tide"
 active = false
 allotment = {{ USDT = "2500", BTC = "0.05" }}
+[[members.robots]]
+id = "chart-follower"
+config = {{ buy_on = 1, sell_on = 1, symbols = ["BTC"], operation_amount = 400 }}
+allotment = {{ USDT = "350" }}
 """
 SETTINGS: Final = 'rate_limits = false\nstaff_mfa = false\nwithdrawal_delay_s = 0\ncash = "USDT"'
 FILE: Final = (
@@ -82,6 +86,7 @@ def settle(house: RunningHouse) -> None:
     make_keys(bob)
     send_reports(house)
     run_robots(bob)
+    send_alerts(house, bob)
     Person(house).post_form("/login", {"username": "bob", "password": "not it"})
     ann.post_form("/proofs/publish", {}, page="/proofs/")
 
@@ -103,6 +108,24 @@ def run_robots(bob: Person) -> None:
     assert status == 200, text
     status, text = bob.post_form("/robots/backtests/", {"cash": "20000", "rule": RULE})
     assert status == 200, text
+
+
+def send_alerts(house: RunningHouse, bob: Person) -> None:
+    """A chart sends bob an alert of each kind; another of his hooks waits for its first."""
+    _, page = bob.post_form("/hooks/", {"name": "breakout, 1 h", "symbol": "BTC"})
+    found = re.search(r"data-address>[^<]*(/api/v1/hooks/in/[^<]+)<", page)
+    assert found, page
+    long, out = (
+        f'{{"action": "{side}", "ticker": "BTCUSDT", "order_id": "{name}", "time": "{time_of}Z"}}'
+        for side, name, time_of in (
+            ("buy", "Long", "2026-05-04T09:00:00"),
+            ("sell", "Exit", "2026-05-04T15:00:00"),
+        )
+    )
+    for body in (long, long, out, "price crossed 64,000"):
+        assert house.request("POST", found[1], body=body.encode()).status == 202
+    fields = {"name": "desk", "template": "{summary} {symbol} #{key}", "addresses": "192.0.2.0/24"}
+    bob.post_form("/hooks/", fields)
 
 
 def join(house: RunningHouse, code: str, name: str) -> None:
@@ -240,6 +263,14 @@ def goes_to_work(page: Page) -> None:
     _until(page, "[data-reasons] li")
 
 
+def has_decided(page: Page) -> None:
+    """Wait until a robot has said what it made of each alert."""
+    deadline = time.monotonic() + 30
+    while page.locator("[data-decision]").count() < 4 and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
+        page.reload()
+
+
 def has_run(page: Page) -> None:
     """Wait until the backtest is through."""
     _until(page, "[data-backtest=done]")
@@ -359,6 +390,11 @@ STOPS: Final = (
     Stop("robot-rule", "bob", "/robots/dip-buyer/rule"),
     Stop("robot-backtests", "bob", "/robots/backtests/"),
     Stop("robot-backtest", "bob", "/robots/backtests/1", has_run),
+    Stop("hooks", "bob", "/hooks/"),
+    Stop("hooks-wrong", "bob", "/hooks/", press("Make the hook")),
+    Stop("hook", "bob", "/hooks/1", has_decided),
+    Stop("hook-address", "bob", "/hooks/2", press("New address")),
+    Stop("hooks-empty", FRESH, "/hooks/"),
     Stop("robots-empty", FRESH, "/robots/"),
     Stop("staff-robots", "ann", "/staff/robots/"),
     Stop("money", "bob", "/money/"),

@@ -64,6 +64,7 @@ class Action(StrEnum):
     ROBOT_CHANGED = "robot changed"
     ROBOT_CLOSED = "robot closed"
     HOOK_ADDED = "hook added"
+    HOOK_ROTATED = "hook address renewed"
     HOOK_REMOVED = "hook removed"
     WEBHOOK_ADDED = "webhook added"
     WEBHOOK_REMOVED = "webhook removed"

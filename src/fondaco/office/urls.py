@@ -29,6 +29,7 @@ urlpatterns = [
     path("", include("fondaco.office.billing.urls")),
     path("", include("fondaco.office.brokerage.urls")),
     path("", include("fondaco.office.robots.urls")),
+    path("", include("fondaco.office.hooks.urls")),
     path("admin/login/", RedirectView.as_view(url="/login?next=/admin/")),  # one way in
     path("admin/logout/", views.SignOut.as_view()),  # and out
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

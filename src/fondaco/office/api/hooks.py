@@ -31,7 +31,7 @@ from fondaco.robots.hub import selectors, services
 from fondaco.robots.hub.messages import Unfit
 from fondaco.robots.models import Hook, HookAlert
 
-__all__ = ["HookAlerts", "HookIn", "Hooks", "OneHook", "ReplayAlert"]
+__all__ = ["HookAlerts", "HookIn", "Hooks", "OneHook", "ReplayAlert", "RotateHook", "address_url"]
 
 NAME_MAX: Final = 64
 SHOWN_MAX: Final = 200
@@ -54,6 +54,11 @@ class HookBody(HookChange):
 
 class AlertBody(serializers.Serializer):
     body = serializers.CharField(max_length=services.ALERT_BYTES_MAX)
+
+
+def address_url(token: str) -> str:
+    """Return where a hook's alerts are sent."""
+    return f"{settings.BASE_URL}/api/v1/hooks/in/{token}/"
 
 
 class HookView(ScopedView):
@@ -94,8 +99,7 @@ class Hooks(HookView):
         fields = _checked(request, HookBody)
         member = member_of(request.user)
         row, token = services.add_hook(member, **fields, address=address_of(request))
-        url = f"{settings.BASE_URL}/api/v1/hooks/in/{token}/"
-        told = {**selectors.hook_words(row), "url": url}
+        told = {**selectors.hook_words(row), "url": address_url(token)}
         return Response(told, status=status.HTTP_201_CREATED)
 
 
@@ -116,6 +120,16 @@ class OneHook(HookView):
         """End a hook."""
         services.remove_hook(self.own(number), address=address_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RotateHook(HookView):
+    @extend_schema(request=None, responses={201: OpenApiTypes.OBJECT}, tags=["hooks"])
+    def post(self, request: Request, number: str) -> Response:
+        """Give a hook a new address, shown here once; the one before ends."""
+        row = self.own(number)
+        token = services.rotate_hook(row, address=address_of(request))
+        told = {**selectors.hook_words(row), "url": address_url(token)}
+        return Response(told, status=status.HTTP_201_CREATED)
 
 
 class HookAlerts(HookView):

@@ -71,6 +71,7 @@ urlpatterns = [
     _route(r"ratings/(?P<symbol>[A-Z0-9]{1,20})", signals.Ratings),
     _route("hooks", hooks.Hooks),
     _route(f"hooks/{NUMBER}", hooks.OneHook),
+    _route(f"hooks/{NUMBER}/rotate", hooks.RotateHook),
     _route(f"hooks/{NUMBER}/alerts", hooks.HookAlerts),
     _route(f"hooks/{NUMBER}/alerts/(?P<alert>[0-9]{{1,18}})/replay", hooks.ReplayAlert),
     _route(r"hooks/in/(?P<token>[A-Za-z0-9_-]{40,64})", hooks.HookIn),

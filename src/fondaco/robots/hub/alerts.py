@@ -110,6 +110,9 @@ def _json_words(body: str) -> dict[str, str]:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Unfit(name, "must be text")
         words[name] = str(value)[:WORD_MAX]
+    if "key" in words and "key" not in found and "time" in words:
+        # A chart's order id ("Long") comes back with its next trade: it is one at its time.
+        words["key"] = f"{words['key']} at {words['time']}"
     return words
 
 

@@ -6,6 +6,7 @@ Promises: plain words and lists, at most so many rows; amounts as exact decimal 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,11 +16,13 @@ from fondaco.core.records import Side
 from fondaco.projections.selectors import asset_codes, instruments
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import SUMMARIES
+from fondaco.robots.hub.reasons import tell
 from fondaco.robots.models import Decision, Hook, HookAlert, Rating, Robot, Signal
 
 __all__ = [
     "Told",
     "alert_words",
+    "decided",
     "decisions",
     "hook_words",
     "moment",
@@ -137,18 +140,38 @@ def decisions(account: int, *, cash: str, limit: int, before: int = 0) -> list[d
     found = list(rows[: max(1, min(limit, DECISIONS_MAX))])
     signals = Signal.objects.in_bulk({row.signal for row in found})
     scales = _Scales(cash)
-    return [
-        {
-            "id": row.pk,
-            "signal_id": row.signal,
-            "time": moment(row.time_us),
-            "operation": Side(row.side).name if row.side else None,
-            "reason": Reason(row.reason).name,
-            "symbol": signals[row.signal].symbol,
-            "numbers": _numbers(row, signals[row.signal].symbol, scales),
-        }
-        for row in found
-    ]
+    return [_decision(row, signals[row.signal].symbol, scales) for row in found]
+
+
+def _decision(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
+    side, numbers = Side(row.side).name if row.side else None, _numbers(row, symbol, scales)
+    reason = Reason(row.reason)
+    return {
+        "id": row.pk,
+        "signal_id": row.signal,
+        "time": moment(row.time_us),
+        "operation": side,
+        "reason": reason.name,
+        "symbol": symbol,
+        "numbers": numbers,
+        "text": tell(reason, side or "", symbol, numbers),
+    }
+
+
+def decided(
+    signals: Collection[int], robots: Mapping[int, str], *, cash: str
+) -> dict[int, list[dict[str, Any]]]:
+    """Return what each of some clients (account -> id) decided at these signals, if lately."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    symbols = dict(Signal.objects.filter(pk__in=signals).values_list("pk", "symbol"))
+    scales = _Scales(cash)
+    for account, robot in robots.items():
+        newest = Decision.objects.filter(account=account).order_by("-pk")[:DECISIONS_MAX]
+        for row in newest:
+            if row.signal in symbols:
+                told = _decision(row, symbols[row.signal], scales)
+                found.setdefault(row.signal, []).append({"client_id": robot, **told})
+    return found
 
 
 class _Scales:

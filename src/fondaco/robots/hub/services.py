@@ -30,6 +30,7 @@ __all__ = [
     "lock_client",
     "remove_hook",
     "replay_alert",
+    "rotate_hook",
     "settle_alerts",
     "take_alert",
     "take_signal",
@@ -125,11 +126,11 @@ def add_hook(
     if Hook.objects.filter(member=member, name=name).exists():
         raise Unfit("name", f"you had a hook {name}; choose another name")
     check_template(template)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token, digest = _new_token()
     row = Hook.objects.create(
         member=member,
         name=name,
-        digest=hashlib.sha256(token.encode()).hexdigest(),
+        digest=digest,
         symbol=symbol,
         template=template,
         addresses=_networks(addresses),
@@ -151,6 +152,16 @@ def edit_hook(row: Hook, **fields: str | bool) -> None:
 
 
 @transaction.atomic
+def rotate_hook(row: Hook, *, address: str = "") -> str:
+    """Give a hook a new address, the one before ends at once; return its token, shown once."""
+    token, row.digest = _new_token()
+    row.save(update_fields=["digest"])
+    owner = row.member
+    note(Action.HOOK_ROTATED, actor=owner, subject=owner, address=address, hook=row.name)
+    return token
+
+
+@transaction.atomic
 def remove_hook(row: Hook, *, address: str = "") -> None:
     """End a hook: its address is unknown from now on. What came by it stays."""
     if row.revoked_at is None:
@@ -163,6 +174,12 @@ def remove_hook(row: Hook, *, address: str = "") -> None:
             address=address,
             hook=row.name,
         )
+
+
+def _new_token() -> tuple[str, str]:
+    """Return a token that nobody guesses, and what is kept of it."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    return token, hashlib.sha256(token.encode()).hexdigest()
 
 
 def _networks(text: str) -> str:

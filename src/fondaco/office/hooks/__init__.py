@@ -1,0 +1,1 @@
+"""Hooks as members see them: made, changed, ended, and what became of each alert."""
