@@ -17,7 +17,7 @@ from tests.house_fixture import Reply, RunningHouse, open_house
 
 __all__ = ["ALL", "RobotHouse", "robot", "robot_house"]
 
-WAIT_S: Final = 30.0
+WAIT_S: Final = 60.0
 JSON: Final = {"Content-Type": "application/json"}
 SETTINGS: Final = 'rate_limits = false\nopen_api = true\ncash = "USDT"\nclock = "test"'
 CONFIG: Final[dict[str, Any]] = {"buy_on": "STRONG_BUY", "sell_on": "SELL", "symbols": ["BTC"]}

@@ -15,7 +15,7 @@ from tests.house_fixture import Credentials, RunningHouse, house
 __all__ = ["house"]
 
 SYMBOL = "BTC/USDT"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 # aiohttp and ccxt leave closing to the collector; that is theirs.
 pytestmark = [

@@ -21,7 +21,7 @@ with warnings.catch_warnings():  # it imports names that websockets is about to 
 
 __all__ = ["house"]
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

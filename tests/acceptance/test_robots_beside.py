@@ -40,8 +40,9 @@ def test_a_robot_s_equity_is_its_balances_at_the_last_price(market: RobotHouse) 
     market.trade("25000")
 
     def look() -> Any:
-        [row] = asked(bob, "/api/v1/dashboard/")["robots"]
-        return row if row["last"] and row["last"]["last_price"] == "25000" else None
+        rows = asked(bob, "/api/v1/dashboard/")["robots"]  # none until a worker has looked
+        last = [row for row in rows if row["last"] and row["last"]["last_price"] == "25000"]
+        return last[0] if last else None
 
     row = market.until(look)
     assert (row["name"], row["source"]) == ("alpha", "verified by the ledger")

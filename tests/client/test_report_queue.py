@@ -26,7 +26,7 @@ from fondaco_client.frames import candles_frame, reports_frame, trades_frame
 from fondaco_client.shapes import Candle, Trade
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
-WAIT_S = 20
+WAIT_S = 60
 
 
 def report(minute: int, wallet: str = "100.5") -> Report:

@@ -50,7 +50,7 @@ brokerage_account = "main"
 access_token = "a-token-of-toms-strategy"
 """
 )
-WAIT_S = 20
+WAIT_S = 60
 
 
 @pytest.fixture(scope="module")

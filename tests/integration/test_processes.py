@@ -392,8 +392,8 @@ def test_the_demo_opens_a_market_that_lives(tmp_path: Path) -> None:
 
         recorded = last_trade()  # of the history that a demo begins with
         assert recorded > (0, 0)
-        until(has_book, 30, "both sides of a book")
-        first = until(lambda: (last_trade() > recorded) and last_trade(), 30, "a trade")
+        until(has_book, READY_S, "both sides of a book")
+        first = until(lambda: (last_trade() > recorded) and last_trade(), READY_S, "a trade")
         until(lambda: last_trade() > first, 60, "another trade")
         until(lambda: "ann" in demo.output.read_text(), 10, "the welcome")
         assert "rialto-practice" in demo.output.read_text()

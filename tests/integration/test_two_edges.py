@@ -21,7 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.integration.running import HOUSE, READY_S, Running, running, until
 
 TWO_EDGES = HOUSE.replace("rate_limits = false", "rate_limits = false\nedges = 2")
-HEARD_S = 15.0
+HEARD_S = 60.0
 
 
 class Edge:

@@ -21,7 +21,7 @@ from fondaco.link.frames import VERSION, Frame, FrameReader, Hello, Subscribe, e
 from fondaco.link.server import Limits, WriterServer
 from tests.link.fakes import FakeSequencer, deposit, event
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 async def until(condition: Callable[[], Any]) -> None:

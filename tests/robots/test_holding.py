@@ -12,7 +12,7 @@ from django.db import connections
 from fondaco.robots.holding import Held, while_held
 from fondaco.robots.models import Lease
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 TTL_US = 400_000
 pytestmark = pytest.mark.django_db(transaction=True)
 

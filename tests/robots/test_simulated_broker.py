@@ -19,7 +19,7 @@ from fondaco.robots.feeds.messages import read
 from fondaco.robots.simulated_broker import Broker
 from fondaco.robots.simulated_stocks import STOCKS, TOPIC, Walk, run
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def until(condition: Callable[[], Any]) -> None:
