@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from fondaco.cli.main import build_app
 from tests.acceptance.rule_house import (
     SEED,
     ask,
@@ -28,12 +32,12 @@ def house() -> Iterator[RunningHouse]:
         yield running
 
 
-def stands(house: RunningHouse, state: str, step: int) -> Any:
+def stands(house: RunningHouse, state: str, step: int, name: str = "robot-1") -> Any:
     def looked() -> Any:
-        found = robot(house)
+        found = robot(house, name)
         return found if (found["state"], found["step"]) == (state, step) else None
 
-    return until(looked, f"{state} at step {step}")
+    return until(looked, f"{name} {state} at step {step}")
 
 
 @pytest.mark.parametrize("way", ["stop", "kill"])
@@ -72,6 +76,59 @@ def test_s2_10_the_seeds_rule_survives_a_restart(house: RunningHouse, way: str) 
     gone = ask(house, "DELETE", "/api/v1/robots/robot-1/")
     assert gone.status == 204, gone
     assert ask(house, "GET", "/api/v1/robots/robot-1/").status == 404
+
+
+def test_a_killed_worker_is_followed_by_another(house: RunningHouse) -> None:
+    """Of two workers each is killed at a trade that concerns the bots: once each order, no more.
+
+    Live bots are then read again from the journal: orders and reasons are those that were kept.
+    """
+    names = {f"{mode}-{number}": mode for mode in ("live", "paper") for number in range(3)}
+    for name, mode in names.items():
+        assert post_seed(house, id=name, mode=mode).status == 201
+    with house.another_worker() as second:
+        until(lambda: all(robot(house, name)["decisions"] for name in names), "first looks")
+        order(house, "SELL", "20.58", 300)
+        own = house.child("worker")
+        trade(house, "20.55")
+        os.kill(own, signal.SIGKILL)
+        for name in names:
+            stands(house, "WAITING", 1, name)
+        again = until(
+            lambda: house.child("worker") not in {0, own} and house.child("worker"), "own"
+        )
+        order(house, "BUY", "20.95", 400)
+        trade(house, "20.99")
+        trade(house, "21.00")
+        second.kill()
+        second.wait()
+        os.kill(again, signal.SIGKILL)
+        done = {name: stands(house, "DONE", 1, name) for name in names}
+    for name, found in done.items():
+        assert [(one["side"], one["status"], one["filled"]) for one in found["orders"]] == [
+            ("SELL", "FILLED", "100"),
+            ("BUY", "FILLED", "100"),
+        ], name
+    depth = house.get("/api/v3/depth", symbol="STOCKAUSD").json
+    assert depth["asks"] == []  # 300 were there for three bots
+    assert [[float(each) for each in level] for level in depth["bids"]] == [[20.95, 100]]
+    for name, mode in names.items():
+        if mode == "live":
+            replays_alike(house, done[name])
+
+
+def replays_alike(house: RunningHouse, found: dict[str, Any]) -> None:
+    """Assert that a run that is read again from the journal is the one that was kept."""
+    path = house.folder / "robot.json"
+    path.write_text(json.dumps(found), encoding="utf-8")
+    given = ["backtest", str(path), "--journal", str(house.data), "--json"]
+    ran = CliRunner().invoke(build_app("backtest"), given)
+    assert ran.exit_code == 0, ran.output
+    again = json.loads(ran.stdout.splitlines()[-1])
+    assert again["orders"] == found["orders"][::-1]
+    told = [(one["time_us"] // 1000, one["step"], one["code"]) for one in again["decisions"]]
+    kept = [(one["time"], one["step"], one["code"]) for one in found["decisions"][::-1]]
+    assert told == kept
 
 
 def test_a_rule_that_is_not_right_names_the_place(house: RunningHouse) -> None:

@@ -7,11 +7,10 @@ of the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -22,19 +21,11 @@ from rich.progress import Progress
 from fondaco.cli.ending import stop
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
-from fondaco.robots.backtest.journal_tape import open_past, read_past
 from fondaco.robots.backtest.replay import Replay, replay
 from fondaco.robots.backtest.result import OrderLine, Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
-from fondaco.robots.backtest.survey import Survey, survey_candles, survey_ticks, survey_trades
-from fondaco.robots.backtest.tape import (
-    TapeFault,
-    Tick,
-    Walk,
-    read_candles,
-    read_trades,
-    walk,
-)
+from fondaco.robots.backtest.survey import OpenTape, open_file, open_journal
+from fondaco.robots.backtest.tape import TapeFault, Walk
 from fondaco.robots.rules.evaluator import PREFIX
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
@@ -123,14 +114,15 @@ def backtest(
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(f"reading {source.name}", total=None)
-            tape = _open_tape(
-                source,
-                kind,
-                walk_by,
-                base=_base_of(plan, quote),
-                quote=quote,
-                on_rows=lambda rows: progress.update(task, completed=rows),
-            )
+            base = _base_of(plan, quote)
+
+            def on_rows(rows: int) -> None:
+                progress.update(task, completed=rows)
+
+            if kind == "journal":
+                tape = open_journal(source, base=base, quote=quote, on_rows=on_rows)
+            else:
+                tape = open_file(source, kind, walk_by, on_rows)
             options = {
                 "cash": cash, "coins": coins, "depth": depth, "queue": queue,
                 "maker_fee": maker_fee, "taker_fee": taker_fee,
@@ -269,45 +261,6 @@ def _base_of(plan: Plan, quote: str) -> str:
     if quote in plan.tickers:
         raise BacktestFault(f"the cash is called {quote} as the coin; give --quote another name")
     return plan.tickers[0]
-
-
-class OpenTape(NamedTuple):
-    """A tape that was read once, and its ticks to be read again."""
-
-    source: str
-    survey: Survey
-    ticks: Iterator[Tick]
-    length: int
-    walk: str | None
-
-
-def _open_tape(
-    source: Path,
-    kind: str,
-    way: Walk,
-    *,
-    base: str,
-    quote: str,
-    on_rows: Callable[[int], None],
-) -> OpenTape:
-    """Survey a tape; raises TapeFault, JournalDamaged or OSError."""
-    if kind == "candles":
-        survey = survey_candles(source, on_rows)
-        ticks = (
-            tick
-            for bar in read_candles(source)
-            for tick in walk(bar, survey.interval_us, way, survey.lot)
-        )
-        per_row = 1 if way is Walk.CLOSE else 4
-        return OpenTape(kind, survey, ticks, survey.rows * per_row, str(way))
-    if kind == "trades":
-        survey = survey_trades(source, on_rows)
-        return OpenTape(kind, survey, read_trades(source), survey.rows, None)
-    past = open_past(source, base=base, quote=quote)
-    survey = survey_ticks(source, read_past(source, past), on_rows)
-    depth = max(past.lot, survey.depth // past.lot * past.lot)
-    survey = msgspec.structs.replace(survey, tick=past.tick, lot=past.lot, depth=depth)
-    return OpenTape(kind, survey, read_past(source, past), survey.rows, None)
 
 
 def _print(plan: Plan, result: Result) -> None:

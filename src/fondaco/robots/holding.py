@@ -2,7 +2,8 @@
 
 Promises: while_held() does the work whenever this process holds the lease of that name, and tells
 it to end when the lease is lost, before another can have it: the lease is renewed by a thread of
-its own, and whoever can't renew counts it as lost when its time is over. A database that is away
+its own, and whoever can't renew counts it as lost when its time is over. Who stood still and
+comes back late writes nothing where confirm() is asked in its transaction. A database that is away
 for a moment ends nothing. It ends at `stop`, and raises what the work raises.
 """
 
@@ -18,18 +19,30 @@ from django.db import DatabaseError, connections
 
 from fondaco.robots import lease
 
-__all__ = ["TTL_US", "Held", "while_held"]
+__all__ = ["TTL_US", "Held", "LeaseLost", "while_held"]
 
 TTL_US: Final = 10_000_000  # a killed worker's work is taken up after this
 TURNS: Final = 4  # renewals in that time
 
 
+class LeaseLost(Exception):
+    """Another took the lease: what this one had in mind is not to be written."""
+
+
 class Held:
     """Says when the work must end: the process is to stop, or the lease is lost."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, name: str, fence: int) -> None:
         self._stop = stop
+        self._name = name
+        self._fence = fence
         self.lost = threading.Event()
+
+    def confirm(self) -> None:
+        """Within a transaction: make sure that it is written by the holder, or LeaseLost."""
+        if not lease.is_newest(self._name, fence=self._fence):
+            self.lost.set()
+            raise LeaseLost(self._name)
 
     def is_set(self) -> bool:
         return self._stop.is_set() or self.lost.is_set()
@@ -68,7 +81,7 @@ def while_held(
         if fence is None:
             stop.wait(turn_s)
             continue
-        held = Held(stop)
+        held = Held(stop, name, fence)
         done = threading.Event()
 
         def keep(fence: int = fence, held: Held = held, done: threading.Event = done) -> None:

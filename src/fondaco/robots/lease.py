@@ -20,7 +20,7 @@ from django.db.models import F, Q
 
 from fondaco.robots.models import Lease
 
-__all__ = ["free_if_gone", "new_owner", "release", "renew", "take"]
+__all__ = ["free_if_gone", "is_newest", "new_owner", "release", "renew", "take"]
 
 
 def new_owner() -> str:
@@ -74,6 +74,11 @@ def renew(name: str, owner: str, *, fence: int, ttl_us: int, now_us: int) -> boo
     """Hold a lease for longer; False if its time was over or another has it."""
     held = Lease.objects.filter(pk=name, owner=owner, fence=fence, until_us__gt=now_us)
     return bool(held.update(until_us=now_us + ttl_us))
+
+
+def is_newest(name: str, *, fence: int) -> bool:
+    """Say whether nobody took a lease after this fence; none can until the transaction ends."""
+    return Lease.objects.select_for_update().filter(pk=name, fence=fence).exists()
 
 
 def release(name: str, owner: str, *, fence: int) -> None:

@@ -163,12 +163,18 @@ class RuleDecision(models.Model):
 
 
 class RuleBacktest(models.Model):
-    """A backtest that a member asked for; a worker runs it, `result` is its JSON."""
+    """A backtest that a member asked for; a worker runs it, `result` is its JSON.
+
+    A file that the member sent is kept until then.
+    """
 
     member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="backtests")
     rule = models.TextField()
     ticker = models.CharField(max_length=20)
-    settings = models.JSONField(default=dict)  # cash, coins, latency_ms as text
+    source = models.CharField(max_length=8, default="journal")  # or trades, candles: of a file
+    file_name = models.CharField(max_length=100, default="")
+    file = models.BinaryField(default=b"")
+    settings = models.JSONField(default=dict)  # walk, and figures as text
     asked_at = models.DateTimeField(auto_now_add=True)
     result = models.TextField(default="")
     fault = models.CharField(max_length=500, default="")

@@ -25,9 +25,28 @@ from fondaco.robots.rules.state import Decision
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import plain
 
-__all__ = ["charts", "limits_of", "moment", "money", "paper_money", "rows", "told_decisions"]
+__all__ = [
+    "charts",
+    "cost_words",
+    "limits_of",
+    "moment",
+    "money",
+    "paper_money",
+    "periods",
+    "rows",
+    "tape_words",
+    "told_decisions",
+]
 
 WIDTH: Final = 1000
+MARKS_MAX: Final = 500  # of trades on a chart
+DAYS_SHOWN: Final = 62  # past it months
+WALKS: Final = {
+    "shape": "open, low, high, close if it rose, the high first if it fell",
+    "ohlc": "open, high, low, close",
+    "olhc": "open, low, high, close",
+    "close": "by its close alone",
+}
 COIN, CASH = 1, 2  # assets of a paper exchange
 PHASES: Final = {"WAITING": "waits", "ORDERED": "has ordered", "DONE": "is done"}
 
@@ -130,43 +149,105 @@ def told_decisions(rule: str, found: Sequence[Decision]) -> list[dict[str, Any]]
     ]
 
 
+def tape_words(result: Mapping[str, Any], file_name: str) -> str:
+    """Return what a backtest ran on."""
+    one = result["settings"]
+    of = f"of {file_name}" if file_name else "of this house"
+    kind = "candles" if one["source"] == "candles" else "trades"
+    first, last = (f"{moment(result[name]):%-d %b %Y, %H:%M}" for name in ("first_us", "last_us"))
+    walked = f"; each candle goes {WALKS[one['walk']]}" if one["walk"] else ""
+    return (
+        f"{one['base']} in {one['quote']}, {result['ticks']:,} ticks from {kind} {of}, "
+        f"{first} to {last} UTC{walked}."
+    )
+
+
+def cost_words(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the rules by which the market was imitated, for whoever judges the figures."""
+    one = result["settings"]
+    base = one["base"]
+    return [
+        ("Fees", f"maker {one['maker_fee']}, taker {one['taker_fee']}"),
+        ("Latency", f"{one['latency_ms']} ms to the market, and as long back"),
+        ("Depth", f"{one['depth']} {base} at the best price and at each tick beyond"),
+        ("Queue", f"{one['queue']} {base} before an order that joins a price"),
+        ("Began with", f"{one['cash']} {one['quote']}, {one['coins']} {base}"),
+    ]
+
+
+def periods(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the days of a backtest as rows, or the months where there are many days."""
+    length, word = (7, "Month") if len(result["days"]) > DAYS_SHOWN else (10, "Day")
+    rows: list[dict[str, Any]] = []
+    before = Decimal(result["equity_first"])
+    for day in result["days"]:
+        name, equity = day["day"][:length], Decimal(day["equity"])
+        if not rows or rows[-1]["name"] != name:
+            rows.append({"name": name, "began": before, "fills": 0})
+        row = rows[-1]
+        profit = equity - row["began"]
+        percent = f"{profit * 100 / row['began']:.2f}" if row["began"] > 0 else ""
+        fills = row["fills"] + day["fills"]
+        row |= {
+            "equity": f"{equity:f}", "profit": f"{profit:f}", "percent": percent, "fills": fills,
+        }  # fmt: skip
+        before = equity
+    return {"word": word, "rows": rows}
+
+
 def charts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return equity, drawdown and the trades of a backtest as lines to draw."""
-    days = result["days"]
-    equity = [Decimal(result["equity_first"]), *(Decimal(day["equity"]) for day in days)]
+    """Return price with the trades on it, equity and drawdown of a backtest as lines to draw."""
+    points = result.get("curve") or []
+    if not points:
+        return []
+    times = [time_us for time_us, _, _ in points]
+    prices = [Decimal(price) for _, price, _ in points]
+    equity = [Decimal(worth) for _, _, worth in points]
     peak, falls = equity[0], []
     for value in equity:
         peak = max(peak, value)
         falls.append((value - peak) * 100 / peak if peak > 0 else Decimal(0))
-    fills = result["fills"]
-    prices = [Decimal(fill["price"]) for fill in fills]
     quote = result["settings"]["quote"]
-    found = [
-        _chart("Equity", equity, 220, f"from {equity[0]:f} to {equity[-1]:f} {quote}"),
-        _chart("Drawdown, %", falls, 120, f"the deepest at a day's end is {min(falls):.2f} %"),
+    fills = result["fills"][:MARKS_MAX]
+    marks = [(fill["time_us"], Decimal(fill["price"]), fill) for fill in fills]
+    traded = f"{len(result['fills'])} fills" if fills else "nothing traded"
+    said = f"from {prices[0]:f} to {prices[-1]:f}, between {min(prices):f} and {max(prices):f}"
+    deepest = Decimal(result["drawdown_percent"])
+    return [
+        _chart("Price and trades", times, prices, 240, f"{said}; {traded}", marks),
+        _chart("Equity", times, equity, 200, f"from {equity[0]:f} to {equity[-1]:f} {quote}"),
+        _chart("Drawdown, %", times, falls, 120, f"the deepest fall is {deepest:.2f} %"),
     ]
-    if fills:
-        chart = _chart("Trades", prices, 220, f"{len(fills)} fills, by their prices")
-        places = [pair.split(",") for pair in chart["points"].split()]
-        chart["marks"] = [
+
+
+def _chart(
+    caption: str,
+    times: Sequence[int],
+    values: Sequence[Decimal],
+    height: int,
+    said: str,
+    marks: Sequence[tuple[int, Decimal, Mapping[str, Any]]] = (),
+) -> dict[str, Any]:
+    prices = [price for _, price, _ in marks]
+    low, high = min([*values, *prices]), max([*values, *prices])
+    room = (high - low) or Decimal(1)
+    begin, span = times[0], (times[-1] - times[0]) or 1
+
+    def place(time_us: int, value: Decimal) -> tuple[float, float]:
+        x = min(max((time_us - begin) * WIDTH / span, 0), WIDTH)
+        return round(x, 1), round(float(10 + (high - value) / room * (height - 20)), 1)
+
+    drawn = []
+    for time_us, price, fill in marks:
+        x, y = place(time_us, price)
+        way = 1 if fill["side"] == "BUY" else -1  # a buy points up from below, a sell down
+        drawn.append(
             {
-                "x": x,
-                "y": y,
-                "side": fill["side"],
+                "points": f"{x},{y} {x - 5},{y + 10 * way} {x + 5},{y + 10 * way}",
+                "side": fill["side"].lower(),
                 "said": f"{fill['side']} {fill['quantity']} at {fill['price']}",
             }
-            for (x, y), fill in zip(places, fills, strict=True)
-        ]
-        found.append(chart)
-    return found
-
-
-def _chart(caption: str, values: Sequence[Decimal], height: int, said: str) -> dict[str, Any]:
-    low, high = min(values), max(values)
-    room = (high - low) or Decimal(1)
-    step = Decimal(WIDTH) / max(1, len(values) - 1)
-    points = " ".join(
-        f"{step * place:.1f},{10 + (high - value) / room * (height - 20):.1f}"
-        for place, value in enumerate(values)
-    )
-    return {"caption": caption, "points": points, "height": height, "said": said, "marks": []}
+        )
+    places = (place(*point) for point in zip(times, values, strict=True))
+    line = " ".join(f"{x},{y}" for x, y in places)
+    return {"caption": caption, "points": line, "height": height, "said": said, "marks": drawn}

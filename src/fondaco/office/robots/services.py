@@ -146,12 +146,17 @@ def switch_kill(core: Core, robot: Robot, *, on: bool) -> None:
         raise RobotRefused(f"the core refused it ({refusal.reason.name})") from refusal
 
 
-def read(rule: str) -> Plan:
-    """Return the plan of a rule. Raises RobotRefused with the place."""
+def read(rule: str, *, of_house: bool = True) -> Plan:
+    """Return the plan of a rule, on the house's markets if it is to run there.
+
+    Raises RobotRefused with the place.
+    """
     try:
         plan = plan_rule(read_rule(rule))
     except RuleError as error:
         raise RobotRefused(str(error), field="rule") from error
+    if not of_house:
+        return plan
     there = markets()
     for ticker in (*plan.tickers, *plan.traded):
         if ticker not in there:

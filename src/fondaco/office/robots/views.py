@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -40,7 +41,11 @@ __all__ = ["backtest", "backtests", "builder", "own_robot", "robot", "robots", "
 
 View = Callable[..., HttpResponse]
 ROBOTS_SHOWN: Final = 1000
+LINES_SHOWN: Final = 500  # of a backtest's fills, and of its decisions
 FIELDS: Final = {"allotment": "cash"}
+BACKTEST_SETTINGS: Final = (
+    *("walk", "cash", "coins", "latency_ms", "maker_fee", "taker_fee", "depth", "queue"),
+)
 
 
 def page(view: View) -> View:
@@ -223,25 +228,33 @@ def backtests(request: HttpRequest) -> HttpResponse:
         initial["rule"] = own_robot(member, request.GET["robot"]).rule
     data = request.POST.copy() if request.method == "POST" else None
     if data is not None:  # from the builder, which asks for less
-        for name, value in (("cash", "10000"), ("coins", "0"), ("latency_ms", "100")):
-            data.setdefault(name, value)
-    form = BacktestForm(data, initial=initial)
+        for name, field in BacktestForm.base_fields.items():
+            if field.initial is not None:
+                data.setdefault(name, str(field.initial))
+    form = BacktestForm(data, request.FILES or None, initial=initial)
     if form.is_valid():
         asked = form.cleaned_data
         made: list[RuleBacktest] = []
 
         def ask() -> None:
-            plan = services.read(asked["rule"])
-            if len({*plan.tickers, *plan.traded}) != 1:
-                raise RobotRefused("A backtest has one market.", field="rule")
+            of_house = asked["source"] == "journal"
+            plan = services.read(asked["rule"], of_house=of_house)
+            named = sorted({*plan.tickers, *plan.traded})
+            if len(named) != 1:
+                text = f"it names {', '.join(named)}" if named else "it names none"
+                raise RobotRefused(f"A backtest has one market; {text}.", field="rule")
+            if named[0] == settings.CASH:
+                raise RobotRefused(f"{named[0]} is the cash; name a coin.", field="rule")
             made.append(
                 ask_backtest(
                     member,
                     rule=asked["rule"],
-                    ticker=plan.tickers[0],
+                    ticker=named[0],
+                    source=asked["source"],
+                    file=None if of_house else asked["file"],
                     settings={
                         name: str(asked[name])
-                        for name in ("cash", "coins", "latency_ms", "depth")
+                        for name in BACKTEST_SETTINGS
                         if asked[name] is not None
                     },
                 )
@@ -249,7 +262,8 @@ def backtests(request: HttpRequest) -> HttpResponse:
 
         if _done(form, ask):
             return redirect("robot-backtest", number=made[0].pk)
-    rows = RuleBacktest.objects.filter(member=member).order_by("-pk")
+    rows = RuleBacktest.objects.filter(member=member).defer("rule", "file", "result")
+    rows = rows.annotate(is_done=Q(result__gt="")).order_by("-pk")
     shown = {"form": form, "rows": rows}
     status = 400 if form.is_bound else 200
     return render(request, "office/robots/backtests.html", shown, status=status)
@@ -260,7 +274,7 @@ def backtests(request: HttpRequest) -> HttpResponse:
 def backtest(request: HttpRequest, number: str) -> HttpResponse:
     """Show what came of a backtest."""
     member = member_of(request.user)
-    row = RuleBacktest.objects.filter(pk=int(number), member=member).first()
+    row = RuleBacktest.objects.filter(pk=int(number), member=member).defer("file").first()
     if row is None:
         raise Http404("You have no backtest of that number.")
     shown: dict[str, Any] = {"row": row, "result": None}
@@ -271,10 +285,17 @@ def backtest(request: HttpRequest, number: str) -> HttpResponse:
             "result": result,
             "shown_step": result["step"] + 1,
             "charts": selectors.charts(result),
+            "tape": selectors.tape_words(result, row.file_name),
+            "costs": selectors.cost_words(result),
+            "periods": selectors.periods(result),
             "fills": [
-                {**fill, "at": selectors.moment(fill["time_us"])} for fill in result["fills"]
+                {**fill, "at": selectors.moment(fill["time_us"])}
+                for fill in result["fills"][:LINES_SHOWN]
             ],
-            "decisions": selectors.told_decisions(row.rule, decisions),
+            "fills_left_out": max(0, len(result["fills"]) - LINES_SHOWN),
+            "decisions": selectors.told_decisions(row.rule, decisions[:LINES_SHOWN]),
+            "decisions_left_out": max(0, len(decisions) - LINES_SHOWN)
+            + result["decisions_left_out"],
         }
     return render(request, "office/robots/backtest.html", shown)
 

@@ -49,6 +49,11 @@ class Past(msgspec.Struct, frozen=True):
     maker_fee_ppm: int = 0  # as it was first defined
     taker_fee_ppm: int = 0
 
+    @property
+    def fees(self) -> tuple[Decimal, Decimal]:
+        """Return the maker's and the taker's as rates."""
+        return Decimal(self.maker_fee_ppm) / 1_000_000, Decimal(self.taker_fee_ppm) / 1_000_000
+
 
 def open_past(data: Path, *, base: str, quote: str) -> Past:
     """Find the instrument with this base and quote; raises TapeFault or JournalDamaged."""

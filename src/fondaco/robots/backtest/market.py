@@ -177,6 +177,7 @@ class Market:
         # Cash and coins of the robot, free and held, in units.
         self.free = {BASE: 0, QUOTE: 0}
         self.held = {BASE: 0, QUOTE: 0}
+        self._holdings: tuple[Decimal, Decimal, Decimal, Decimal] | None = None
         opening = [(BASE, _units(coins, instrument.base_decimals, instrument.base))]
         opening.append((QUOTE, _units(cash, instrument.quote_decimals, instrument.quote)))
         crowd = [(BASE, CROWD_FUNDS), (QUOTE, CROWD_FUNDS)]
@@ -198,13 +199,15 @@ class Market:
 
     def holdings(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
         """Return cash total and free, coins total and free."""
-        quote, base = self.instrument.quote_decimals, self.instrument.base_decimals
-        return (
-            Decimal(self.free[QUOTE] + self.held[QUOTE]).scaleb(-quote),
-            Decimal(self.free[QUOTE]).scaleb(-quote),
-            Decimal(self.free[BASE] + self.held[BASE]).scaleb(-base),
-            Decimal(self.free[BASE]).scaleb(-base),
-        )
+        if self._holdings is None:
+            quote, base = self.instrument.quote_decimals, self.instrument.base_decimals
+            self._holdings = (
+                Decimal(self.free[QUOTE] + self.held[QUOTE]).scaleb(-quote),
+                Decimal(self.free[QUOTE]).scaleb(-quote),
+                Decimal(self.free[BASE] + self.held[BASE]).scaleb(-base),
+                Decimal(self.free[BASE]).scaleb(-base),
+            )
+        return self._holdings
 
     def position(self) -> Position:
         """Return where it stands; fills and closed orders are the caller's to keep."""
@@ -232,6 +235,7 @@ class Market:
         self.bid_ticks, self.ask_ticks = position.bid_ticks, position.ask_ticks
         self.last = position.last
         self.free, self.held = dict(position.free), dict(position.held)
+        self._holdings = None
         self.open = {
             name: _Open(Side(side), price, queue, lots)
             for name, (side, price, queue, lots) in position.open.items()
@@ -433,6 +437,7 @@ class Market:
                 if words["account"] == ROBOT:
                     self.free[words["asset"]] = words["free"]
                     self.held[words["asset"]] = words["held"]
+                    self._holdings = None
         return events
 
     def _send(self, time_us: int, *records: bytes) -> list[News]:

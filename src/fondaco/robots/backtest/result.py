@@ -7,14 +7,14 @@ backtest are equal to the byte. Amounts are exact, written as decimal text.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from fondaco.robots.backtest.market import Fill
 from fondaco.robots.rules.state import Decision, OrderStatus, OrderWish
 
-__all__ = ["Day", "OrderLine", "Result", "Settings", "encode", "order_line"]
+__all__ = ["Day", "OrderLine", "Point", "Result", "Settings", "encode", "order_line"]
 
 ZERO: Final = Decimal(0)
 
@@ -22,7 +22,7 @@ ZERO: Final = Decimal(0)
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The rules by which the market was imitated: shown, so that a figure can be judged."""
 
-    source: str  # trades or candles
+    source: str  # trades, candles or journal
     walk: str | None
     interval_s: int | None
     base: str
@@ -66,6 +66,14 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     fills: int
 
 
+class Point(NamedTuple):
+    """One place of the curve: the price of a tick, and the worth of all holdings at it."""
+
+    time_us: int
+    price: Decimal
+    equity: Decimal
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """A whole backtest."""
 
@@ -89,6 +97,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[OrderLine, ...]
     fills: tuple[Fill, ...]
     days: tuple[Day, ...]
+    curve: tuple[Point, ...]  # evenly by ticks, from the first to the last
     decisions: tuple[Decision, ...]  # one whenever step or code is another than before
     decisions_left_out: int
     notices: tuple[str, ...]

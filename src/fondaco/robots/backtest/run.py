@@ -18,7 +18,7 @@ import msgspec
 
 from fondaco.robots.backtest.figures import Figures
 from fondaco.robots.backtest.market import Instrument, Market, News
-from fondaco.robots.backtest.result import Day, OrderLine, Result, Settings, order_line
+from fondaco.robots.backtest.result import Day, OrderLine, Point, Result, Settings, order_line
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.evaluator import hear, look
@@ -39,6 +39,7 @@ __all__ = ["Backtest", "BacktestFault"]
 
 DECISIONS_MAX: Final = 10_000  # kept; the rest is counted
 NOTICES_MAX: Final = 1_000
+CURVE_MAX: Final = 1_024  # points; past it every other goes
 DAY_US: Final = 86_400_000_000
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 _PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
@@ -84,7 +85,14 @@ class Backtest:
         self.index = RuleIndex()
         self.figures = Figures(plan.figures)
         self.window = DayWindow() if _reads_the_day(plan) else None
-        self.quote = Quote(lot=settings.lot, tick=settings.tick)
+        read = {one.field for one in plan.operands if isinstance(one, TickerOf)}
+        self.source_last = TickerOf(settings.base, "last")
+        self.sources = {name: TickerOf(settings.base, name) for name in FIELDS if name in read}
+        self.reads_more = bool(plan.figures) or not read <= {"last"}
+        self.last: Decimal | None = None
+        self.bid_ticks = self.ask_ticks = 0
+        self.volume: Decimal | None = None
+        self.change: Decimal | None = None
         self.latency_us = settings.latency_ms * 1000
         self.messages: list[_Message] = []
         self.sent = 0
@@ -93,8 +101,10 @@ class Backtest:
         self.left_out = 0
         self.notices: list[str] = []
         self.days: list[Day] = []
+        self.curve: list[Point] = []
+        self.curve_every = 1  # ticks
         self.ticks = 0
-        self.peak = self.drawdown = Decimal(0)
+        self.peak = self.low = self.drawdown = Decimal(0)
         self.drawdown_percent = Decimal(0)
 
     def run(self, tape: Iterable[Tick], on_ticks: Callable[[int], None] | None = None) -> Result:
@@ -107,12 +117,14 @@ class Backtest:
         for tick in tape:
             if first is None:
                 first = tick
-                equity_first = self.peak = self._equity(tick.price)
+                equity_first = self.peak = self.low = self._equity(tick.price)
                 day = tick.time_us // DAY_US
             if tick.time_us // DAY_US != day:
                 fills = self._end_day(day, equity_first, fills)
                 day = tick.time_us // DAY_US
             self._tick(tick)
+            if not self.ticks % self.curve_every:
+                self._note_point(tick)
             self.ticks += 1
             if on_ticks is not None and not self.ticks & 0xFFF:
                 on_ticks(self.ticks)
@@ -120,6 +132,7 @@ class Backtest:
             raise BacktestFault("the tape has no tick")
         self._deliver(tick.time_us)
         self._end_day(day, equity_first, fills)
+        self.curve.append(Point(tick.time_us, tick.price, self._equity(tick.price)))
         return self._result(first, tick, equity_first)
 
     # -- a tick
@@ -155,40 +168,54 @@ class Backtest:
 
     def _see(self, ticks: Sequence[Tick]) -> bool:
         """Take ticks of one moment into what the robot sees; returns whether it must look."""
-        symbol = self.settings.base
-        before = self.quote
-        step = self.settings.tick
-        bid, ask = self.market.bid_ticks, self.market.ask_ticks
-        volume, change = before.volume, before.change
+        tick = ticks[-1]
+        woken = bool(self.index.advanced(tick.time_us))
+        if self.reads_more:
+            return self._see_more(ticks) or woken
+        if self.last != tick.price:
+            self.last = tick.price
+            woken |= bool(self.index.changed(self.source_last, tick.price))
+        self.bid_ticks, self.ask_ticks = self.market.bid_ticks, self.market.ask_ticks
+        return woken
+
+    def _see_more(self, ticks: Sequence[Tick]) -> bool:
+        """Take what only some rules read, too: best prices, the day, figures."""
+        before = self._quote()
         figures: list[Figure] = []
         for tick in ticks:
             if self.window is not None:
-                volume, change = self.window.take(tick)
+                self.volume, self.change = self.window.take(tick)
             figures += self.figures.take(tick.time_us, tick.price, tick.quantity)
-        self.quote = Quote(
-            last=tick.price,
-            bid=bid * step if bid > 0 else None,
-            ask=ask * step if ask > 0 else None,
-            volume=volume,
-            change=change,
-            lot=before.lot,
-            tick=before.tick,
-        )
-        woken = bool(self.index.advanced(tick.time_us))
-        for name in FIELDS:
-            value = getattr(self.quote, name)
+        self.last = tick.price
+        self.bid_ticks, self.ask_ticks = self.market.bid_ticks, self.market.ask_ticks
+        now = self._quote()
+        woken = False
+        for name, source in self.sources.items():
+            value = getattr(now, name)
             if getattr(before, name) != value:
-                woken |= bool(self.index.changed(TickerOf(symbol, name), value))
+                woken |= bool(self.index.changed(source, value))
         for figure in figures:
             woken |= bool(self.index.changed(figure, self.figures.values[figure]))
         return woken
+
+    def _quote(self) -> Quote:
+        step = self.settings.tick
+        return Quote(
+            last=self.last,
+            bid=self.bid_ticks * step if self.bid_ticks > 0 else None,
+            ask=self.ask_ticks * step if self.ask_ticks > 0 else None,
+            volume=self.volume,
+            change=self.change,
+            lot=self.settings.lot,
+            tick=step,
+        )
 
     def _view(self, time_us: int) -> View:
         cash, cash_free, coins, coins_free = self.market.holdings()
         symbol = self.settings.base
         return View(
             time_us=time_us,
-            quotes={symbol: self.quote},
+            quotes={symbol: self._quote()},
             figures=self.figures.values,
             cash_total=cash,
             cash_free=cash_free,
@@ -283,16 +310,24 @@ class Backtest:
         """Follow the peak of the equity and the deepest fall from it."""
         equity = self._equity(price)
         if equity > self.peak:
-            self.peak = equity
-        elif self.peak - equity > self.drawdown:
-            self.drawdown = self.peak - equity
-        if self.peak > equity and self.peak > 0:
-            percent = (self.peak - equity) * HUNDRED / self.peak
-            self.drawdown_percent = max(self.drawdown_percent, percent)
+            self.peak = self.low = equity
+        elif equity < self.low:
+            self.low = equity
+            fall = self.peak - equity
+            self.drawdown = max(self.drawdown, fall)
+            if self.peak > 0:
+                self.drawdown_percent = max(self.drawdown_percent, fall * HUNDRED / self.peak)
+
+    def _note_point(self, tick: Tick) -> None:
+        """Take a tick into the curve, which stays even and bounded however long the tape is."""
+        self.curve.append(Point(tick.time_us, tick.price, self._equity(tick.price)))
+        if len(self.curve) >= CURVE_MAX:
+            del self.curve[1::2]
+            self.curve_every *= 2
 
     def _end_day(self, day: int, equity_first: Decimal, fills: int) -> int:
         """Write the line of a day; returns how many fills there were by its end."""
-        equity = self._equity(self.quote.last or Decimal(0))
+        equity = self._equity(self.last or ZERO)
         before = self.days[-1].equity if self.days else equity_first
         count = len(self.market.fills)
         text = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
@@ -334,6 +369,7 @@ class Backtest:
             orders=orders,
             fills=tuple(self.market.fills),
             days=tuple(self.days),
+            curve=tuple(self.curve),
             decisions=tuple(self.decisions),
             decisions_left_out=self.left_out,
             notices=tuple(self.notices),

@@ -6,16 +6,33 @@ that money has here; it reads the whole file, so that whatever can't be read is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from fondaco.robots.backtest.tape import TapeFault, Tick, read_candles, read_trades
+from fondaco.robots.backtest.journal_tape import Past, open_past, read_past
+from fondaco.robots.backtest.tape import (
+    Source,
+    TapeFault,
+    Tick,
+    Walk,
+    read_candles,
+    read_trades,
+    walk,
+)
 
-__all__ = ["Survey", "survey_candles", "survey_ticks", "survey_trades"]
+__all__ = [
+    "OpenTape",
+    "Survey",
+    "open_file",
+    "open_journal",
+    "survey_candles",
+    "survey_ticks",
+    "survey_trades",
+]
 
 DECIMALS_MAX: Final = 8  # of an asset; a lot at a tick must be a whole unit of it
 TYPICAL_DEPTH: Final = 10  # mean trades that stand at a price, if nothing else is said
@@ -38,19 +55,54 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     interval_us: int  # of candles: the least time between two; 0 for trades
 
 
-def survey_trades(path: Path, on_rows: OnRows = _unheard) -> Survey:
+class OpenTape(NamedTuple):
+    """A tape that was read once, and its ticks to be read again."""
+
+    source: str
+    survey: Survey
+    ticks: Iterator[Tick]
+    length: int
+    walk: str | None
+    past: Past | None = None  # of a house's own
+
+
+def open_file(path: Source, kind: str, way: Walk, on_rows: OnRows = _unheard) -> OpenTape:
+    """Survey a file of "trades" or "candles"; raises TapeFault or OSError."""
+    if kind == "trades":
+        survey = survey_trades(path, on_rows)
+        return OpenTape(kind, survey, read_trades(path), survey.rows, None)
+    survey = survey_candles(path, on_rows)
+    ticks = (
+        tick
+        for bar in read_candles(path)
+        for tick in walk(bar, survey.interval_us, way, survey.lot)
+    )
+    per_row = 1 if way is Walk.CLOSE else 4
+    return OpenTape(kind, survey, ticks, survey.rows * per_row, str(way))
+
+
+def open_journal(data: Path, *, base: str, quote: str, on_rows: OnRows = _unheard) -> OpenTape:
+    """Survey a house's own trades; raises TapeFault, JournalDamaged or OSError."""
+    past = open_past(data, base=base, quote=quote)
+    survey = survey_ticks(Path(f"{base}/{quote} of this house"), read_past(data, past), on_rows)
+    depth = max(past.lot, survey.depth // past.lot * past.lot)
+    survey = msgspec.structs.replace(survey, tick=past.tick, lot=past.lot, depth=depth)
+    return OpenTape("journal", survey, read_past(data, past), survey.rows, None, past)
+
+
+def survey_trades(path: Source, on_rows: OnRows = _unheard) -> Survey:
     """Read a file of trades; raises TapeFault or OSError."""
     return survey_ticks(path, read_trades(path), on_rows)
 
 
-def survey_ticks(path: Path, ticks: Iterable[Tick], on_rows: OnRows = _unheard) -> Survey:
+def survey_ticks(path: Source, ticks: Iterable[Tick], on_rows: OnRows = _unheard) -> Survey:
     """Read a tape that was opened otherwise; raises TapeFault if it has no trade."""
     rows = ((tick.time_us, (tick.price,), tick.quantity) for tick in ticks)
     found = _survey(path, rows, on_rows, ticks_per_row=1)
     return msgspec.structs.replace(found, interval_us=0)
 
 
-def survey_candles(path: Path, on_rows: OnRows = _unheard) -> Survey:
+def survey_candles(path: Source, on_rows: OnRows = _unheard) -> Survey:
     """Read a file of candles; raises TapeFault or OSError."""
     rows = (
         (bar.open_us, (bar.open, bar.high, bar.low, bar.close), bar.volume)
@@ -63,21 +115,26 @@ def survey_candles(path: Path, on_rows: OnRows = _unheard) -> Survey:
 
 
 def _survey(
-    path: Path,
+    path: Source,
     rows: Iterable[tuple[int, tuple[Decimal, ...], Decimal]],
     on_rows: OnRows,
     *,
     ticks_per_row: int,
 ) -> Survey:
     count = price_places = quantity_places = 0
+    price_step = quantity_step = Decimal(1)
     total = Decimal(0)
     last_us = -1
     interval_us = 0
     for time_us, prices, quantity in rows:
         count += 1
         for price in prices:
-            price_places = max(price_places, _places(price))
-        quantity_places = max(quantity_places, _places(quantity))
+            if price % price_step:
+                price_places = max(price_places, _places(price))
+                price_step = _step(price_places)
+        if quantity % quantity_step:
+            quantity_places = max(quantity_places, _places(quantity))
+            quantity_step = _step(quantity_places)
         total += quantity
         step_us = time_us - last_us
         if last_us >= 0 and step_us > 0 and (interval_us == 0 or step_us < interval_us):
@@ -94,6 +151,11 @@ def _survey(
     typical = total * TYPICAL_DEPTH / (count * ticks_per_row)
     depth = max(lot, typical // lot * lot)
     return Survey(rows=count, tick=tick, lot=lot, depth=depth, interval_us=interval_us)
+
+
+def _step(places: int) -> Decimal:
+    """Return the step that tells whether a number is finer, as far as that matters."""
+    return Decimal(1).scaleb(-min(places, DECIMALS_MAX + 1))
 
 
 def _places(number: Decimal) -> int:

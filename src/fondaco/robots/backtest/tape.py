@@ -10,22 +10,34 @@ is chosen and named in the result:
     close   one tick, at its end
 
 Promises: every row is checked; one that can't be read raises TapeFault with the file, the line and
-what was expected. Numbers are exact. Times never go back.
+what was expected. Numbers are exact. Times never go back. What a stranger sent (Upload) is bounded,
+unpacked and in rows.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import io
 import lzma
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Final, NamedTuple, TypeVar, cast
+from typing import IO, Any, Final, NamedTuple, TypeVar
 
-__all__ = ["Bar", "TapeFault", "Tick", "Walk", "read_candles", "read_trades", "walk"]
+__all__ = [
+    "Bar",
+    "Source",
+    "TapeFault",
+    "Tick",
+    "Upload",
+    "Walk",
+    "read_candles",
+    "read_trades",
+    "walk",
+]
 
 
 class Walk(StrEnum):
@@ -37,7 +49,10 @@ class Walk(StrEnum):
     CLOSE = "close"
 
 
+NUMBERS_KEPT: Final = 20_000
 NUMBER_MAX: Final = Decimal(10) ** 15
+UPLOAD_BYTES_MAX: Final = 64 << 20  # unpacked
+UPLOAD_ROWS_MAX: Final = 600_000  # a year of minutes is 525,600
 TIME_MS_MAX: Final = 253_402_300_800_000  # the year 10000
 
 _TIMES: Final = ("ts_ms", "time_ms", "open_ms", "ts", "time", "timestamp", "date")
@@ -47,8 +62,34 @@ _SIDES: Final = ("taker_side", "side")
 _BOOLS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
+class _Numbers(dict[str, Decimal]):
+    """Numbers by their text: most of a tape's come again and again."""
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
+
+    def __missing__(self, text: str) -> Decimal:
+        if len(self) >= NUMBERS_KEPT:
+            self.clear()
+        number = self[text] = _number(text, zero=self._zero)
+        return number
+
+
 class TapeFault(ValueError):
     """A file that can't be read: which, at what line, what was found and what is expected."""
+
+
+class Upload(NamedTuple):
+    """A file that was sent: its name, which says how it is packed, and what is in it."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = Path | Upload
 
 
 class Tick(NamedTuple):
@@ -71,7 +112,7 @@ class Bar(NamedTuple):
     volume: Decimal
 
 
-def read_trades(path: Path) -> Iterator[Tick]:
+def read_trades(path: Source) -> Iterator[Tick]:
     """Yield the trades of a file; raises TapeFault, or OSError if it can't be opened."""
 
     def columns(header: list[str]) -> Callable[[list[str]], Tick]:
@@ -84,10 +125,11 @@ def read_trades(path: Path) -> Iterator[Tick]:
         def tick(row: list[str]) -> Tick:
             text = row[side].strip().lower()
             buys = not _boolean(text) if makers else _is_buy(text)
-            return Tick(_time_us(row[time]), _number(row[price]), _number(row[quantity]), buys)
+            return Tick(_time_us(row[time]), prices[row[price]], amounts[row[quantity]], buys)
 
         return tick
 
+    prices, amounts = _Numbers(), _Numbers()
     last_us = 0
     for line, tick in _rows(path, columns):
         if tick.time_us < last_us:
@@ -96,28 +138,35 @@ def read_trades(path: Path) -> Iterator[Tick]:
         yield tick
 
 
-def read_candles(path: Path) -> Iterator[Bar]:
+def read_candles(path: Source) -> Iterator[Bar]:
     """Yield the candles of a file; raises TapeFault, or OSError if it can't be opened."""
 
     def columns(header: list[str]) -> Callable[[list[str]], Bar]:
         time = _place(header, _TIMES)
-        places = [_place(header, (name,)) for name in ("open", "high", "low", "close")]
+        opens, high, low, close = (
+            _place(header, (name,)) for name in ("open", "high", "low", "close")
+        )
         volume = _place(header, ("volume",))
 
         def bar(row: list[str]) -> Bar:
-            prices = [_number(row[place]) for place in places]
-            found = Bar._make((_time_us(row[time]), *prices, _number(row[volume], zero=True)))
+            found = Bar(
+                _time_us(row[time]),
+                prices[row[opens]],
+                prices[row[high]],
+                prices[row[low]],
+                prices[row[close]],
+                volumes[row[volume]],
+            )
             if (
-                not found.low
-                <= min(found.open, found.close)
-                <= max(found.open, found.close)
-                <= found.high
+                not found.low <= found.open <= found.high
+                or not found.low <= found.close <= found.high
             ):
                 raise ValueError("open and close lie between low and high")
             return found
 
         return bar
 
+    prices, volumes = _Numbers(), _Numbers(zero=True)
     last_us = -1
     for line, bar in _rows(path, columns):
         if bar.open_us <= last_us:
@@ -150,12 +199,38 @@ def walk(bar: Bar, length_us: int, way: Walk, least: Decimal) -> Iterator[Tick]:
 # -- reading -------------------------------------------------------------------------------------
 
 
-def _open_text(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return cast("IO[str]", gzip.open(path, "rt", encoding="utf-8", newline=""))
-    if path.suffix == ".xz":
-        return cast("IO[str]", lzma.open(path, "rt", encoding="utf-8", newline=""))
-    return path.open(encoding="utf-8", newline="")
+class _Bounded(io.RawIOBase):
+    """What is unpacked of an upload, up to its bound."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self._packed = packed
+        self._left = UPLOAD_BYTES_MAX
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever has a buffer
+        found = self._packed.read(min(len(buffer), self._left + 1))
+        self._left -= len(found)
+        if self._left < 0:
+            raise ValueError(f"it has more than {UPLOAD_BYTES_MAX >> 20} MiB, unpacked")
+        buffer[: len(found)] = found
+        return len(found)
+
+
+def _open_text(source: Source) -> IO[str]:
+    """Open a file as text, packed or not; a mark of the byte order is passed over."""
+    name = source.name.lower()
+    opened = io.BytesIO(source.content) if isinstance(source, Upload) else source
+    packed: Any  # whatever reads bytes
+    if name.endswith(".gz"):
+        packed = gzip.open(opened, "rb")  # noqa: SIM115 - closed with the text
+    elif name.endswith(".xz"):
+        packed = lzma.open(opened, "rb")  # noqa: SIM115 - likewise
+    else:
+        packed = opened.open("rb") if isinstance(opened, Path) else opened
+    raw = io.BufferedReader(_Bounded(packed)) if isinstance(source, Upload) else packed
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
 _UNREADABLE: Final = (ValueError, InvalidOperation, EOFError, lzma.LZMAError, OSError)
@@ -163,7 +238,7 @@ Row = TypeVar("Row")
 Reader = Callable[[list[str]], Row]
 
 
-def _rows(path: Path, columns: Callable[[list[str]], Reader[Row]]) -> Iterator[tuple[int, Row]]:
+def _rows(path: Source, columns: Callable[[list[str]], Reader[Row]]) -> Iterator[tuple[int, Row]]:
     """Yield (line, row) of a file whose header `columns` turns into a reader."""
     line = 1
     with _open_text(path) as text:
@@ -172,6 +247,8 @@ def _rows(path: Path, columns: Callable[[list[str]], Reader[Row]]) -> Iterator[t
             header = [name.strip().lower() for name in next(lines, [])]
             read = columns(header)
             for line, fields in enumerate(lines, 2):
+                if line > UPLOAD_ROWS_MAX + 1 and isinstance(path, Upload):
+                    raise ValueError(f"more than {UPLOAD_ROWS_MAX:,} rows; send fewer of them")
                 yield line, read(_whole(fields, header))
         except (*_UNREADABLE, csv.Error) as error:
             raise TapeFault(f"{path}, line {line}: {error}") from error

@@ -1,4 +1,4 @@
-"""Runs the backtests that members ask for on the house's own past, one at a time.
+"""Runs the backtests that members ask for, on the house's own past or a file, one at a time.
 
 Promises: of several workers one runs them (a lease); what can't be run is told at its row in one
 sentence and stops no other. A row has its result or its fault, or it is run again.
@@ -16,11 +16,10 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
-from fondaco.robots.backtest.journal_tape import open_past, read_past
 from fondaco.robots.backtest.result import Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
-from fondaco.robots.backtest.survey import survey_ticks
-from fondaco.robots.backtest.tape import TapeFault
+from fondaco.robots.backtest.survey import open_file, open_journal
+from fondaco.robots.backtest.tape import TapeFault, Upload, Walk
 from fondaco.robots.bots import services
 from fondaco.robots.holding import Held, while_held
 from fondaco.robots.models import RuleBacktest
@@ -30,6 +29,7 @@ from fondaco.robots.rules.validation import RuleError, read_rule
 __all__ = ["run_one", "start"]
 
 POLL_S: Final = 0.5
+FEE: Final = Decimal("0.001")  # of a market that the file doesn't tell
 FAULTS: Final = (RuleError, BacktestFault, TapeFault, FiguresMissing, JournalDamaged, OSError)
 
 
@@ -71,24 +71,30 @@ def run_one(row: RuleBacktest, cash: str, data_dir: Path) -> None:
 
 def _backtest(row: RuleBacktest, cash: str, data_dir: Path) -> Result:
     plan = plan_rule(read_rule(row.rule))
-    past = open_past(data_dir, base=row.ticker, quote=cash)
-    survey = survey_ticks(Path("events"), read_past(data_dir, past))
-    asked = {name: Decimal(text) for name, text in row.settings.items()}
-    depth = max(past.lot, asked.get("depth", survey.depth) // past.lot * past.lot)
+    asked = dict(row.settings)
+    way = Walk(asked.pop("walk", Walk.SHAPE))
+    figures = {name: Decimal(text) for name, text in asked.items()}
+    if row.source == "journal":
+        tape = open_journal(data_dir, base=row.ticker, quote=cash)
+    else:
+        tape = open_file(Upload(row.file_name, bytes(row.file)), row.source, way)
+    lot = tape.survey.lot
+    depth = max(lot, figures.get("depth", tape.survey.depth) // lot * lot)
+    fees = (FEE, FEE) if tape.past is None else tape.past.fees
     settings = Settings(
-        source="journal",
-        walk=None,
-        interval_s=None,
+        source=tape.source,
+        walk=tape.walk,
+        interval_s=tape.survey.interval_us // 1_000_000 or None,
         base=row.ticker,
         quote=cash,
-        tick=past.tick,
-        lot=past.lot,
-        maker_fee=Decimal(past.maker_fee_ppm) / 1_000_000,
-        taker_fee=Decimal(past.taker_fee_ppm) / 1_000_000,
-        latency_ms=int(asked.get("latency_ms", Decimal(100))),
+        tick=tape.survey.tick,
+        lot=lot,
+        maker_fee=figures.get("maker_fee", fees[0]),
+        taker_fee=figures.get("taker_fee", fees[1]),
+        latency_ms=int(figures.get("latency_ms", Decimal(100))),
         depth=depth,
-        queue=depth,
-        cash=asked.get("cash", Decimal(10_000)),
-        coins=asked.get("coins", Decimal(0)),
+        queue=figures.get("queue", depth) // lot * lot,
+        cash=figures.get("cash", Decimal(10_000)),
+        coins=figures.get("coins", Decimal(0)),
     )
-    return Backtest(plan, settings).run(read_past(data_dir, past))
+    return Backtest(plan, settings).run(tape.ticks)

@@ -5,9 +5,11 @@ Promises: bytes of decisions and orders are those that a backtest writes for the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
+from django.db import transaction
 
 from fondaco.robots.backtest.market import Position
 from fondaco.robots.bots import services
@@ -33,13 +35,24 @@ class Seen(msgspec.Struct, frozen=True):
     balances: dict[int, dict[int, tuple[int, int]]]
 
 
-def keep(desk: Desk, roster: Roster) -> None:
-    """Keep what has come of the bots since the last time."""
+def keep(desk: Desk, roster: Roster, confirm: Callable[[], None]) -> None:
+    """Keep what has come of the bots since the last time; raises what `confirm` does.
+
+    The first that is kept of a bot comes with a checkpoint, so that who takes up goes on from there
+    and misses nothing that happened to it since.
+    """
+    if roster.is_beginning():
+        keep_checkpoint(desk, roster, confirm)
+        return
+    _keep(desk, roster, confirm)
+
+
+def _keep(desk: Desk, roster: Roster, confirm: Callable[[], None]) -> None:
     found = []
     for name, bot in desk.dirty.items():
         found.append(_kept(bot, roster.runs[name], began=roster.began(name)))
     if found:
-        services.keep(found, seq=desk.seq)
+        services.keep(found, seq=desk.seq, confirm=confirm)
         for bot in desk.dirty.values():
             bot.changed = Changes()
             bot.orders = {
@@ -80,14 +93,18 @@ def _kept(bot: Bot, run: int, began: tuple[int, int] | None) -> Kept:
     )
 
 
-def keep_checkpoint(desk: Desk, roster: Roster) -> None:
-    """Keep what the desk sees now, after all that came of it, paper exchanges too."""
+def keep_checkpoint(desk: Desk, roster: Roster, confirm: Callable[[], None]) -> None:
+    """Keep what the desk sees now with all that came of it, paper exchanges too."""
     for name, bot in desk.bots.items():
         if isinstance(bot.hands, PaperHands) and bot.hands.is_changed and bot.is_in:
             desk.dirty[name] = bot
-    keep(desk, roster)
-    if not desk.bots:
-        return
+    with transaction.atomic():
+        _keep(desk, roster, confirm)
+        if desk.bots:
+            _keep_seen(desk, confirm)
+
+
+def _keep_seen(desk: Desk, confirm: Callable[[], None]) -> None:
     markets = {
         ticker: market.standing(desk.seq)
         for ticker, market in desk.sight.tickers.items()
@@ -99,7 +116,12 @@ def keep_checkpoint(desk: Desk, roster: Roster) -> None:
         if isinstance(bot.hands, LiveHands)
     }
     seen = Seen(markets, balances)
-    services.keep_checkpoint(seq=desk.seq, time_us=desk.time_us, seen=msgspec.msgpack.encode(seen))
+    services.keep_checkpoint(
+        seq=desk.seq,
+        time_us=desk.time_us,
+        seen=msgspec.msgpack.encode(seen),
+        confirm=confirm,
+    )
 
 
 def read_seen(row: RuleCheckpoint) -> Seen:

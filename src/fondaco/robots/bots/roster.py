@@ -46,6 +46,11 @@ class Roster:
         self._began: dict[str, int] = {}  # the seq after which a bot begins
         self._faults: dict[int, str] = {}
 
+    def is_beginning(self) -> bool:
+        """Say whether a new bot has looked for the first time, and nothing of it is kept yet."""
+        bots = self._desk.bots
+        return any(name in bots and bots[name].is_in for name in self._began)
+
     def began(self, name: str) -> tuple[int, int] | None:
         """Return once where and when a new bot has begun."""
         seq = self._began.get(name)

@@ -1,20 +1,21 @@
 """Every write of rule bots' runs: beginning one, keeping what came of it, giving one up.
 
 Promises: what a bot remembers, decided and ordered is one transaction with the seq up to which it
-is true, so a restart between any two of its steps loses and doubles nothing. A run is never begun
-anew: another rule or another mode is another run, with order ids of its own. The newest
-DECISIONS_MAX of a run are kept.
+is true, so a restart between any two of its steps loses and doubles nothing; who has lost the lease
+writes nothing. A run is never begun anew: another rule or another mode is another run, with order
+ids of its own. The newest DECISIONS_MAX of a run are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 from django.db import transaction
 
 from fondaco.identity.models import Member
+from fondaco.robots.backtest.tape import Upload
 from fondaco.robots.models import (
     Robot,
     RuleBacktest,
@@ -80,8 +81,12 @@ def begin_run(
 
 
 @transaction.atomic
-def keep(found: Iterable[Kept], *, seq: int) -> None:
-    """Keep what came of runs, true up to a seq; a run that is gone is passed over."""
+def keep(found: Iterable[Kept], *, seq: int, confirm: Callable[[], None]) -> None:
+    """Keep what came of runs, true up to a seq; a run that is gone is passed over.
+
+    Raises what `confirm` does, if another has taken over; then nothing is kept.
+    """
+    confirm()
     for one in found:
         run = RuleRun.objects.select_for_update().filter(pk=one.run).first()
         if run is None:
@@ -117,8 +122,10 @@ def keep(found: Iterable[Kept], *, seq: int) -> None:
         )
 
 
-def keep_checkpoint(*, seq: int, time_us: int, seen: bytes) -> None:
-    """Keep what was seen of the markets, after all that came of it is kept."""
+@transaction.atomic
+def keep_checkpoint(*, seq: int, time_us: int, seen: bytes, confirm: Callable[[], None]) -> None:
+    """Keep what was seen of the markets, after all that came of it is kept; as keep()."""
+    confirm()
     RuleCheckpoint.objects.update_or_create(
         pk=1, defaults={"seq": seq, "time_us": time_us, "seen": seen}
     )
@@ -131,11 +138,23 @@ def tell_fault(run: int, text: str) -> None:
 
 @transaction.atomic
 def ask_backtest(
-    member: Member, *, rule: str, ticker: str, settings: Mapping[str, str]
+    member: Member,
+    *,
+    rule: str,
+    ticker: str,
+    settings: Mapping[str, str],
+    source: str = "journal",
+    file: Upload | None = None,
 ) -> RuleBacktest:
     """Ask for a backtest; the newest BACKTESTS_MAX of a member are kept."""
     row = RuleBacktest.objects.create(
-        member=member, rule=rule, ticker=ticker, settings=dict(settings)
+        member=member,
+        rule=rule,
+        ticker=ticker,
+        settings=dict(settings),
+        source=source,
+        file_name=file.name if file is not None else "",
+        file=file.content if file is not None else b"",
     )
     kept = RuleBacktest.objects.filter(member=member).order_by("-pk")
     old = kept.values_list("pk", flat=True)[BACKTESTS_MAX:]
@@ -144,5 +163,7 @@ def ask_backtest(
 
 
 def keep_backtest(number: int, *, result: str = "", fault: str = "") -> None:
-    """Keep what came of a backtest."""
-    RuleBacktest.objects.filter(pk=number).update(result=result, fault=fault[:FAULT_LETTERS_MAX])
+    """Keep what came of a backtest, and its file no longer."""
+    RuleBacktest.objects.filter(pk=number).update(
+        result=result, fault=fault[:FAULT_LETTERS_MAX], file=b""
+    )

@@ -31,7 +31,7 @@ from fondaco.link.blocking import BlockingClient, Subscription
 from fondaco.robots.bots import backtests, keeping, services
 from fondaco.robots.bots.history import Behind
 from fondaco.robots.bots.roster import Roster
-from fondaco.robots.holding import Held, while_held
+from fondaco.robots.holding import Held, LeaseLost, while_held
 from fondaco.robots.models import RuleCheckpoint
 from fondaco.robots.rules.desk import Desk
 from fondaco.robots.rules.live import LiveHands
@@ -95,6 +95,8 @@ class RuleWorker:
         while not held.is_set():
             try:
                 self.serve(held)
+            except LeaseLost:
+                return  # another goes on from what was kept last
             except (LinkError, OSError, DatabaseError) as error:
                 self._note(str(error))
                 connections.close_all()
@@ -108,7 +110,7 @@ class RuleWorker:
             goal = subscription.writer_seq if from_seq >= 0 else 0
             while desk.seq < goal and not held.is_set():  # what happened while nobody looked
                 self._follow(desk, subscription)
-                keeping.keep(desk, roster)
+                keeping.keep(desk, roster, held.confirm)
             look_s = checkpoint_s = 0.0
             try:
                 while not held.is_set():
@@ -116,15 +118,15 @@ class RuleWorker:
                     if time.monotonic() >= look_s:
                         self._look(roster)
                         look_s = time.monotonic() + LOOK_S
-                    keeping.keep(desk, roster)
+                    keeping.keep(desk, roster, held.confirm)
                     self._tell(desk)
                     self._stamp(desk)
                     if time.monotonic() >= checkpoint_s:
-                        keeping.keep_checkpoint(desk, roster)
+                        keeping.keep_checkpoint(desk, roster, held.confirm)
                         checkpoint_s = time.monotonic() + CHECKPOINT_S
             finally:
                 if not held.lost.is_set():
-                    keeping.keep_checkpoint(desk, roster)
+                    keeping.keep_checkpoint(desk, roster, held.confirm)
 
     # -- beginning
 

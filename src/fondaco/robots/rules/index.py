@@ -53,7 +53,7 @@ class Bound(NamedTuple):
 
 
 class _Waiting:
-    """The bots that wait for one source, by price; falling prices are kept negated."""
+    """The bots that wait for one source, by price: of those that rise, the least come first."""
 
     def __init__(self) -> None:
         self.rising: list[tuple[Number, int, str]] = []
@@ -63,12 +63,20 @@ class _Waiting:
     def woken_by(self, value: Number | None) -> set[str]:
         if value is None:
             return {bot for _, _, bot in (*self.rising, *self.falling)} | self.any_change
-        # An entry is at (price, 1) if the price itself doesn't wake it.
+        # The price itself wakes a rising entry at 0 and a falling one at 1, no other.
         upper = bisect_left(self.rising, (value, 1))
-        lower = bisect_left(self.falling, (-value, 1))
+        lower = bisect_left(self.falling, (value, 1))
         found = {bot for _, _, bot in self.rising[:upper]}
-        found.update(bot for _, _, bot in self.falling[:lower])
+        found.update(bot for _, _, bot in self.falling[lower:])
         return found | self.any_change
+
+    def may_wake(self, value: Number | None) -> bool:
+        """Say quickly that a value wakes nobody, if that is so."""
+        if value is None or self.any_change:
+            return True
+        if self.rising and self.rising[0][0] <= value:
+            return True
+        return bool(self.falling) and self.falling[-1][0] >= value
 
 
 class _Place(NamedTuple):
@@ -118,9 +126,8 @@ class RuleIndex:
             else:
                 bounds += found
         for source, bound in bounds:
-            entry = (bound.price if bound.rising else -bound.price, int(bound.strict), bot)
             waiting = self._of(source)
-            insort(waiting.rising if bound.rising else waiting.falling, entry)
+            insort(waiting.rising if bound.rising else waiting.falling, _entry(bound, bot))
         for source in sources:
             self._of(source).any_change.add(bot)
         self._places[bot] = _Place(tuple(bounds), tuple(sources))
@@ -135,10 +142,9 @@ class RuleIndex:
         if place is None:
             return
         for source, bound in place.bounds:
-            entry = (bound.price if bound.rising else -bound.price, int(bound.strict), bot)
             waiting = self._waiting[source]
             entries = waiting.rising if bound.rising else waiting.falling
-            del entries[bisect_left(entries, entry)]
+            del entries[bisect_left(entries, _entry(bound, bot))]
         for source in place.sources:
             self._waiting[source].any_change.discard(bot)
 
@@ -147,10 +153,9 @@ class RuleIndex:
         if isinstance(value, float) and math.isnan(value):
             value = None
         waiting = self._waiting.get(source)
-        if waiting is None:
+        if waiting is None or not waiting.may_wake(value):
             return self._wake(set(self._always)) if self._always else []
-        woken = waiting.woken_by(value) | self._always
-        return self._wake(woken) if woken else []
+        return self._wake(waiting.woken_by(value) | self._always)
 
     def advanced(self, time_us: int, *, utc_offset_s: int | None = None) -> list[str]:
         """Return, and forget, the bots to look at now that it is so late."""
@@ -200,6 +205,10 @@ class RuleIndex:
                 step_s = MINUTE_S
             local_s = now_s + self.utc_offset_s
             yield (local_s // step_s * step_s + step_s - self.utc_offset_s) * SECOND_US
+
+
+def _entry(bound: Bound, bot: str) -> tuple[Number, int, str]:
+    return bound.price, int(bound.strict is bound.rising), bot
 
 
 def _bounds_of(planned: PlannedLook, look: Look, side: int) -> list[tuple[Source, Bound]] | None:

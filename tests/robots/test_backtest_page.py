@@ -1,0 +1,170 @@
+"""The backtests' page: a rule on a file that a member sends, told what is wrong with either."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import gzip
+import io
+import json
+import lzma
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+import fondaco.office.urls  # noqa: F401 - its views bind the real core, not a stand-in
+from fondaco.identity import services as identity
+from fondaco.office.robots.forms import FILE_BYTES_MAX
+from fondaco.robots.backtest import tape
+from fondaco.robots.bots import backtests
+from fondaco.robots.models import RuleBacktest
+from tests.robots.test_rules import SEED
+
+pytestmark = pytest.mark.django_db(databases=["default", "projections"])
+PATH = "/robots/backtests/"
+HEAD = ["ts_ms", "open", "high", "low", "close", "volume"]
+
+
+@pytest.fixture
+def browser() -> Client:
+    member = identity.create_member(username="ann", email="ann@example.com", password="long enough")
+    member.membership_until = dt.date(2099, 12, 31)
+    member.save()
+    client = Client()
+    client.force_login(member)
+    return client
+
+
+def candles(days: int = 3, minutes: int = 10) -> bytes:
+    """A walk around 20.70 that passes the seed's prices, as candles."""
+    chance, cents = Random(1), 2050
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(HEAD)
+    for number in range(days * 1440 // minutes):
+        opens = cents
+        cents = min(max(cents + chance.randint(-8, 9), 2020), 2120)
+        high, low = max(opens, cents) + 2, min(opens, cents) - 2
+        prices = [f"{each / 100:.2f}" for each in (opens, high, low, cents)]
+        rows.writerow([1_700_000_000_000 + number * minutes * 60_000, *prices, 1000])
+    return text.getvalue().encode()
+
+
+def ask(browser: Client, name: str, content: bytes, **more: str) -> tuple[int, str]:
+    form = {"rule": SEED, "source": "candles", **more}
+    file = SimpleUploadedFile(name, content)
+    answer = browser.post(PATH, {**form, "file": file}, follow=True)
+    return answer.status_code, answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["year.csv", "year.csv.gz", "year.csv.xz"])
+def test_a_rule_on_a_file_of_candles(browser: Client, name: str) -> None:
+    """Asked with a file: run by a worker as the command runs it, told with its rules, file gone."""
+    plain = candles()
+    packed = {"csv": plain, "gz": gzip.compress(plain), "xz": lzma.compress(plain)}
+    content = packed[name.rpartition(".")[2]]
+    status, said = ask(browser, name, content, walk="ohlc", queue="50", latency_ms="0")
+    assert (status, f"It runs on {name}" in said) == (200, True)
+    row = RuleBacktest.objects.get()
+    backtests.run_one(row, "USD", Path("/nowhere"))
+    row.refresh_from_db()
+    assert (row.fault, bytes(row.file)) == ("", b"")
+    found = json.loads(row.result)
+    assert (found["settings"]["walk"], found["settings"]["queue"]) == ("ohlc", "50")
+    assert len(found["fills"]) >= 2
+    assert len(found["curve"]) <= 1025
+    answer = browser.get(f"{PATH}{row.pk}")
+    told = answer.content.decode()
+    for text in (
+        f"candles of {name}", "each candle goes open, high, low, close", "maker 0.001, taker 0.001",
+        "50 STOCKA before an order", 'class="buy"', "2023-11-15", "Drawdown, %", "step 1 acts",
+    ):  # fmt: skip
+        assert text in told, text
+    assert name in browser.get(PATH).content.decode()
+
+
+def test_days_become_months_where_there_are_many(browser: Client) -> None:
+    """A long tape has a row a month, which add up to the whole profit."""
+    ask(browser, "long.csv", candles(days=100, minutes=120))
+    row = RuleBacktest.objects.get()
+    backtests.run_one(row, "USD", Path("/nowhere"))
+    row.refresh_from_db()
+    answer = browser.get(f"{PATH}{row.pk}")
+    periods = answer.context["periods"]
+    assert (periods["word"], len(periods["rows"])) == ("Month", 4)
+    total = sum(Decimal(each["profit"]) for each in periods["rows"])
+    assert total == Decimal(json.loads(row.result)["profit"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"ts_ms,open\n", "a.csv, line 1: the header has ts_ms, open; it needs high"),
+        ("a.csv", b"", "The submitted file is empty."),
+        ("a.csv", ",".join(HEAD).encode() + b"\n", "a.csv has no rows below its header"),
+        (
+            "a.csv",
+            ",".join(HEAD).encode() + b"\n60000,20,21,19,20.5,1\n1,20,21,19,22,1\n",
+            "a.csv, line 3: open and close lie between low and high",
+        ),
+        ("a.csv", b"\xff\xfe\x00", "a.csv, line 1: "),
+        ("a.csv.gz", b"no gzip", "a.csv.gz, line 1: "),
+        ("a.csv", b"x" * (FILE_BYTES_MAX + 1), "larger than 1.9 MB"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_at_once(
+    browser: Client, name: str, content: bytes, said: str
+) -> None:
+    """400 with the line and what is expected there, and nothing is kept."""
+    status, told = ask(browser, name, content)
+    assert (status, said in told) == (400, True)
+    assert not RuleBacktest.objects.exists()
+
+
+def test_a_rule_that_no_file_can_serve(browser: Client) -> None:
+    """None, two markets, or the cash itself: 400 at the rule; no file: 400 at the file."""
+    two = SEED.replace("STOCKA", "STOCKB", 1)
+    two = two.replace('"shares"', '"ticker": "STOCKA", "shares"')
+    for rule, said in (
+        (two, "A backtest has one market; it names STOCKA, STOCKB."),
+        (SEED.replace("gte", "above", 1), "$.$when.$comparison.type"),
+    ):
+        status, told = ask(browser, "a.csv", candles(1), rule=rule)
+        assert (status, said in told) == (400, True)
+    answer = browser.post(PATH, {"rule": SEED, "source": "trades"})
+    assert (answer.status_code, "Choose the file of trades" in answer.content.decode()) == (
+        400, True,
+    )  # fmt: skip
+    assert not RuleBacktest.objects.exists()
+
+
+def test_what_is_wrong_further_down_is_told_with_its_line(browser: Client) -> None:
+    """The worker reads every row: the fault stands on the backtest's page."""
+    content = candles() + b"1800000000000,20,21,19,nothing,1\n"
+    ask(browser, "a.csv", content)
+    row = RuleBacktest.objects.get()
+    backtests.run_one(row, "USD", Path("/nowhere"))
+    told = browser.get(f"{PATH}{row.pk}").content.decode()
+    assert f"a.csv, line {content.count(10)}: " in told
+    assert 'data-backtest="failed"' in told
+
+
+def test_a_packed_file_is_bounded_unpacked(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither bytes nor rows without end come out of a small file."""
+    head = ",".join(HEAD).encode()
+    bomb = lzma.compress(head + b"\n60000,20,21,19,20.5," + b"1" * (tape.UPLOAD_BYTES_MAX + 1))
+    assert len(bomb) < 100_000
+    status, told = ask(browser, "a.csv.xz", bomb)
+    assert (status, "more than 64 MiB, unpacked" in told) == (400, True)
+    monkeypatch.setattr(tape, "UPLOAD_ROWS_MAX", 300)
+    ask(browser, "b.csv", candles(), rule=SEED)
+    row = RuleBacktest.objects.get()
+    backtests.run_one(row, "USD", Path("/nowhere"))
+    row.refresh_from_db()
+    assert row.fault == "b.csv, line 302: more than 300 rows; send fewer of them"

@@ -1,0 +1,135 @@
+"""Workers of rule bots that are killed at any write: the next goes on as if there had been none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from fondaco.robots import holding, lease
+from fondaco.robots.bots import keeping, roster, services
+from fondaco.robots.bots.roster import Roster
+from fondaco.robots.models import Robot, RuleCheckpoint, RuleRun
+from tests.robots.rule_lives import House, Lived, rows
+from tests.robots.test_equality import RULES
+
+pytestmark = pytest.mark.django_db
+
+MORE = {
+    "resting": """{"$do": {"$order": {"kind": "LIMIT", "intent": "BUY", "bid": 20.35, "shares": 9,
+        "name": "rest", "then_after": "ACCEPTED"}}, "$then": {"$when": {"$comparison": {"itemA":
+        {"$position": "BTC"}, "itemB": 24, "type": "gte"}}, "$do": [{"$notify": "half of it"},
+        {"$cancel": "rest"}, {"$order": {"kind": "LIMIT_MAKER", "intent": "SELL", "ask": 20.60,
+        "shares": 4}}]}}""",
+    "stop": """{"$do": {"$order": {"kind": "STOP_LOSS", "intent": "SELL", "stop": 20.33,
+        "shares": 3}}, "$then": {"$when": {"$comparison": {"itemA": {"$ticker": {"symbol": "BTC",
+        "field": "volume"}}, "itemB": 30, "type": "gt"}}, "$do": {"$order": {"kind": "MARKET",
+        "intent": "BUY", "spend": 100}}, "$repeat": {"times": 4, "pause_s": 21}}}""",
+}
+BOTS = {
+    f"{mode}-{name}": (mode, rule)
+    for mode in ("live", "paper")
+    for name, rule in {**RULES, **MORE}.items()
+}
+
+
+def prices(seed: int) -> list[tuple[int, int, bool]]:
+    """A walk of 60 trades around 20.50, as price, lots and whether the taker bought."""
+    chance, cents, found = Random(seed), 2045, []
+    for _ in range(60):
+        cents = min(max(cents + chance.randint(-12, 13), 2025), 2115)
+        found.append((cents, chance.randint(1, 40), chance.random() < 0.5))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("checkpoint_s", [0.0, 1e9], ids=["often", "rarely"])
+def test_kills_at_any_write_change_nothing(
+    seed: int, checkpoint_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live and on paper, states, orders, reasons and fills are those of a worker that lived."""
+    whole = Lived(monkeypatch, BOTS, prices(seed), checkpoint_s=checkpoint_s)
+    assert whole.kills == 0
+    assert sum(len(each) for each in whole.sent.values()) >= 20
+    found = Lived(monkeypatch, BOTS, prices(seed), chance=Random(seed), checkpoint_s=checkpoint_s)
+    assert found.kills >= 10, found.turns
+    for name, kept in whole.rows.items():
+        assert found.rows[name] == kept, name
+    assert found.sent == whole.sent
+
+
+def _forgets_what_to_tell(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(keeping, "read_outbox", lambda _text: [])
+
+
+def _forgets_the_paper_exchange(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(keeping, "read_position", lambda _found: None)
+
+
+def _enters_too_early(patch: pytest.MonkeyPatch) -> None:
+    add: Callable[..., None] = Roster._add
+
+    def added(self: Roster, run: RuleRun, plan: Any, balances: Any, seq: int, _after: int) -> None:
+        add(self, run, plan, balances, seq, self._desk.seq)
+
+    patch.setattr(Roster, "_add", added)
+
+
+def _forgets_its_last_reason(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(roster, "_last", lambda _run: None)
+
+
+def _keeps_what_begins_without_a_checkpoint(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Roster, "is_beginning", lambda _self: False)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _keeps_what_begins_without_a_checkpoint,
+        _forgets_what_to_tell,
+        _forgets_the_paper_exchange,
+        _enters_too_early,
+        _forgets_its_last_reason,
+    ],
+)
+def test_a_worker_that_forgets_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: what one of these forgets at a beginning is seen in rows or orders."""
+    whole = Lived(monkeypatch, BOTS, prices(1), checkpoint_s=1e9)
+    with monkeypatch.context() as patch:
+        plant(patch)
+        found = Lived(patch, BOTS, prices(1), chance=Random(1), checkpoint_s=1e9)
+    assert (found.rows, found.sent) != (whole.rows, whole.sent)
+
+
+def test_a_holder_that_comes_back_late_keeps_nothing() -> None:
+    """Once another took the lease what the former one has in mind is refused, whole."""
+    first = lease.take("rules", "first", ttl_us=10, now_us=0)
+    assert first is not None
+    held = holding.Held(threading.Event(), "rules", first)
+    run = services.begin_run(a_robot())
+    kept = services.Kept(
+        run=run.pk, state="{}", outbox="[]", position=None, began=(7, 7),
+        decisions=((1, "CONDITION_FALSE", "{}"),), orders=(),
+    )  # fmt: skip
+    services.keep([kept], seq=7, confirm=held.confirm)
+    before = rows()
+    assert lease.take("rules", "second", ttl_us=10, now_us=10)
+    with pytest.raises(holding.LeaseLost):
+        services.keep([kept], seq=9, confirm=held.confirm)
+    with pytest.raises(holding.LeaseLost):
+        services.keep_checkpoint(seq=9, time_us=9, seen=b"", confirm=held.confirm)
+    assert held.is_set()
+    assert (rows(), RuleRun.objects.get().seq) == (before, 7)
+    assert not RuleCheckpoint.objects.exists()
+
+
+def a_robot() -> Robot:
+    House({"bot": ("paper", BOTS["paper-seed"][1])})
+    RuleRun.objects.all().delete()
+    return Robot.objects.get(pk="bot")
