@@ -304,11 +304,14 @@ class House:
 
 
 def dealer_market() -> None:
-    """Make a stock that a stream prices."""
+    """Make a stock that a stream prices, and a book."""
     Asset.objects.create(number=9, code="STOCK", decimals=0)
     sizes = {"tick_size": "0.01", "lot_size": "1", "base_per_lot": 1, "quote_per_lot_tick": 10**6}
     names = {"symbol": "STOCKUSDT", "name": "A stock", "stock_id": "a-stock"}
     Instrument.objects.create(number=9, base=9, quote=1, market=2, status=1, **sizes, **names)
+    Instrument.objects.create(  # a book, which is rated
+        number=8, symbol="BTCUSDT", base=9, quote=1, market=1, status=1, **sizes
+    )
 
 
 def market_and_order(account: Account) -> None:

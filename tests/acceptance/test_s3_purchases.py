@@ -319,3 +319,12 @@ def test_s3_8_an_order_is_cancelled_while_it_waits_and_not_after(slow: RunningHo
     assert "venue" in refused.json["error"]
     until(lambda: slow.get(sent).json["status"] == "FILLED")
     assert slow.get("/api/v1/orders/999999/").status == 404
+
+
+def test_a_filter_that_names_no_market_is_said(slow: RunningHouse) -> None:
+    """An unknown market is a 400 of the field, not an empty list; a known one lists its orders."""
+    for symbol in ("NOSUCH", "%00", "ABANUSD%00", "A" * 2_000):
+        answer = slow.get(f"/api/v1/orders/?symbol={symbol}")
+        text = "There is no dealer or agency market of that name."
+        assert (answer.status, answer.json) == (400, {"symbol": [text]})
+    assert slow.get("/api/v1/orders/?symbol=ABANUSD").status == 200

@@ -214,7 +214,11 @@ async def test_the_candles_of_quotes() -> None:
         "messages": 7,
     }
     assert len((await house.get(f"{path}/", limit="1")).json) == 1
-    for more in ({"interval": "7m"}, {"limit": "0"}, {"limit": "1001"}, {"limit": "ten"}):
+    unfit: tuple[dict[str, str], ...] = (
+        *({"interval": "7m"}, {"limit": "0"}, {"limit": "1001"}, {"limit": "ten"}),
+        {"from": "9" * 30},  # there is no such word: it is said, not passed over
+    )
+    for more in unfit:
         reply = await house.get(path, **more)
         assert (reply.status, list(reply.json)) == (400, list(more)), reply
     assert (await house.get("/api/v1/markets/ABANUSDT/candles")).status == 404

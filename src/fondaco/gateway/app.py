@@ -103,7 +103,7 @@ class Gateway:
         )
         self.door = FrontDoor(self.edge, self._keys, self._sessions, self.limits)
         self.topics = Topics()
-        self.broadcast = Broadcast(self.edge, self.topics)
+        self.broadcast = Broadcast(self.edge, self.topics, cash=told.cash)
         self._user_stream = UserStream(self.edge, self.topics)
         self.listen_keys = ListenKeys(
             settings.SECRET_KEY.encode(), self._may_listen, self._sessions.caller_of, listen_keys

@@ -2,9 +2,9 @@
 
 Promises: @trade, @aggTrade and @bookTicker go out once a turn of the loop with what its commits
 brought; @depth@100ms, the partial books, the bars, @quote and @pool by a tick of 100 ms, @depth
-and the tickers each second, only when changed. Difference streams carry the book's own sequence
-without a gap; if the mirror had to be loaded anew, U tells it and the client takes a new snapshot,
-as it must.
+and the tickers each second, only when changed; @signal as signals.py says. Difference streams
+carry the book's own sequence without a gap; if the mirror had to be loaded anew, U tells it and
+the client takes a new snapshot, as it must.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from fondaco.gateway.market_reads import (
 )
 from fondaco.gateway.markets import outside_text
 from fondaco.gateway.overlay import trade_row
+from fondaco.gateway.signals import SIGNAL, SignalTopics
 from fondaco.gateway.streams import Connection, Topics
 from fondaco.gateway.tape import LiveBar
 from fondaco.projections import candles
@@ -41,7 +42,7 @@ GRACE_US: Final = 200_000  # for trades stamped just before the minute turned
 LONG: Final = frozenset({"3d", "1w", "1M"})  # bars longer than the day that memory holds
 _NAME: Final = re.compile(
     r"([a-z0-9]{1,20})@"
-    r"(trade|aggTrade|bookTicker|miniTicker|ticker|kline_\w{2,3}|depth\d{0,2}|quote|pool)"
+    r"(trade|aggTrade|bookTicker|miniTicker|ticker|kline_\w{2,3}|depth\d{0,2}|quote|pool|signal)"
     r"(?:@(100|1000)ms)?\Z"
 )
 _ALL: Final = {"!miniTicker@arr": "miniTicker", "!ticker@arr": "ticker"}
@@ -84,9 +85,10 @@ def parse_stream(name: str) -> StreamName | None:
 
 
 class Broadcast:
-    def __init__(self, edge: Edge, topics: Topics) -> None:
+    def __init__(self, edge: Edge, topics: Topics, *, cash: str = "") -> None:
         self._edge = edge
         self._topics = topics
+        self._signals = SignalTopics(edge, topics, cash)
         self._watched: dict[str, tuple[StreamName, Market, Differences | LiveBar | None]] = {}
         self._arrays: set[str] = set()
         self._tickers_changed: set[Market] = set()
@@ -106,9 +108,12 @@ class Broadcast:
             if instrument is None or instrument.market != OUTSIDE.get(stream.kind, BOOK):
                 return False
             market = self._edge.markets[instrument.number]
-        self._topics.subscribe(connection, name, topic=stream.topic, prefix=prefix)
+        made = self._topics.subscribe(connection, name, topic=stream.topic, prefix=prefix)
         if market is None:
             self._arrays.add(stream.topic)
+        elif stream.kind == SIGNAL:
+            if made is not None:
+                self._signals.join(stream.topic, market, made)
         elif stream.topic not in self._watched:
             self._watch(stream, market)
         if market is not None:
@@ -149,6 +154,7 @@ class Broadcast:
         """Stop what nobody listens to any more."""
         for topic in topics:
             self._arrays.discard(topic)
+            self._signals.leave(topic)
             stream, market, state = self._watched.pop(topic, (None, None, None))
             if market is None or stream is None:
                 continue
@@ -195,6 +201,7 @@ class Broadcast:
         """Tell what is told by the clock; to be called every TICK_S."""
         self._ticks += 1
         now_us = self._edge.now_us()
+        self._signals.tick(now_us)
         second = self._ticks % TICKS_A_SECOND == 0
         bars = self._ticks % TICKS_A_BAR == 0
         for topic, (stream, market, state) in list(self._watched.items()):

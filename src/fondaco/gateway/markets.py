@@ -17,7 +17,7 @@ from fondaco.gateway.account_reads import rate_text
 from fondaco.gateway.call import Call
 from fondaco.gateway.edge import Edge, Market
 from fondaco.gateway.faults import Fault
-from fondaco.gateway.instruments import AGENCY, DEALER, Instrument
+from fondaco.gateway.instruments import AGENCY, BOOK, DEALER, Instrument
 from fondaco.gateway.outside import Pool
 from fondaco.projections import quotes
 from fondaco.projections.bars import INTERVALS
@@ -27,6 +27,7 @@ __all__ = ["Markets", "outside_text"]
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 CANDLES_DEFAULT: Final = 500
 CANDLES_MAX: Final = 1000
+CANDLE_WORDS: Final = frozenset({"symbol", "interval", "limit"})
 NOBODY: Final = Pool(0, 0, 0, 0, 0, 0)
 
 
@@ -54,6 +55,10 @@ class Markets:
         They come from SQL, which may be a moment behind. Raises Fault, 404 or of a field.
         """
         market = self._named(call)
+        unread = sorted(call.parameters.keys() - CANDLE_WORDS)
+        if unread:
+            text = f"{unread[0][:40]!r} is not read here; give interval and limit, or nothing"
+            raise Fault(-1104, text, field=unread[0][:40])
         instrument = market.instrument
         if instrument.market != DEALER:
             text = f"{instrument.symbol} is no dealer market: only those have candles of quotes."
@@ -111,7 +116,9 @@ def terms_of(instrument: Instrument) -> dict[str, Any]:
         "taker_fee": rate_text(body.taker_fee_ppm),
         "fee_in_quote": body.fee_in_quote,
     }
-    if instrument.market == DEALER:
+    if instrument.market == BOOK:
+        found["stop_band"] = rate_text(body.stop_band_ppm)
+    elif instrument.market == DEALER:
         found["stock_id"] = body.stock_id
     elif instrument.market == AGENCY:
         found["venue"] = body.venue

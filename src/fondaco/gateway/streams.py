@@ -69,6 +69,10 @@ class Subscription:
         self.connection = connection
         self.prefix = prefix
 
+    def tell(self, text: str) -> None:
+        """Queue one message to this one alone."""
+        self.connection.push(f"{self.prefix}{text}}}" if self.prefix else text)
+
 
 class Topic:
     """What is told under one name."""

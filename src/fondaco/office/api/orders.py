@@ -37,6 +37,7 @@ from fondaco.projections.selectors import InstrumentRow
 
 __all__ = ["OneOrder", "Orders", "SettleVenueOrder", "VenueOrders"]
 
+NO_MARKET: Final = "There is no dealer or agency market of that name."
 LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 1000
 
@@ -169,6 +170,8 @@ class Orders(OrdersView):
     def get(self, request: Request) -> Response:
         """List own orders of the dealer and agency markets, newest first, with why they wait."""
         symbol = str(request.query_params.get("symbol", ""))
+        if symbol and selectors.market(symbol) is None:
+            raise ValidationError({"symbol": [NO_MARKET]})
         limit = self.limit()
         with writer_asked():
             found = selectors.order_rows(writer.core(), self.accounts(), symbol=symbol, limit=limit)
@@ -182,7 +185,7 @@ class Orders(OrdersView):
         asked = form.validated_data
         market = selectors.market(asked["symbol"])
         if market is None:
-            raise ValidationError({"symbol": ["There is no dealer or agency market of that name."]})
+            raise ValidationError({"symbol": [NO_MARKET]})
         terms = _terms(asked, market)
         account = self._account(asked)
         with writer_asked():

@@ -22,7 +22,7 @@ from fondaco.identity.models import AccessToken, Member
 from fondaco.identity.permissions import Permission, may
 from fondaco.office.api.open_door import NUMBER_MAX, OpenView, is_free, sees_all
 from fondaco.robots.hub import selectors, services
-from fondaco.robots.hub.messages import SUMMARIES, Unfit, read_signal
+from fondaco.robots.hub.messages import RATED, SUMMARIES, Unfit, read_signal
 
 __all__ = ["OneSignal", "Ratings", "Signals", "unfit"]
 
@@ -98,6 +98,10 @@ class Ratings(OpenView):
     def get(self, request: Request, symbol: str) -> Response:
         """Show what the house's own analysis says of a book at its newest closed bar."""
         interval = request.query_params.get("interval", "1m")
+        if not selectors.is_book(symbol):
+            raise Http404(f"There is no market {symbol!r} with a book; only those are rated.")
+        if interval not in RATED:
+            raise ValidationError({"interval": [f"Give one of {', '.join(RATED)}."]})
         return Response({"ratings": selectors.ratings(symbol, interval)})
 
 

@@ -16,6 +16,8 @@ import msgspec
 
 __all__ = [
     "ANALYSIS_BYTES_MAX",
+    "KINDS",
+    "RATED",
     "SUMMARIES",
     "SYMBOL",
     "Incoming",
@@ -26,6 +28,9 @@ __all__ = [
 
 SYMBOL: Final = "BTC"  # of a signal that names none
 SUMMARIES: Final = {"STRONG_BUY": 2, "BUY": 1, "NEUTRAL": 0, "SELL": -1, "STRONG_SELL": -2}
+# What the house rates its own books by, at each closed bar of each of these intervals.
+KINDS: Final = ("technical_ratings", "technical_ratings_v1", "robot")
+RATED: Final = ("1m", "5m", "15m", "30m", "1h", "6h", "1d")  # as signals name them
 ANALYSIS_BYTES_MAX: Final = 1 << 16
 ENTRIES_MAX: Final = 64
 SCORE_MAX: Final = 1_000_000

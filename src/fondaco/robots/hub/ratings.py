@@ -28,7 +28,7 @@ from fondaco.projections import candles, selectors
 from fondaco.projections.bars import INTERVALS, Bar
 from fondaco.projections.selectors import InstrumentRow
 from fondaco.robots.holding import Held, while_held
-from fondaco.robots.hub.messages import SUMMARIES, Incoming
+from fondaco.robots.hub.messages import KINDS, RATED, SUMMARIES, Incoming
 from fondaco.robots.hub.services import take_signal
 from fondaco.robots.models import Rating
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "RATED", "rate_bars", "rate_due", "start"]
 
-RATED: Final = ("1m", "5m", "15m", "30m", "1h", "6h", "1d")  # as signals name them
-KINDS: Final = ("technical_ratings", "technical_ratings_v1", "robot")
 KEPT_BARS: Final = 1_500  # as signals.technical_ratings: a rating depends on the market alone
 RATINGS_KEPT: Final = 1_500  # of a book, interval and kind
 GRACE_US: Final = 1_500_000  # for trades stamped just before the bar closed

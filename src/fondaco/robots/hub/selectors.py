@@ -25,14 +25,18 @@ __all__ = [
     "decided",
     "decisions",
     "hook_words",
+    "is_book",
     "moment",
     "new_triggers",
+    "rating_words",
     "ratings",
     "signal_words",
     "told_by_now",
+    "told_to_client",
     "triggers",
 ]
 
+BOOK: Final = 1
 DECISIONS_MAX: Final = 500
 TRIGGERS_MAX: Final = 10_000  # shown of one signal
 ALERT_SHOWN_MAX: Final = 2_000
@@ -174,6 +178,21 @@ def decided(
     return found
 
 
+def told_to_client(account: int, *, cash: str) -> tuple[str, int]:
+    """Return the newest decision of a client as a sentence, and when; nothing before the first."""
+    row = Decision.objects.filter(account=account).order_by("-pk").first()
+    if row is None:
+        return "", 0
+    symbol = Signal.objects.get(pk=row.signal).symbol
+    numbers = ", ".join(
+        f"{name} {value}" for name, value in _numbers(row, symbol, _Scales(cash)).items()
+    )
+    reason = Reason(row.reason)
+    said = f"{Side(row.side).name.lower()} {symbol}" if row.side else symbol
+    why = f"{said}: {reason.name.lower().replace('_', ' ')}"
+    return f"{why} ({numbers})" if numbers else why, row.time_us // 1000
+
+
 class _Scales:
     """Decimals of the cash and of coins, and what a tick of a symbol is worth."""
 
@@ -225,6 +244,11 @@ def _numbers(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
     return found if price is None else {**found, "price": price}
 
 
+def is_book(symbol: str) -> bool:
+    """Return whether a market of that symbol has a book: only those are rated."""
+    return any(row.symbol == symbol and row.market == BOOK for row in instruments())
+
+
 def ratings(symbol: str, interval: str) -> list[dict[str, Any]]:
     """Return the newest rating of a book by each kind, of one interval."""
     found: dict[str, Rating] = {}
@@ -233,18 +257,20 @@ def ratings(symbol: str, interval: str) -> list[dict[str, Any]]:
         newest = rows.filter(kind=kind).order_by("-bar_us").first()
         if newest is not None:
             found[kind] = newest
-    return [
-        {
-            "kind": row.kind,
-            "symbol": row.symbol,
-            "interval": row.interval,
-            "bar": moment(row.bar_us),
-            "summary": NAMES[row.strength],
-            "value": row.value,
-            "detail": msgspec.json.decode(row.detail),
-        }
-        for row in found.values()
-    ]
+    return [rating_words(row) for row in found.values()]
+
+
+def rating_words(row: Rating) -> dict[str, Any]:
+    """Return a rating as the API and the stream tell it."""
+    return {
+        "kind": row.kind,
+        "symbol": row.symbol,
+        "interval": row.interval,
+        "bar": moment(row.bar_us),
+        "summary": NAMES[row.strength],
+        "value": row.value,
+        "detail": msgspec.json.decode(row.detail),
+    }
 
 
 def hook_words(row: Hook) -> dict[str, Any]:
