@@ -44,9 +44,21 @@ def order(page: Page, key: str, price: float, quantity: str) -> None:
     page.wait_for_timeout(400)
 
 
+def stop(page: Page, side: str, price: float, quantity: str) -> None:
+    page.keyboard.press("Escape")
+    page.keyboard.press("o")
+    page.get_by_role("group", name="Side").get_by_role("button", name=side).click()
+    page.fill("#ticket-stop", f"{price:.2f}")
+    page.fill("#ticket-amount", quantity)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(400)
+
+
 def prepare(page: Page) -> None:
-    """Two orders that wait, one that fills."""
+    """Two orders that wait in the book, one that waits for its price, one that fills."""
     bid = best_bid(page)
+    stop(page, "Sell", bid * 0.995, "0.1")
+    page.keyboard.press("l")
     order(page, "b", bid * 0.9985, "0.15")
     order(page, "s", bid * 1.0025, "0.2")
     order(page, "b", bid * 1.002, "0.02")
@@ -72,6 +84,13 @@ def pictures(browser: Browser, base_url: str, state: object) -> None:
                 page.fill("#ticket-amount", "0.05")
             page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=HERE / f"terminal-{theme}-{width}.png")
+            if width > 1000 and theme == "dark":
+                page.get_by_role("button", name="Signals").click()
+                page.get_by_role("button", name="Stop", exact=True).click()
+                page.fill("#ticket-stop", f"{best_bid(page) * 1.01:.2f}")
+                page.fill("#ticket-amount", "0.05")
+                page.wait_for_timeout(SETTLE_MS)
+                page.screenshot(path=HERE / f"terminal-{theme}-{width}-signals.png")
             if width < 1000:
                 for panel in ("Book", "Trade", "Orders"):
                     panels = page.get_by_role("navigation", name="Panels")

@@ -131,6 +131,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^api/v1/hooks/?\Z",
         r"GET ^api/v1/robots/?\Z",
         r"GET ^api/v1/robots/rule-schema/?\Z",
+        r"GET ^api/v1/robots/overview/?\Z",
         r"GET ^api/v1/keys/?\Z",
         r"GET ^api/v1/members/me/log/?\Z",
         r"GET ^api/v1/notices/choices/?\Z",

@@ -3,6 +3,7 @@ import {
   fillFromReport,
   isNewer,
   isOpen,
+  isWaiting,
   orderFromReport,
   orderFromWire,
 } from '../src/model/orders.ts';
@@ -76,6 +77,17 @@ describe('orders', () => {
       orderFromReport(report({ x: 'CANCELED', X: 'CANCELED', c: 'cancel-1', C: 'a' }))
         .clientOrderId,
     ).toBe('a');
+  });
+
+  it('wait while their stop was not reached, by REST and by the stream alike', () => {
+    const stop = { status: 'NEW', type: 'STOP_LOSS', stopPrice: '19.00000000' };
+    expect(isWaiting(orderFromWire({ ...wire, ...stop, workingTime: -1 }))).toBe(true);
+    expect(isWaiting(orderFromWire({ ...wire, ...stop, workingTime: 150 }))).toBe(false);
+    const told = { x: 'NEW', X: 'NEW', o: 'STOP_LOSS', P: '19.00000000' };
+    expect(isWaiting(orderFromReport(report({ ...told, W: -1 })))).toBe(true);
+    expect(isWaiting(orderFromReport(report({ ...told, W: 150 })))).toBe(false);
+    expect(isWaiting(orderFromReport(report({ ...told, X: 'CANCELED', W: -1 })))).toBe(false);
+    expect(isWaiting(orderFromWire(wire))).toBe(false);
   });
 
   it('have a fill only in a trade', () => {

@@ -10,30 +10,33 @@ import {
 } from '../src/model/ticket.ts';
 
 const d = fromWire;
-const instrument = instrumentFromWire({
-  symbol: 'BTCUSDT',
-  status: 'TRADING',
-  baseAsset: 'BTC',
-  quoteAsset: 'USDT',
-  baseAssetPrecision: 8,
-  quoteAssetPrecision: 8,
-  orderTypes: ['LIMIT', 'MARKET', 'LIMIT_MAKER'],
-  filters: [
-    {
-      filterType: 'PRICE_FILTER',
-      minPrice: '0.01000000',
-      maxPrice: '1000000.00000000',
-      tickSize: '0.01000000',
-    },
-    {
-      filterType: 'LOT_SIZE',
-      minQty: '0.00001000',
-      maxQty: '9000.00000000',
-      stepSize: '0.00001000',
-    },
-    { filterType: 'NOTIONAL', minNotional: '5.00000000' },
-  ],
-});
+const instrument = instrumentFromWire(
+  {
+    symbol: 'BTCUSDT',
+    status: 'TRADING',
+    baseAsset: 'BTC',
+    quoteAsset: 'USDT',
+    baseAssetPrecision: 8,
+    quoteAssetPrecision: 8,
+    orderTypes: ['LIMIT', 'MARKET', 'LIMIT_MAKER', 'STOP_LOSS'],
+    filters: [
+      {
+        filterType: 'PRICE_FILTER',
+        minPrice: '0.01000000',
+        maxPrice: '1000000.00000000',
+        tickSize: '0.01000000',
+      },
+      {
+        filterType: 'LOT_SIZE',
+        minQty: '0.00001000',
+        maxQty: '9000.00000000',
+        stepSize: '0.00001000',
+      },
+      { filterType: 'NOTIONAL', minNotional: '5.00000000' },
+    ],
+  },
+  '0.05000000',
+);
 const market = (part: Partial<Market> = {}): Market => ({
   instrument,
   bids: [
@@ -44,6 +47,7 @@ const market = (part: Partial<Market> = {}): Market => ({
     { price: d('20.01'), size: d('5') },
     { price: d('20.10'), size: d('5') },
   ],
+  last: d('20.00'),
   free: { base: d('10'), quote: d('1000') },
   makerRate: d('0.0005'),
   takerRate: d('0.001'),
@@ -54,6 +58,9 @@ const ticket = (part: Partial<Ticket> = {}): Ticket => ({
   type: 'LIMIT',
   timeInForce: 'GTC',
   price: '20.00',
+  stop: '',
+  pair: false,
+  profit: '',
   amount: '1',
   amountIn: 'base',
   ...part,
@@ -192,6 +199,128 @@ describe('a ticket that is wrong says what would be right', () => {
 
   it.each(['0.25001', '0.99999'])('a suggested quantity %s is itself accepted', (amount) => {
     expect(problems({ amount })).toEqual([]);
+  });
+});
+
+describe('a stop', () => {
+  const wish = (part: Partial<Ticket>) => evaluate(ticket({ price: '', ...part }), market()).wish;
+
+  it('is sent with its trigger price; with a limit also with price and time in force', () => {
+    expect(wish({ side: 'SELL', type: 'STOP_LOSS', stop: '19.5' })).toEqual({
+      symbol: 'BTCUSDT',
+      side: 'SELL',
+      type: 'STOP_LOSS',
+      quantity: '1',
+      stopPrice: '19.5',
+    });
+    expect(
+      wish({ type: 'TAKE_PROFIT_LIMIT', stop: '19', price: '19.1', timeInForce: 'FOK' }),
+    ).toEqual({
+      symbol: 'BTCUSDT',
+      side: 'BUY',
+      type: 'TAKE_PROFIT_LIMIT',
+      quantity: '1',
+      price: '19.1',
+      stopPrice: '19',
+      timeInForce: 'FOK',
+    });
+  });
+
+  it.each<[Ticket['side'], Ticket['type'], string, string]>([
+    ['BUY', 'STOP_LOSS', '20.00', 'A stop loss that buys belongs above it; below it, choose take'],
+    ['BUY', 'TAKE_PROFIT', '20.01', 'A take profit that buys belongs below it; above it, choose'],
+    ['SELL', 'STOP_LOSS_LIMIT', '20.01', 'A stop loss that sells belongs below it; above it,'],
+    ['SELL', 'TAKE_PROFIT_LIMIT', '20.00', 'A take profit that sells belongs above it; below it'],
+  ])('%s %s at %s is said to fire at once', (side, type, stop, text) => {
+    const found = problems({ side, type, stop, price: '20.00' });
+    expect(found.map(([field]) => field)).toEqual(['stop']);
+    expect(found[0]?.[1]).toContain('The last price is 20.00, so this would fire at once.');
+    expect(found[0]?.[1]).toContain(text);
+  });
+
+  it('waits for any price before the first trade', () => {
+    const found = evaluate(
+      ticket({ type: 'STOP_LOSS', stop: '1', amount: '9' }),
+      market({ last: null }),
+    );
+    expect(found.wish).toMatchObject({ stopPrice: '1' });
+  });
+
+  it('is quiet about an empty trigger price, and offers ticks for one off the tick', () => {
+    const empty = evaluate(ticket({ type: 'STOP_LOSS', stop: '' }), market());
+    expect(empty.problems.map((one) => [one.field, one.quiet])).toEqual([['stop', true]]);
+    expect(problems({ type: 'STOP_LOSS', stop: '21.005' })).toEqual([
+      ['stop', 'Tick size is 0.01; the price was 21.005.', '21.00', '21.01'],
+    ]);
+  });
+
+  it('that buys at market holds some more than its trigger price, and the slider knows', () => {
+    const part = { type: 'STOP_LOSS', stop: '25' } as const;
+    expect(problems({ ...part, amount: '39' })).toEqual([
+      [
+        'amount',
+        'This needs 1023.75 USDT, 5% above its trigger price; you have 1000.00 available.',
+        '38.09523',
+      ],
+    ]);
+    const all = formatDecimal(amountOfShare(ticket(part), market(), 100) ?? 0n);
+    expect(problems({ ...part, amount: all })).toEqual([]);
+    expect(shareOfTicket(ticket({ ...part, amount: all }), market())).toBe(99);
+    expect(problems({ ...part, type: 'STOP_LOSS_LIMIT', price: '25', amount: '40' })).toEqual([]);
+  });
+
+  it('counts a total by its limit, else by its trigger price', () => {
+    const part = { stop: '25', amount: '100', amountIn: 'quote' } as const;
+    expect(wish({ ...part, type: 'STOP_LOSS' })?.quantity).toBe('4');
+    expect(wish({ ...part, type: 'STOP_LOSS_LIMIT', price: '20' })?.quantity).toBe('5');
+    expect(wish({ ...part, type: 'STOP_LOSS' })).not.toHaveProperty('quoteOrderQty');
+  });
+});
+
+describe('a pair', () => {
+  const pair = (part: Partial<Ticket>) =>
+    ticket({ type: 'STOP_LOSS', pair: true, price: '', ...part });
+
+  it('of a sale takes profit above and stops below; of a purchase the other way', () => {
+    const sale = evaluate(pair({ side: 'SELL', profit: '21', stop: '19' }), market());
+    expect(sale.wish).toEqual({
+      symbol: 'BTCUSDT',
+      side: 'SELL',
+      quantity: '1',
+      aboveType: 'LIMIT_MAKER',
+      abovePrice: '21',
+      belowType: 'STOP_LOSS',
+      belowStopPrice: '19',
+    });
+    const buy = pair({ type: 'STOP_LOSS_LIMIT', profit: '19', stop: '21', price: '21.5' });
+    expect(evaluate(buy, market()).wish).toEqual({
+      symbol: 'BTCUSDT',
+      side: 'BUY',
+      quantity: '1',
+      belowType: 'LIMIT_MAKER',
+      belowPrice: '19',
+      aboveType: 'STOP_LOSS_LIMIT',
+      aboveStopPrice: '21',
+      abovePrice: '21.5',
+      aboveTimeInForce: 'GTC',
+    });
+  });
+
+  it('holds the larger of its two, once', () => {
+    const held = (part: Partial<Ticket>) => evaluate(pair(part), market()).held;
+    expect(held({ side: 'SELL', profit: '21', stop: '19' })).toBe(d('1'));
+    expect(held({ profit: '19', stop: '21' })).toBe(d('22.05'));
+    const limited = { type: 'STOP_LOSS_LIMIT', stop: '20.01', price: '18' } as const;
+    expect(held({ ...limited, profit: '19' })).toBe(d('19'));
+  });
+
+  it.each<[Partial<Ticket>, string]>([
+    [{ side: 'SELL', profit: '19.99', stop: '19' }, 'The best bid is 19.99: a pair that sells'],
+    [{ side: 'BUY', profit: '20.01', stop: '21' }, 'The best ask is 20.01: a pair that buys'],
+  ])('that would take its profit at once is said: %o', (part, text) => {
+    const [problem, ...more] = evaluate(pair(part), market()).problems;
+    expect([problem?.field, more]).toEqual(['profit', []]);
+    expect(problem?.text).toContain(text);
   });
 });
 

@@ -75,6 +75,8 @@ export const INDICATORS: readonly IndicatorChoice[] = [
 export interface OrderLine {
   readonly price: number;
   readonly side: 'BUY' | 'SELL';
+  /** A stop: drawn at the price that it waits for. */
+  readonly waits: boolean;
   readonly text: string;
 }
 
@@ -244,7 +246,7 @@ export class PriceChart {
         title: order.text,
         color: this.#colours(order.side === 'BUY' ? '--chart-up' : '--chart-down'),
         lineWidth: 1,
-        lineStyle: LineStyle.Dashed,
+        lineStyle: order.waits ? LineStyle.SparseDotted : LineStyle.Dashed,
         axisLabelVisible: true,
       }),
     );

@@ -8,7 +8,8 @@ import type { Account } from './account.svelte.ts';
 import type { Instrument } from './instrument.ts';
 import type { Notices } from './notices.svelte.ts';
 import { type Order, orderFromWire } from './orders.ts';
-import { NoAnswer, type OrderWish, Refusal, rest } from './rest.ts';
+import { NoAnswer, type PairWish, Refusal, rest } from './rest.ts';
+import { type Wish, isPair } from './ticket.ts';
 import { orderNews } from './words.ts';
 
 const NEWS_WAIT_MS = 120;
@@ -52,12 +53,13 @@ export class Desk {
   ) {}
 
   /** True when the house accepted it. Refusals and silence are told as notices. */
-  async place(wish: Omit<OrderWish, 'newClientOrderId'>): Promise<boolean> {
+  async place(wish: Wish): Promise<boolean> {
     const clientOrderId = newClientOrderId();
     this.sending = true;
     try {
-      const answer = await rest.place({ ...wish, newClientOrderId: clientOrderId });
-      this.#took(orderFromWire(answer));
+      if (isPair(wish)) await this.#placePair(wish, clientOrderId);
+      else
+        this.#took(orderFromWire(await rest.place({ ...wish, newClientOrderId: clientOrderId })));
       return true;
     } catch (fault) {
       if (fault instanceof NoAnswer) {
@@ -76,6 +78,13 @@ export class Desk {
     } finally {
       this.sending = false;
     }
+  }
+
+  /** Both or none: an answer that was lost is asked after by one of the two. */
+  async #placePair(wish: PairWish, clientOrderId: string): Promise<void> {
+    const { orderReports } = await rest.placePair({ ...wish, aboveClientOrderId: clientOrderId });
+    for (const report of orderReports ?? []) this.#took(orderFromWire(report));
+    this.refresh();
   }
 
   async cancel(order: Order): Promise<void> {

@@ -18,6 +18,8 @@ export interface Instrument {
   readonly quote: string;
   readonly status: string;
   readonly orderTypes: readonly string[];
+  /** Whether two orders may be placed of which the first to go ends the other. */
+  readonly pairs: boolean;
   readonly tickSize: Decimal;
   readonly lotSize: Decimal;
   readonly priceMin: Decimal;
@@ -32,12 +34,14 @@ export interface Instrument {
   /** Of dealer and agency markets; of a book the account's rates count. */
   readonly takerFee: Decimal;
   readonly feeInQuote: boolean;
+  /** Book: how much above its trigger price a market stop that buys holds. */
+  readonly stopBand: Decimal;
   /** Agency: how much worse than the reference the outside may be, and where it trades. */
   readonly slippage: Decimal;
   readonly venue: string;
 }
 
-export function instrumentFromWire(wire: WireSymbol): Instrument {
+export function instrumentFromWire(wire: WireSymbol, stopBand = '0'): Instrument {
   const filter = (name: string) => wire.filters.find((one) => one.filterType === name);
   const price = filter('PRICE_FILTER');
   const lot = filter('LOT_SIZE');
@@ -53,6 +57,7 @@ export function instrumentFromWire(wire: WireSymbol): Instrument {
     quote: wire.quoteAsset,
     status: wire.status,
     orderTypes: wire.orderTypes,
+    pairs: wire.ocoAllowed ?? false,
     tickSize,
     lotSize,
     priceMin: read(price?.minPrice),
@@ -66,6 +71,7 @@ export function instrumentFromWire(wire: WireSymbol): Instrument {
     quotePlaces: quotePlaces(tickSize, lotSize),
     takerFee: ZERO,
     feeInQuote: false,
+    stopBand: fromWire(stopBand),
     slippage: ZERO,
     venue: '',
   };
@@ -82,6 +88,7 @@ export function instrumentFromMarket(wire: WireMarket): Instrument {
     quote: wire.quote,
     status: wire.status,
     orderTypes: [],
+    pairs: false,
     tickSize,
     lotSize,
     priceMin: fromWire(wire.price_min),
@@ -95,6 +102,7 @@ export function instrumentFromMarket(wire: WireMarket): Instrument {
     quotePlaces: quotePlaces(tickSize, lotSize),
     takerFee: fromWire(wire.taker_fee),
     feeInQuote: wire.fee_in_quote,
+    stopBand: ZERO,
     slippage: fromWire(wire.slippage ?? '0'),
     venue: wire.venue ?? '',
   };

@@ -45,6 +45,7 @@ export interface WireMarket extends Partial<WireQuote>, Partial<WirePools> {
   notional_max: string;
   taker_fee: string;
   fee_in_quote: boolean;
+  stop_band?: string;
   slippage?: string;
   venue?: string;
 }
@@ -57,6 +58,46 @@ export interface QuoteEvent extends WireQuote {
 
 export interface PoolEvent extends WirePools {
   e: 'pool';
+  E: number;
+  s: string;
+}
+
+/** What one kind of the house's own analysis says of a book at the end of a bar. */
+export interface WireRating {
+  kind: string;
+  interval: string;
+  /** When the bar began. */
+  bar: string;
+  summary: string;
+  value: number;
+  detail: Readonly<Record<string, unknown>>;
+}
+
+/** A signal that the house sends to everybody; `source` names the rating that spoke, or is empty. */
+export interface WireSignal {
+  id: number;
+  summary: string;
+  time: string;
+  source: string;
+}
+
+/** All that is known of a book: told first. */
+export interface SignalsEvent {
+  e: 'signals';
+  E: number;
+  s: string;
+  ratings: WireRating[];
+  signals: WireSignal[];
+}
+
+export interface RatingEvent extends WireRating {
+  e: 'rating';
+  E: number;
+  s: string;
+}
+
+export interface SignalEvent extends WireSignal {
+  e: 'signal';
   E: number;
   s: string;
 }
@@ -109,6 +150,22 @@ export interface OutsideWish {
   client_order_id: string;
 }
 
+/** A robot of mine, as the house's overview tells it. */
+export interface WireRobot {
+  id: string;
+  kind: string;
+  is_rule: boolean;
+  is_active: boolean;
+  killed: boolean;
+  state_text: string;
+  mode: string;
+  day_profit: string;
+  month_profit: string;
+  /** Why it last did, or did not, what it does; when, Unix ms; empty and 0 before. */
+  reason: string;
+  reason_ms: number;
+}
+
 const API = '/api/v1';
 /** Newest first, open and done: older ones are in the statements. */
 const ORDERS_MAX = 500;
@@ -122,6 +179,8 @@ export const native = {
     call<WireOutsideOrder[]>('GET', `${API}/orders/`, { symbol, limit: ORDERS_MAX }),
   place: (wish: OutsideWish) => call<WireOutsideOrder>('POST', `${API}/orders/`, {}, wish),
   cancel: (id: number) => call<unknown>('DELETE', `${API}/orders/${id}/`),
+  robots: () => call<{ cash: string; robots: WireRobot[] }>('GET', `${API}/robots/overview/`),
+  killRobot: (id: string) => call<unknown>('POST', `${API}/robots/${id}/kill/`, {}, { on: true }),
 };
 
 export type Native = typeof native;

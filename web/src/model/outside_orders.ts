@@ -28,6 +28,8 @@ export function outsideFromReport(report: ExecutionReport): OutsideOrder {
   const wait = report.wait ?? '';
   return {
     ...orderFromReport(report),
+    stop: ZERO,
+    works: true,
     lower: fromWire(report.P ?? '0'),
     wait,
     venue: wait === 'VENUE' ? 'SENT' : '',
@@ -40,11 +42,14 @@ export function outsideFromWire(wire: WireOutsideOrder, kind: Kind): OutsideOrde
     symbol: wire.symbol,
     orderId: wire.id,
     clientOrderId: wire.client_order_id ?? '',
+    list: -1,
     side: wire.side,
     type: kind === 'dealer' ? 'BOUNDED' : 'POOLED',
     timeInForce: 'GTC',
     status: wire.status,
     price: wire.upper_bound ? fromWire(wire.upper_bound) : ZERO,
+    stop: ZERO,
+    works: true,
     lower: wire.lower_bound ? fromWire(wire.lower_bound) : ZERO,
     quantity: fromWire(wire.quantity),
     filled: fromWire(wire.filled_quantity),

@@ -5,6 +5,7 @@
  * may conclude that nothing happened). Signed in by the session cookie; what changes something
  * also carries the CSRF token. Keeps nothing.
  */
+import type { StopType } from './stops.ts';
 import type {
   Side,
   WireAccount,
@@ -14,6 +15,7 @@ import type {
   WireKline,
   WireMyTrade,
   WireOrder,
+  WireOrderList,
   WireRefusal,
   WireTicker,
   WireTrade,
@@ -43,12 +45,21 @@ export class NoAnswer extends Error {}
 export interface OrderWish {
   symbol: string;
   side: Side;
-  type: 'LIMIT' | 'MARKET' | 'LIMIT_MAKER';
+  type: 'LIMIT' | 'MARKET' | 'LIMIT_MAKER' | StopType;
   timeInForce?: 'GTC' | 'IOC' | 'FOK';
   quantity?: string;
   quoteOrderQty?: string;
   price?: string;
+  stopPrice?: string;
   newClientOrderId: string;
+}
+
+/** The two orders of a list, by which side of the last price each is on: aboveType, belowPrice, … */
+export interface PairWish {
+  symbol: string;
+  side: Side;
+  quantity: string;
+  [leg: `above${string}` | `below${string}`]: string;
 }
 
 type Fields = Record<string, string | number | undefined>;
@@ -159,6 +170,8 @@ export const rest = {
     call<WireMyTrade[]>('GET', `${API}/myTrades`, { symbol, limit: 100 }),
   place: (wish: OrderWish) =>
     call<WireOrder>('POST', `${API}/order`, { ...wish, newOrderRespType: 'FULL' }),
+  placePair: (wish: PairWish) =>
+    call<WireOrderList>('POST', `${API}/orderList/oco`, { ...wish, newOrderRespType: 'RESULT' }),
   find: (symbol: string, clientOrderId: string) =>
     call<WireOrder>('GET', `${API}/order`, { symbol, origClientOrderId: clientOrderId }),
   cancel: (symbol: string, orderId: number) =>

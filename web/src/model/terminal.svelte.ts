@@ -25,6 +25,7 @@ import { type PoolEvent, type QuoteEvent, type WireMarket, native } from './nati
 import { Notices } from './notices.svelte.ts';
 import { Desk } from './desk.svelte.ts';
 import { Outside } from './outside.svelte.ts';
+import { Signals } from './signals.svelte.ts';
 import { isOutside } from './outside_orders.ts';
 import { type Preferences, type Theme, readPreferences, writePreferences } from './preferences.ts';
 import { NoAnswer, Refusal, rest } from './rest.ts';
@@ -89,6 +90,7 @@ export class Terminal {
     () => this.instruments,
     () => this.#refreshUnheard(),
   );
+  readonly signals = new Signals();
   readonly outside = new Outside(native, this.account, this.notices);
 
   instruments = $state.raw<readonly Instrument[]>([]);
@@ -225,6 +227,7 @@ export class Terminal {
     this.candlesRead = false;
     this.picked = null;
     this.outside.choose(next.kind === 'book' ? null : next);
+    this.signals.choose(next.symbol);
     this.#fresh = { ...nothingFresh(), days: this.#fresh.days };
     this.#connection.subscribe(this.#streams(next));
     await this.#guarded(() => this.#readMarket());
@@ -265,8 +268,9 @@ export class Terminal {
     const [exchange, markets] = await Promise.all([rest.exchangeInfo(), native.markets()]);
     const outside = markets.filter((one) => one.market !== 'book');
     this.#takeMarks(outside);
+    const bands = new Map(markets.map((one) => [one.symbol, one.stop_band]));
     this.instruments = [
-      ...exchange.symbols.map(instrumentFromWire),
+      ...exchange.symbols.map((one) => instrumentFromWire(one, bands.get(one.symbol))),
       ...outside.map(instrumentFromMarket),
     ];
     this.#connection.subscribe(
@@ -277,6 +281,7 @@ export class Terminal {
     );
     this.instrument = known ?? this.instruments[0] ?? null;
     this.outside.choose(this.kind === 'book' ? null : this.instrument);
+    this.signals.choose(this.instrument?.symbol ?? '');
     if (this.instrument) this.#connection.subscribe(this.#streams(this.instrument));
   }
 
@@ -292,7 +297,7 @@ export class Terminal {
     const symbol = instrument.symbol.toLowerCase();
     if (instrument.kind === 'dealer') return [`${symbol}@quote`];
     if (instrument.kind === 'agency') return [`${symbol}@pool`];
-    return ['depth@100ms', 'trade', 'bookTicker', `kline_${this.interval}`].map(
+    return ['depth@100ms', 'trade', 'bookTicker', 'signal', `kline_${this.interval}`].map(
       (stream) => `${symbol}@${stream}`,
     );
   }
@@ -464,7 +469,8 @@ export class Terminal {
     else if (event.e === 'depthUpdate') this.#sync.push(event satisfies DepthEvent);
     else if (event.e === 'trade') this.#takeTrade(event);
     else if (event.e === 'kline') this.#takeKline(event);
-    else this.#takeOutside(event);
+    else if (event.e === 'quote' || event.e === 'pool') this.#takeOutside(event);
+    else this.signals.take(event);
   }
 
   #takeOutside(event: QuoteEvent | PoolEvent): void {

@@ -8,6 +8,7 @@
 import { type Level, walkBudget, walkQuantity } from './book.ts';
 import {
   type Decimal,
+  ONE,
   ZERO,
   ceilTo,
   divideFloor,
@@ -19,17 +20,31 @@ import {
   smaller,
 } from './decimal.ts';
 import type { Instrument } from './instrument.ts';
-import type { OrderWish } from './rest.ts';
+import type { OrderWish, PairWish } from './rest.ts';
+import { type StopType, isPriced, isReached, isStop, reachedText } from './stops.ts';
 import type { Side } from './wire.ts';
 
-export type TicketType = 'LIMIT' | 'MARKET' | 'LIMIT_MAKER';
+export type TicketType = 'LIMIT' | 'MARKET' | 'LIMIT_MAKER' | StopType;
 export type TimeInForce = 'GTC' | 'IOC' | 'FOK';
+
+/** What is sent: an order, or the two of a pair. */
+export type Wish = Omit<OrderWish, 'newClientOrderId'> | PairWish;
+
+export function isPair(wish: Wish): wish is PairWish {
+  return !('type' in wish);
+}
 
 export interface Ticket {
   readonly side: Side;
   readonly type: TicketType;
   readonly timeInForce: TimeInForce;
   readonly price: string;
+  /** The price that sets a stop going; of other types nothing. */
+  readonly stop: string;
+  /** A stop loss beside a limit order for profit: what fills or fires first ends the other. */
+  readonly pair: boolean;
+  /** The price of that limit order. */
+  readonly profit: string;
   readonly amount: string;
   /** What the amount field counts: base quantity, or the total in quote. */
   readonly amountIn: 'base' | 'quote';
@@ -39,6 +54,8 @@ export interface Market {
   readonly instrument: Instrument;
   readonly bids: readonly Level[];
   readonly asks: readonly Level[];
+  /** The price of the last trade; null before there was one. */
+  readonly last: Decimal | null;
   /** Free balances; null when nobody is signed in. */
   readonly free: { readonly base: Decimal; readonly quote: Decimal } | null;
   readonly makerRate: Decimal;
@@ -46,7 +63,7 @@ export interface Market {
 }
 
 export interface Problem {
-  readonly field: 'price' | 'amount' | 'form';
+  readonly field: 'price' | 'stop' | 'profit' | 'amount' | 'form';
   readonly text: string;
   /** Values that would be right for the field, nearest first. */
   readonly fixes: readonly string[];
@@ -59,6 +76,8 @@ export interface Estimate {
   readonly quantity: Decimal | null;
   /** Quote paid (buy) or received (sell), before the fee. */
   readonly total: Decimal | null;
+  /** What the order takes out of what is available: quote of a buy, base of a sale. */
+  readonly held: Decimal | null;
   readonly averagePrice: Decimal | null;
   readonly fee: Decimal | null;
   readonly feeAsset: string;
@@ -66,18 +85,27 @@ export interface Estimate {
   readonly role: 'maker' | 'taker' | 'both';
   /** The price the book ends at, for a warning about slippage; null when nothing is taken. */
   readonly worstPrice: Decimal | null;
-  readonly wish: Omit<OrderWish, 'newClientOrderId'> | null;
+  readonly wish: Wish | null;
 }
 
 interface Draft {
+  profit: Decimal | null;
   problems: Problem[];
   price: Decimal | null;
+  stop: Decimal | null;
   quantity: Decimal | null;
   budget: Decimal | null;
 }
 
 export function evaluate(ticket: Ticket, market: Market): Estimate {
-  const draft: Draft = { problems: [], price: null, quantity: null, budget: null };
+  const draft: Draft = {
+    problems: [],
+    profit: null,
+    price: null,
+    stop: null,
+    quantity: null,
+    budget: null,
+  };
   if (market.instrument.status !== 'TRADING') {
     draft.problems.push({
       field: 'form',
@@ -85,18 +113,25 @@ export function evaluate(ticket: Ticket, market: Market): Estimate {
       fixes: [],
     });
   }
-  if (ticket.type !== 'MARKET') readPrice(ticket, market.instrument, draft);
+  if (ticket.pair) readProfit(ticket, market, draft);
+  if (isStop(ticket.type)) readStop(ticket, ticket.type, market, draft);
+  if (isPriced(ticket.type)) readPrice(ticket, market.instrument, draft);
   readAmount(ticket, market.instrument, draft);
-  const outcome =
-    ticket.type === 'MARKET' ? fillNow(ticket, market, draft) : rest(ticket, market, draft);
+  const outcome = isStop(ticket.type)
+    ? waitFor(draft)
+    : ticket.type === 'MARKET'
+      ? fillNow(ticket, market, draft)
+      : rest(ticket, market, draft);
   checkNotional(ticket, market.instrument, outcome.total, draft);
-  checkFunds(ticket, market, outcome, draft);
+  const held = heldBy(ticket, market.instrument, outcome, draft);
+  checkFunds(ticket, market, held, draft);
   const rate = outcome.role === 'maker' ? market.makerRate : market.takerRate;
   const received = ticket.side === 'BUY' ? outcome.quantity : outcome.total;
   return {
     problems: draft.problems,
     quantity: outcome.quantity,
     total: outcome.total,
+    held,
     averagePrice:
       outcome.quantity && outcome.total ? divideFloor(outcome.total, outcome.quantity) : null,
     fee: received === null ? null : multiplyFloor(received, rate),
@@ -123,6 +158,53 @@ function readPrice(ticket: Ticket, instrument: Instrument, draft: Draft): void {
   draft.price = priceOf(ticket.price, instrument, (text, fixes = []) =>
     draft.problems.push({ field: 'price', text, fixes }),
   );
+}
+
+function readStop(ticket: Ticket, type: StopType, market: Market, draft: Draft): void {
+  const fault = (text: string, fixes: string[] = [], quiet = false) =>
+    draft.problems.push({ field: 'stop', text, fixes, quiet });
+  if (ticket.stop.trim() === '') {
+    fault('Enter the price that sets it going.', [], true);
+    return;
+  }
+  const stop = priceOf(ticket.stop, market.instrument, fault);
+  if (stop !== null && market.last !== null && isReached(ticket.side, type, stop, market.last)) {
+    const last = formatFixed(market.last, market.instrument.pricePlaces);
+    fault(reachedText(ticket.side, type, last));
+    return;
+  }
+  draft.stop = stop;
+}
+
+/** The limit order of a pair waits in the book: it may not fill at once. */
+function readProfit(ticket: Ticket, market: Market, draft: Draft): void {
+  const { instrument } = market;
+  const fault = (text: string, fixes: string[] = [], quiet = false) =>
+    draft.problems.push({ field: 'profit', text, fixes, quiet });
+  if (ticket.profit.trim() === '') {
+    fault('Enter the price to take profit at.', [], true);
+    return;
+  }
+  const profit = priceOf(ticket.profit, instrument, fault);
+  const buying = ticket.side === 'BUY';
+  const best = (buying ? market.asks : market.bids)[0]?.price ?? null;
+  const beyond = (mark: Decimal | null) =>
+    profit !== null && mark !== null && (buying ? profit >= mark : profit <= mark);
+  const mark = beyond(best) ? best : beyond(market.last) ? market.last : null;
+  if (mark === null) {
+    draft.profit = profit;
+    return;
+  }
+  const what = mark === best ? (buying ? 'best ask' : 'best bid') : 'last price';
+  fault(
+    `The ${what} is ${formatFixed(mark, instrument.pricePlaces)}: a pair that ` +
+      `${buying ? 'buys takes profit below' : 'sells takes profit above'} it.`,
+  );
+}
+
+/** The price that a quantity is measured by: its own, or the one that it waits for. */
+function measure(draft: Draft): Decimal | null {
+  return draft.price ?? draft.stop;
 }
 
 type Fault = (text: string, fixes?: string[]) => unknown;
@@ -177,11 +259,12 @@ function readAmount(ticket: Ticket, instrument: Instrument, draft: Draft): void 
     return;
   }
   if (ticket.amountIn === 'quote') {
-    if (draft.price === null) return;
-    const quantity = floorTo(divideFloor(amount, draft.price), instrument.lotSize);
+    const price = measure(draft);
+    if (price === null) return;
+    const quantity = floorTo(divideFloor(amount, price), instrument.lotSize);
     const least = leastQuantity(instrument);
     if (quantity < least) {
-      const cost = multiplyCeil(draft.price, least);
+      const cost = multiplyCeil(price, least);
       fault(
         `${formatDecimal(amount)} ${instrument.quote} buys less than one lot of ` +
           `${formatDecimal(least)} ${instrument.base} at this price.`,
@@ -299,6 +382,14 @@ function rest(ticket: Ticket, market: Market, draft: Draft): Outcome {
   };
 }
 
+/** A stop: nothing before it fires; then the taker's fee at most. */
+function waitFor(draft: Draft): Outcome {
+  const { quantity } = draft;
+  const price = measure(draft);
+  const total = price === null || quantity === null ? null : multiplyFloor(price, quantity);
+  return { quantity, total, worst: null, role: 'taker' };
+}
+
 function checkNotional(
   ticket: Ticket,
   instrument: Instrument,
@@ -306,14 +397,13 @@ function checkNotional(
   draft: Draft,
 ): void {
   // The house measures a limit order by its own price, not by what it may fill at.
+  const own = measure(draft);
   const notional =
-    draft.price !== null && draft.quantity !== null
-      ? multiplyFloor(draft.price, draft.quantity)
-      : total;
+    own !== null && draft.quantity !== null ? multiplyFloor(own, draft.quantity) : total;
   if (notional === null || instrument.notionalMin === ZERO) return;
   if (notional >= instrument.notionalMin) return;
   if (draft.problems.some((one) => one.field === 'amount')) return;
-  const price = draft.price ?? (draft.quantity ? divideFloor(notional, draft.quantity) : ZERO);
+  const price = own ?? (draft.quantity ? divideFloor(notional, draft.quantity) : ZERO);
   const fixes: string[] = [];
   if (ticket.amountIn === 'quote') {
     fixes.push(formatDecimal(instrument.notionalMin));
@@ -330,11 +420,30 @@ function checkNotional(
   });
 }
 
-function checkFunds(ticket: Ticket, market: Market, outcome: Outcome, draft: Draft): void {
+function heldBy(
+  ticket: Ticket,
+  instrument: Instrument,
+  outcome: Outcome,
+  draft: Draft,
+): Decimal | null {
+  if (ticket.side === 'SELL') return outcome.quantity;
+  const { budget, price, stop, quantity } = draft;
+  if (budget !== null) return budget;
+  if (quantity === null) return outcome.total;
+  const profit = draft.profit === null ? ZERO : multiplyCeil(draft.profit, quantity);
+  const larger = (held: Decimal) => (held > profit ? held : profit);
+  if (price !== null) return larger(multiplyCeil(price, quantity));
+  // Nobody knows what a market stop will pay: the house holds some more than its trigger price.
+  return stop === null
+    ? outcome.total
+    : larger(multiplyCeil(multiplyCeil(stop, quantity), ONE + instrument.stopBand));
+}
+
+function checkFunds(ticket: Ticket, market: Market, held: Decimal | null, draft: Draft): void {
   if (!market.free || draft.problems.some((one) => one.field === 'amount')) return;
   const { base, quote, quantityPlaces, quotePlaces } = market.instrument;
   if (ticket.side === 'SELL') {
-    if (outcome.quantity === null || outcome.quantity <= market.free.base) return;
+    if (held === null || held <= market.free.base) return;
     draft.problems.push({
       field: 'amount',
       text: `You have ${formatDecimal(market.free.base)} ${base} available.`,
@@ -342,16 +451,13 @@ function checkFunds(ticket: Ticket, market: Market, outcome: Outcome, draft: Dra
     });
     return;
   }
-  const needed =
-    draft.budget ??
-    (draft.price !== null && draft.quantity !== null
-      ? multiplyCeil(draft.price, draft.quantity)
-      : outcome.total);
-  if (needed === null || needed <= market.free.quote) return;
+  if (held === null || held <= market.free.quote) return;
+  const band = isStop(ticket.type) && draft.price === null ? market.instrument.stopBand : ZERO;
+  const more = band > 0n ? `, ${formatDecimal(band * 100n)}% above its trigger price` : '';
   draft.problems.push({
     field: 'amount',
     text:
-      `This needs ${formatFixed(needed, quotePlaces)} ${quote}; ` +
+      `This needs ${formatFixed(held, quotePlaces)} ${quote}${more}; ` +
       `you have ${formatFixed(market.free.quote, quotePlaces)} available.`,
     fixes: shareFix(ticket, market, quantityPlaces),
   });
@@ -368,7 +474,7 @@ export function amountOfShare(ticket: Ticket, market: Market, percent: number): 
   if (!market.free) return null;
   const { instrument, free } = market;
   const part = (value: Decimal) => (value * BigInt(Math.round(percent * 100))) / 10_000n;
-  const price = ticket.type === 'MARKET' ? null : parseDecimal(ticket.price);
+  const price = parseDecimal(isPriced(ticket.type) ? ticket.price : ticket.stop);
   const levels = ticket.side === 'BUY' ? market.asks : market.bids;
   const best = price ?? levels[0]?.price ?? null;
   if (ticket.side === 'SELL') {
@@ -376,7 +482,8 @@ export function amountOfShare(ticket: Ticket, market: Market, percent: number): 
     if (ticket.amountIn === 'base') return quantity;
     return best === null ? null : cut(multiplyFloor(best, quantity), instrument.quotePlaces);
   }
-  const budget = part(free.quote);
+  const band = isStop(ticket.type) && !isPriced(ticket.type) ? instrument.stopBand : ZERO;
+  const budget = (part(free.quote) * ONE) / (ONE + band);
   if (ticket.amountIn === 'quote') return cut(budget, instrument.quotePlaces);
   if (ticket.type === 'MARKET') {
     return walkBudget(market.asks, budget, instrument.lotSize).quantity;
@@ -390,29 +497,44 @@ export function amountOfShare(ticket: Ticket, market: Market, percent: number): 
 export function shareOfTicket(ticket: Ticket, market: Market): number {
   if (!market.free) return 0;
   const estimate = evaluate(ticket, market);
-  const used = ticket.side === 'SELL' ? estimate.quantity : estimate.total;
+  const used = estimate.held;
   const all = ticket.side === 'SELL' ? market.free.base : market.free.quote;
   if (!used || all === ZERO) return 0;
   return Number((smaller(used, all) * 100n) / all);
 }
 
-function wishOf(
-  ticket: Ticket,
-  instrument: Instrument,
-  draft: Draft,
-): Omit<OrderWish, 'newClientOrderId'> {
+function wishOf(ticket: Ticket, instrument: Instrument, draft: Draft): Wish {
+  if (ticket.pair) return pairOf(ticket, instrument, draft);
   const head = { symbol: instrument.symbol, side: ticket.side, type: ticket.type };
   if (ticket.type === 'MARKET') {
     return draft.budget === null
       ? { ...head, quantity: formatDecimal(draft.quantity ?? ZERO) }
       : { ...head, quoteOrderQty: formatDecimal(draft.budget) };
   }
-  const priced = {
-    ...head,
+  const quantity = formatDecimal(draft.quantity ?? ZERO);
+  const stop = draft.stop === null ? {} : { stopPrice: formatDecimal(draft.stop) };
+  if (draft.price === null) return { ...head, quantity, ...stop };
+  const priced = { ...head, quantity, price: formatDecimal(draft.price), ...stop };
+  return ticket.type === 'LIMIT_MAKER' ? priced : { ...priced, timeInForce: ticket.timeInForce };
+}
+
+/** A sale stops its loss below and takes its profit above; a purchase the other way. */
+function pairOf(ticket: Ticket, instrument: Instrument, draft: Draft): PairWish {
+  const [stop, profit] =
+    ticket.side === 'SELL' ? (['below', 'above'] as const) : (['above', 'below'] as const);
+  return {
+    symbol: instrument.symbol,
+    side: ticket.side,
     quantity: formatDecimal(draft.quantity ?? ZERO),
-    price: formatDecimal(draft.price ?? ZERO),
+    [`${profit}Type`]: 'LIMIT_MAKER',
+    [`${profit}Price`]: formatDecimal(draft.profit ?? ZERO),
+    [`${stop}Type`]: ticket.type,
+    [`${stop}StopPrice`]: formatDecimal(draft.stop ?? ZERO),
+    ...(draft.price !== null && {
+      [`${stop}Price`]: formatDecimal(draft.price),
+      [`${stop}TimeInForce`]: ticket.timeInForce,
+    }),
   };
-  return ticket.type === 'LIMIT' ? { ...priced, timeInForce: ticket.timeInForce } : priced;
 }
 
 function leastQuantity(instrument: Instrument): Decimal {

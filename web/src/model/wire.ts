@@ -3,7 +3,14 @@
  *
  * Only this file knows the wire's spelling; amounts stay strings until fromWire() takes them.
  */
-import type { PoolEvent, QuoteEvent, VenueOrderEvent } from './native.ts';
+import type {
+  PoolEvent,
+  QuoteEvent,
+  RatingEvent,
+  SignalEvent,
+  SignalsEvent,
+  VenueOrderEvent,
+} from './native.ts';
 
 export type Side = 'BUY' | 'SELL';
 
@@ -27,6 +34,7 @@ export interface WireSymbol {
   baseAssetPrecision: number;
   quoteAssetPrecision: number;
   orderTypes: string[];
+  ocoAllowed?: boolean;
   filters: WireFilter[];
 }
 
@@ -91,10 +99,20 @@ export interface WireOrder {
   timeInForce: string;
   type: string;
   side: Side;
+  /** -1 for an order that is in no list. */
+  orderListId?: number;
+  stopPrice?: string;
+  /** Since when it works, ms; -1 for a stop that waits for its price. */
+  workingTime?: number;
   time?: number;
   updateTime?: number;
   transactTime?: number;
   fills?: { price: string; qty: string; commission: string; commissionAsset: string }[];
+}
+
+export interface WireOrderList {
+  orderListId: number;
+  orderReports?: WireOrder[];
 }
 
 export interface WireMyTrade {
@@ -203,6 +221,8 @@ export interface ExecutionReport {
   X: string;
   r: string;
   i: number;
+  /** The list that it is in; -1 for none. */
+  g?: number;
   l: string;
   z: string;
   L: string;
@@ -217,6 +237,8 @@ export interface ExecutionReport {
   Q?: string;
   /** Stop price; of a bounded order the lower bound. */
   P?: string;
+  /** Since when it works, ms; -1 for a stop that waits for its price. */
+  W?: number;
   /** Of an order of a dealer or agency market that is open: why it waits. */
   wait?: string;
 }
@@ -237,4 +259,13 @@ export interface ListenKeyExpired {
 export type UserEvent = ExecutionReport | AccountPosition | ListenKeyExpired | VenueOrderEvent;
 
 export type MarketEvent =
-  DepthEvent | TradeEvent | KlineEvent | MiniTickerEvent | BookTickerEvent | QuoteEvent | PoolEvent;
+  | DepthEvent
+  | TradeEvent
+  | KlineEvent
+  | MiniTickerEvent
+  | BookTickerEvent
+  | QuoteEvent
+  | PoolEvent
+  | SignalsEvent
+  | RatingEvent
+  | SignalEvent;

@@ -1,7 +1,8 @@
 /** How the page says prices, quantities, times and orders. One place, so that all views agree. */
 import { type Decimal, ONE, formatDecimal, formatFixed, formatGrouped } from './decimal.ts';
 import type { Instrument } from './instrument.ts';
-import { type Order, averagePrice } from './orders.ts';
+import { type Order, averagePrice, isWaiting } from './orders.ts';
+import { firesOnRise } from './stops.ts';
 import type { Tone } from './notices.svelte.ts';
 
 export function priceText(instrument: Instrument, price: Decimal): string {
@@ -85,8 +86,8 @@ const TYPE: Record<string, string> = {
   LIMIT: 'Limit',
   MARKET: 'Market',
   LIMIT_MAKER: 'Post only',
-  STOP_LOSS: 'Stop',
-  STOP_LOSS_LIMIT: 'Stop limit',
+  STOP_LOSS: 'Stop loss',
+  STOP_LOSS_LIMIT: 'Stop loss limit',
   TAKE_PROFIT: 'Take profit',
   TAKE_PROFIT_LIMIT: 'Take profit limit',
   BOUNDED: 'Bounded',
@@ -95,6 +96,12 @@ const TYPE: Record<string, string> = {
 
 export function typeText(type: string): string {
   return TYPE[type] ?? type;
+}
+
+/** The price that sets a stop going, with the way the market must come: "\u2265 61,000.00". */
+export function triggerText(instrument: Instrument, order: Order): string {
+  const way = firesOnRise(order.side, order.type) ? '\u2265' : '\u2264';
+  return `${way} ${priceText(instrument, order.stop)}`;
 }
 
 /** What a notice says when an order came to rest in some state. */
@@ -121,6 +128,13 @@ export function orderNews(
         text: `Partly filled${at}; the rest is on the book`,
       };
     case 'NEW':
+      if (isWaiting(order)) {
+        return {
+          tone: 'plain',
+          title: `${typeText(order.type)} waits`,
+          text: `${verb} ${whole} ${instrument.base}${limit} when the price is ${triggerText(instrument, order)}`,
+        };
+      }
       return {
         tone: 'plain',
         title: 'Order on the book',

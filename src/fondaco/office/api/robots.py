@@ -1,4 +1,4 @@
-"""Rule bots for programs: /api/v1/robots/.
+"""Rule bots for programs, and an overview of a member's robots of both kinds: /api/v1/robots/.
 
 Promises: 201 leaves after the account and its allotment are durable; a rule that isn't right is 400
 with its place as a JSON path; numbers in a rule are read as they were written, never as floats.
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from django.conf import settings
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -25,6 +26,7 @@ from fondaco.office.api.faults import writer_asked
 from fondaco.office.api.numbers import PlainDecimal
 from fondaco.office.api.scoped import ScopedView
 from fondaco.office.callers import address_of
+from fondaco.office.robots import selectors as overview
 from fondaco.office.robots import services
 from fondaco.robots.bots import selectors
 from fondaco.robots.bots.services import prefix_of
@@ -32,7 +34,7 @@ from fondaco.robots.models import Robot, RobotKind, RuleMode
 from fondaco.robots.rules.model import schema
 from fondaco.robots.services import RobotRefused
 
-__all__ = ["OneRobot", "RobotKill", "Robots", "RuleSchema", "own_robot", "robot_words"]
+__all__ = ["OneRobot", "Overview", "RobotKill", "Robots", "RuleSchema", "own_robot", "robot_words"]
 
 ROBOTS_SHOWN: Final = 1000
 
@@ -182,6 +184,18 @@ class Robots(RobotView):
         )
 
 
+class Overview(RobotView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, tags=["robots"])
+    def get(self, request: Request) -> Response:
+        """List own robots of both kinds: state, profit of the day and month, newest reason."""
+        found = Robot.objects.select_related("member").filter(
+            member=member_of(request.user), closed_at=None
+        )
+        with writer_asked():
+            rows = overview.rows(writer.core(), found.order_by("pk")[:ROBOTS_SHOWN])
+        return Response({"cash": settings.CASH, "robots": rows})
+
+
 class OneRobot(RobotView):
     form = RobotChange
 
@@ -229,8 +243,10 @@ class RobotKill(RobotView):
 
     @extend_schema(request=KillForm, responses=OpenApiTypes.OBJECT, tags=["robots"])
     def post(self, request: Request, robot: str) -> Response:
-        """Throw a bot's kill switch: all its orders cancelled, from then on it only reduces."""
-        row = own_robot(member_of(request.user), robot)
+        """Throw a robot's kill switch: all its orders cancelled, from then on it only reduces."""
+        row = Robot.objects.filter(pk=robot, member=member_of(request.user), closed_at=None).first()
+        if row is None:
+            raise Http404("No Robot matches the given query.")
         form = KillForm(data=request.data)
         form.is_valid(raise_exception=True)
         with writer_asked():

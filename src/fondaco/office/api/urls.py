@@ -60,6 +60,7 @@ urlpatterns = [
     re_path(r"^api/docs/?\Z", schema.docs, name="api-docs"),
     _route("robots", robots.Robots),
     _route("robots/rule-schema", robots.RuleSchema),
+    _route("robots/overview", robots.Overview),
     _route(rf"robots/{ROBOT}", robots.OneRobot),
     _route(rf"robots/{ROBOT}/kill", robots.RobotKill),
     _route("signals", signals.Signals),

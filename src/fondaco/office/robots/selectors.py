@@ -18,6 +18,7 @@ from fondaco.identity.core_door import Core, kind_of
 from fondaco.projections.selectors import InstrumentRow, asset_codes
 from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
+from fondaco.robots.hub.selectors import told_to_client
 from fondaco.robots.models import Robot, RobotKind, RuleRun
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.reasons import tell
@@ -70,7 +71,7 @@ def rows(core: Core, found: Iterable[Robot]) -> list[dict[str, Any]]:
 def _row(robot: Robot, words: Mapping[str, int], decimals: Mapping[int, int]) -> dict[str, Any]:
     places = decimals.get(words.get("cash", 0), 0)
     run = bots.current_run(robot) if robot.kind == RobotKind.RULE else None
-    newest = bots.decisions(run, 1) if run is not None else []
+    reason, reason_ms = _newest_reason(robot, run)
     killed = bool(words.get("killed"))
     text = "killed: only reduces" if killed else "off"
     if robot.is_active and not killed:
@@ -86,8 +87,20 @@ def _row(robot: Robot, words: Mapping[str, int], decimals: Mapping[int, int]) ->
         "member": robot.member.username,
         "day_profit": _units(words.get("day_profit", 0), places),
         "month_profit": _units(words.get("month_profit", 0), places),
-        "reason": bots.decision_words(newest[0], bots.plan_of(robot))["reason"] if newest else "",
+        "reason": reason,
+        "reason_ms": reason_ms,
     }
+
+
+def _newest_reason(robot: Robot, run: RuleRun | None) -> tuple[str, int]:
+    """Return why a robot last did what it did, and when; nothing if it has decided nothing."""
+    if robot.kind != RobotKind.RULE:
+        return told_to_client(robot.account_id, cash=settings.CASH)
+    newest = bots.decisions(run, 1) if run is not None else []
+    if not newest:
+        return "", 0
+    words = bots.decision_words(newest[0], bots.plan_of(robot))
+    return words["reason"], words["time"]
 
 
 def _units(amount: int, places: int) -> str:
