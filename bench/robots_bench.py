@@ -149,6 +149,9 @@ class Idle:
     def trade(self, _sight: Sight, _instrument: int, _time_us: int) -> list[Heard]:
         return []
 
+    def switch(self, *, killed: bool, seq: int, time_us: int) -> list[Heard]:  # noqa: ARG002
+        return []
+
 
 def desk_of(far: int) -> Desk:
     """A desk as a worker has it, on one market, with so many bots far away and NEAR near."""

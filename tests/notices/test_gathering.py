@@ -10,13 +10,17 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from fondaco.core.records import AccountKind
 from fondaco.identity import invites, services, tokens
 from fondaco.identity.models import Member
 from fondaco.office.billing.reminders import send_reminders, tell_ended
+from fondaco.office.notices import gathering
 from fondaco.office.notices import services as notices
 from fondaco.office.notices.gathering import gather
 from fondaco.office.notices.kinds import CHOOSABLE, TABLE, Kind
 from fondaco.office.notices.models import Happening
+from fondaco.robots.bots import services as bots
+from fondaco.robots.models import Robot, RobotKind, RuleDecision
 from tests.identity.stand_in import StandInCore
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
@@ -44,6 +48,38 @@ def curious(name: str = "ann") -> Member:
 def told(member: Member) -> list[tuple[str, dict[str, Any]]]:
     rows = Happening.objects.filter(member=member).order_by("pk")
     return [(row.kind, json.loads(row.body)["data"]) for row in rows]
+
+
+def test_what_a_rule_bot_says_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """$notify reaches its owner once, with robot and mode; past a day's bound it is only logged."""
+    ann = curious()
+    robot = Robot.objects.create(
+        id="dip", member=ann, kind=RobotKind.RULE, changed_us=0,
+        account=services.account_row(ann, "robot dip", AccountKind.ROBOT),
+    )  # fmt: skip
+    run = bots.begin_run(robot, mode="paper")
+
+    def say(*texts: str) -> None:
+        said = tuple((1_700_000_000_000_000, bots.NOTICE, text) for text in texts)
+        looked = (1_700_000_000_000_000, "CONDITION_FALSE", "{}")
+        kept = bots.Kept(
+            run=run.pk, state="{}", outbox="[]", position=None, began=None, orders=(),
+            decisions=(looked, *said),
+        )  # fmt: skip
+        bots.keep([kept], seq=1, confirm=lambda: None)
+        gather()
+        gather()
+
+    say("Bought {the} dip.")
+    details = {"robot": "dip", "mode": "paper", "message": "Bought {the} dip."}
+    assert told(ann) == [("robot.says", details)]
+    body = json.loads(Happening.objects.get().body)
+    assert body["text"] == "Your robot dip (paper) says: Bought {the} dip."
+    assert body["time"].startswith("2023-11-14T22:13:20")
+    monkeypatch.setattr(gathering, "SAID_A_DAY_MAX", 3)
+    say("two", "three", "four")
+    assert [data["message"] for _, data in told(ann)][1:] == ["two", "three"]
+    assert RuleDecision.objects.filter(code=bots.NOTICE).count() == 4
 
 
 def test_tokens_are_told_when_made_and_revoked() -> None:

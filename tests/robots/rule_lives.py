@@ -32,7 +32,7 @@ from fondaco.robots import holding, lease
 from fondaco.robots import services as robots
 from fondaco.robots.bots import history, services, worker
 from fondaco.robots.bots.worker import RuleWorker
-from fondaco.robots.models import RobotKind, RuleDecision, RuleOrder, RuleRun
+from fondaco.robots.models import Robot, RobotKind, RuleDecision, RuleOrder, RuleRun
 from tests.robots.real_core import RealCore
 
 START_US = 1_700_000_000_000_000
@@ -133,6 +133,22 @@ class House(RealCore):
         self.submit(pack(Command.CANCEL_ALL, account=self.bob, instrument=1))
         self.order(self.cat, Side.BUY, ticks - 1, 70, TimeInForce.GTC)
         self.order(self.bob, Side.SELL, ticks + 1, 70, TimeInForce.GTC)
+
+    def steps(
+        self, prices: list[tuple[int, int, bool]], switches: dict[int, int]
+    ) -> list[Callable[[], None]]:
+        """Return what happens, one after the other."""
+        found: list[Callable[[], None]] = []
+        for place, price in enumerate(prices):
+            if place in switches:
+                found.append(partial(self.switch, switches[place]))
+            found.append(partial(self.move, *price))
+        return found
+
+    def switch(self, on: int) -> None:
+        """Throw the kill switch of every bot."""
+        for robot in Robot.objects.order_by("pk"):
+            self.submit(pack(Command.KILL_ROBOT, account=robot.account_id, on=on))
 
     def minutes(self, begin_us: int, seq: int) -> list[Bar]:
         """Return the minutes up to a seq, as a projection has them."""
@@ -279,8 +295,13 @@ class Lived:
         *,
         chance: Random | None = None,
         checkpoint_s: float = 0.0,
+        switches: dict[int, int] | None = None,
+        begins_killed: bool = False,
     ) -> None:
-        """Live the script; with a chance killed at any of its turns, and followed by another."""
+        """Live the script; with a chance killed at any of its turns, and followed by another.
+
+        `switches` throw every bot's kill switch, on (1) or off (0), before the price at a place.
+        """
         self.turns = self.kills = 0
 
         def ends() -> bool:
@@ -291,7 +312,9 @@ class Lived:
 
         with transaction.atomic(), patch.context() as within:
             house = House(rules)
-            script = iter([partial(house.move, *one) for one in prices])
+            if begins_killed:
+                house.switch(1)
+            script = iter(house.steps(prices, switches or {}))
             lives = [Life(house, script, ends)]
             _set_up(within, house, lives, checkpoint_s)
             while not lives[-1].serve():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from random import Random
@@ -61,6 +62,41 @@ def test_kills_at_any_write_change_nothing(
     assert found.sent == whole.sent
 
 
+def orders_of(found: Lived, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for _, _, _, line in found.rows[name]["orders"]]
+
+
+@pytest.mark.parametrize("seed", [None, 5], ids=["living", "killed"])
+def test_the_kill_switch_reaches_paper(seed: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As live: what rests is cancelled, buys are refused until it is off; also over kills."""
+    rules = {name: BOTS[name] for name in ("live-resting", "paper-resting")}
+    late = """{"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 21, "type": "gt"}},
+        "$do": {"$order": {"kind": "MARKET", "intent": "BUY", "shares": 1}}}"""
+    rules |= {"live-late": ("live", late), "paper-late": ("paper", late)}
+    after = [(2045, 9, True)] * 3 + [(2110, 9, True)] * 3
+    chance = None if seed is None else Random(seed)
+    found = Lived(monkeypatch, rules, after, chance=chance, switches={1: 1, 5: 0})
+    for mode in ("live", "paper"):
+        [rested] = orders_of(found, f"{mode}-resting")
+        assert (rested["status"], rested["filled"]) == ("CANCELED", "0"), mode
+        [refused] = orders_of(found, f"{mode}-late")
+        assert (refused["status"], refused["reason"]) == ("REJECTED", "REDUCE_ONLY"), mode
+    assert found.rows["paper-late"]["position"]["killed"] is False
+    assert bool(found.kills) is (chance is not None)
+
+
+def test_paper_that_begins_killed_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The switch was thrown before the bot came to the desk; it sells, and buys nothing."""
+    sells = """{"$do": {"$order": {"kind": "MARKET", "intent": "SELL", "ticker": "BTC",
+        "shares": 3}}}"""
+    rules = {"paper-sells": ("paper", sells), "paper-seed": BOTS["paper-seed"]}
+    found = Lived(monkeypatch, rules, [(2060, 9, True)] * 3, begins_killed=True)
+    [sold] = orders_of(found, "paper-sells")
+    assert (sold["status"], sold["filled"]) == ("FILLED", "3")
+    [refused] = orders_of(found, "paper-seed")
+    assert (refused["status"], refused["reason"]) == ("REJECTED", "REDUCE_ONLY")
+
+
 def _forgets_what_to_tell(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(keeping, "read_outbox", lambda _text: [])
 
@@ -72,8 +108,9 @@ def _forgets_the_paper_exchange(patch: pytest.MonkeyPatch) -> None:
 def _enters_too_early(patch: pytest.MonkeyPatch) -> None:
     add: Callable[..., None] = Roster._add
 
-    def added(self: Roster, run: RuleRun, plan: Any, balances: Any, seq: int, _after: int) -> None:
-        add(self, run, plan, balances, seq, self._desk.seq)
+    def added(self: Roster, run: RuleRun, plan: Any, *given: Any, **named: Any) -> None:
+        balances, seq, _after_seq = given
+        add(self, run, plan, balances, seq, self._desk.seq, **named)
 
     patch.setattr(Roster, "_add", added)
 

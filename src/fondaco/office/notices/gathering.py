@@ -1,19 +1,21 @@
-"""Finding what happened: in the security log, and in the events as the projections have them.
+"""Finding what happened: in the security log, in the projected events, in what rule bots say.
 
-Promises: each entry and each posting is looked at once, in order, from a position that is moved in
-the transaction that writes what was found; were it looked at again (a database put back), the
-happening's own reference keeps it from being told twice. At first it begins at the end: what
+Promises: each entry, posting and word of a bot is looked at once, in order, from a position that is
+moved in the transaction that writes what was found; were it looked at again (a database put back),
+the happening's own reference keeps it from being told twice. At first it begins at the end: what
 happened before is not told. A choice holds for what is gathered after it.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import msgspec
 from django.db import transaction
+from django.utils import timezone
 
 from fondaco.core import client_ids, records
 from fondaco.core.money import format_units
@@ -21,14 +23,18 @@ from fondaco.identity.models import Account, Member, SecurityEntry
 from fondaco.identity.security_log import Action
 from fondaco.office.notices import selectors, services
 from fondaco.office.notices.kinds import Kind
-from fondaco.office.notices.models import Choice, Position
+from fondaco.office.notices.models import Choice, Happening, Position
 from fondaco.projections import selectors as history
 from fondaco.projections.models import POSTING_BITS, Order, Posting, Trade
 from fondaco.projections.reading import together
+from fondaco.robots.bots.services import NOTICE
+from fondaco.robots.models import RuleDecision
 
 __all__ = ["gather"]
 
 ENTRIES_MAX: Final = 500  # a turn
+SAID_MAX: Final = 500  # a turn
+SAID_A_DAY_MAX: Final = 100  # of a member's bots; all of it stands in their logs
 POSTINGS_MAX: Final = 10_000  # a turn
 KEYS_MAX: Final = 500  # in one question of SQL
 OF_ORDERS: Final = (Kind.ORDER_TRADED, Kind.ORDER_FILLED)
@@ -51,8 +57,8 @@ Details = dict[str, str | int]
 
 
 def gather() -> int:
-    """Look at what is new; return how many entries and postings that were."""
-    return _from_log() + _from_events()
+    """Look at what is new; return how many entries, postings and words of bots that were."""
+    return _from_log() + _from_events() + _from_robots()
 
 
 def _locked(name: str, end: int) -> Position:
@@ -224,6 +230,41 @@ def _who_wants_orders() -> dict[int, Member]:
     chosen = Choice.objects.filter(kind__in=OF_ORDERS).values("member")
     rows = Account.objects.filter(member__in=chosen).select_related("member")
     return {row.number: row.member for row in rows}
+
+
+# ---- what rule bots say
+
+
+def _from_robots() -> int:
+    last = RuleDecision.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    if not _is_behind("robots", last):
+        return 0
+    with transaction.atomic():
+        place = _locked("robots", last)
+        said = RuleDecision.objects.filter(pk__gt=place.number, pk__lte=last, code=NOTICE)
+        found = list(said.select_related("run__robot__member").order_by("pk")[:SAID_MAX])
+        for row in found:
+            _tell_said(row)
+        place.number = max(place.number, last if len(found) < SAID_MAX else found[-1].pk)
+        place.save(update_fields=["number"])
+    return len(found)
+
+
+def _tell_said(row: RuleDecision) -> None:
+    member = row.run.robot.member
+    day = timezone.now() - dt.timedelta(days=1)
+    of_day = Happening.objects.filter(
+        member=member, kind=Kind.ROBOT_SAYS.value, created_at__gte=day
+    )
+    if of_day.count() >= SAID_A_DAY_MAX:
+        return
+    services.tell(
+        member,
+        Kind.ROBOT_SAYS,
+        reference=f"{row.run_id}-{row.number}",
+        details={"robot": row.run.robot_id, "mode": row.run.mode, "message": row.text},
+        at=dt.datetime.fromtimestamp(row.time_us / 1_000_000, dt.UTC),
+    )
 
 
 class Words(NamedTuple):

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     INVITE_USED = "invite.used"
     STRATEGY_LATE = "strategy.late"
     STRATEGY_BACK = "strategy.back"
+    ROBOT_SAYS = "robot.says"
     TEST = "test"
 
 
@@ -113,6 +114,9 @@ TABLE: Final[dict[Kind, Terms]] = {
     ),
     Kind.STRATEGY_BACK: Terms(
         "A strategy reports again", "Your strategy {strategy} reports again.", mailed=True
+    ),
+    Kind.ROBOT_SAYS: Terms(
+        "A rule bot's $notify", "Your robot {robot} ({mode}) says: {message}", mailed=True
     ),
     Kind.TEST: Terms("A test", "This is a test of your webhook."),
 }

@@ -151,6 +151,7 @@ class Position(msgspec.Struct, frozen=True):
     held: dict[int, int]
     open: dict[str, tuple[int, int, int, int]]
     filled: dict[str, tuple[Decimal, Decimal]]
+    killed: bool = False  # on paper
 
 
 class Market:

@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from fondaco.core.records import Command, Query, Side, pack, split, unpack
+from fondaco.core.records import Command, Event, Query, Side, pack, split, unpack
+from fondaco.identity.core_door import kind_of
 from fondaco.link.blocking import BlockingClient
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import OrderLine
@@ -132,17 +133,25 @@ class Roster:
                 desk.sight.follow(ticker, self._standing(ticker, time_us))
         self._see(plan, time_us)
         balances: dict[int, tuple[int, int]] = {}
-        balances_seq = 0
+        balances_seq, killed = 0, False
         if run.mode == RuleMode.LIVE:
             answer = self._client.query(pack(Query.BALANCES, account=account))
             balances_seq = answer.seq
             for record in split(bytes(answer.records)):
                 words = unpack(record)
                 balances[words["asset"]] = (words["free"], words["held"])
+        else:
+            balances_seq, killed = self._switch_of(account)
         begun, _ = stamp(account)
-        self._add(run, plan, balances, balances_seq, begun)
+        self._add(run, plan, balances, balances_seq, begun, killed=killed)
         if not run.state:
             self._began[self._name(run)] = begun
+
+    def _switch_of(self, account: int) -> tuple[int, bool]:
+        """Ask the core whether the kill switch of a robot is on; return as of which seq."""
+        answer = self._client.query(pack(Query.ROBOTS, account=account))
+        told = (unpack(one) for one in split(bytes(answer.records)) if kind_of(one) == Event.ROBOT)
+        return answer.seq, any(one["killed"] for one in told)
 
     def _standing(self, ticker: str, time_us: int) -> Standing:
         """Ask the core where a market stands; raises Behind."""
@@ -197,6 +206,8 @@ class Roster:
         balances: dict[int, tuple[int, int]],
         balances_seq: int,
         after_seq: int,
+        *,
+        killed: bool = False,
     ) -> None:
         """Put a run to the desk as it was kept."""
         name = self._name(run)
@@ -204,7 +215,8 @@ class Roster:
         orders = [msgspec.json.decode(row.line, type=OrderLine) for row in rows]
         hands: LiveHands | PaperHands
         if run.mode == RuleMode.PAPER:
-            hands = self._paper_hands(run, plan)
+            # What was kept is true up to the run's own seq, a new one to when it was asked.
+            hands = self._paper_hands(run, plan, killed=killed, seq=run.seq or balances_seq)
         else:
             hands = LiveHands(
                 run.robot.account_id,
@@ -218,6 +230,7 @@ class Roster:
             plan,
             hands,
             account=run.robot.account_id if run.mode == RuleMode.LIVE else 0,
+            robot=run.robot.account_id if run.mode == RuleMode.PAPER else 0,
             prefix=services.prefix_of(run.robot, run.number),
             state=states.decode(run.state.encode()) if run.state else None,
             orders=orders,
@@ -227,7 +240,7 @@ class Roster:
         self.runs[name] = run.pk
         self._desk.add(bot, after_seq=after_seq)
 
-    def _paper_hands(self, run: RuleRun, plan: Plan) -> PaperHands:
+    def _paper_hands(self, run: RuleRun, plan: Plan, *, killed: bool, seq: int) -> PaperHands:
         sight = self._desk.sight
         tickers = plan.traded or plan.tickers
         seen = sight.tickers.get(tickers[0]) if tickers else None
@@ -246,6 +259,8 @@ class Roster:
             seen,
             sight.cash_code,
             keeping.read_position(bytes(run.position)),
+            killed=killed,
+            seq=seq,
         )
 
 

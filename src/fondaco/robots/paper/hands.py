@@ -5,9 +5,10 @@ and a queue. What the house trades the crowd trades; the best prices are the hou
 that takes finds `depth` at the house's best price and each tick beyond, and one that joins a quoted
 price stands behind `queue`.
 
-Promises: no command of it reaches the house, and the house's core knows no paper money. dump() and
-load() keep it to the last bit, so it goes on after a restart as if there had been none. One bot
-on paper trades one market.
+Promises: no command of it reaches the house, and the house's core knows no paper money. The kill
+switch of the house holds here, too: all orders are cancelled, and from then on it only sells.
+dump() keeps it to the last bit, so it goes on after a restart as if there had been none. One bot on
+paper trades one market.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from decimal import Decimal
 
 import msgspec
 
-from fondaco.core.records import Side
+from fondaco.core.records import Reason, Side
 from fondaco.robots.backtest.market import Instrument, Market, News, Position
 from fondaco.robots.rules.desk import Heard, Holdings
 from fondaco.robots.rules.live import WishRefused, command_of
@@ -56,9 +57,18 @@ class PaperHands:
     """One bot's own exchange."""
 
     def __init__(
-        self, terms: Terms, seen: Seen, cash: str, position: Position | None = None
+        self,
+        terms: Terms,
+        seen: Seen,
+        cash: str,
+        position: Position | None = None,
+        *,
+        killed: bool = False,
+        seq: int = 0,
     ) -> None:
-        """Open the exchange, or take it up where dump() left it. Raises ValueError."""
+        """Open the exchange, or take it up where dump() left it, as of a seq. Raises ValueError."""
+        self.seq = seq
+        self.killed = killed
         self.ticker = terms.ticker
         self.instrument = seen.body.number
         self.market = Market(
@@ -70,12 +80,13 @@ class PaperHands:
         )
         if position is not None:
             self.market.take_up(position)
+            self.killed = position.killed
         self.is_changed = position is None
 
     def dump(self) -> Position:
         """Return where it stands."""
         self.is_changed = False
-        return self.market.position()
+        return msgspec.structs.replace(self.market.position(), killed=self.killed)
 
     is_wishing = False
 
@@ -96,6 +107,8 @@ class PaperHands:
             command_of(sight, 0, wish)
         except WishRefused as refused:
             return [_refused(wish, str(refused))]
+        if self.killed and wish.intent == "BUY":
+            return [_refused(wish, Reason.REDUCE_ONLY.name)]
         if wish.ticker != self.ticker:
             return [_refused(wish, f"on paper a bot trades one market, {self.ticker}")]
         self.is_changed = True
@@ -106,6 +119,14 @@ class PaperHands:
         """Cancel an order of its own exchange."""
         self.is_changed = True
         return self._heard(self.market.cancel(time_us, client_order_id))
+
+    def switch(self, *, killed: bool, seq: int, time_us: int) -> Iterable[Heard]:
+        """Cancel all when the switch is thrown; what was before it was kept is known."""
+        if seq <= self.seq or killed == self.killed:
+            return []
+        self.killed, self.is_changed = killed, True
+        names = list(self.market.open) if killed else []
+        return self._heard(one for name in names for one in self.market.cancel(time_us, name))
 
     def own(self, sight: Sight, kind: int, record: bytes) -> Heard | None:  # noqa: ARG002
         """Nothing of the house is its own."""

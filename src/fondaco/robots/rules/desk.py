@@ -24,7 +24,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from fondaco.core.records import Event
+from fondaco.core.records import Event, unpack
 from fondaco.robots.backtest.result import OrderLine, order_line
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
@@ -101,6 +101,9 @@ class Hands(Protocol):
     def trade(self, sight: Sight, instrument: int, time_us: int) -> Iterable[Heard]:
         """Take that the house traded."""
 
+    def switch(self, *, killed: bool, seq: int, time_us: int) -> Iterable[Heard]:
+        """Take that its kill switch was thrown, where the house's core doesn't do what follows."""
+
 
 class Changes(msgspec.Struct):
     """What has come of a bot since it was stored."""
@@ -120,17 +123,22 @@ class Bot:
         hands: Hands,
         *,
         account: int = 0,
+        robot: int = 0,
         prefix: str = "",
         state: State | None = None,
         orders: Iterable[OrderLine] = (),
         last: tuple[int, Code] | None = None,
         active: bool = True,
     ) -> None:
-        """Take a bot as it was stored; `last` is the step and code of its newest decision."""
+        """Take a bot as it was stored; `last` is the step and code of its newest decision.
+
+        `account` is where it trades, 0 on paper; there `robot` is the one whose switch it obeys.
+        """
         self.name = name
         self.plan = plan
         self.hands = hands
         self.account = account
+        self.robot = robot
         self.prefix = prefix or name
         self.state = state or State()
         self.orders = {order.client_order_id: order for order in orders}  # not over yet
@@ -153,6 +161,7 @@ class Desk:
         self.dirty: dict[str, Bot] = {}
         self._offset_s = offset_s
         self._by_account: dict[int, Bot] = {}
+        self._by_robot: dict[int, Bot] = {}
         self._entering: list[tuple[int, str]] = []
         self._own_changed: dict[str, None] = {}
         self._news: deque[tuple[Bot, Heard]] = deque()
@@ -168,6 +177,8 @@ class Desk:
         self.bots[bot.name] = bot
         if bot.account:
             self._by_account[bot.account] = bot
+        if bot.robot:
+            self._by_robot[bot.robot] = bot
         self._wishing[bot.name] = None
         if bot.hands.instrument:
             self._listen(bot)
@@ -180,6 +191,8 @@ class Desk:
             return
         self.index.remove(name)
         self._by_account.pop(bot.account, None)
+        if self._by_robot.get(bot.robot) is bot:
+            del self._by_robot[bot.robot]
         self.dirty.pop(name, None)
         self._own_changed.pop(name, None)
         for listening in self._traders.values():
@@ -265,8 +278,20 @@ class Desk:
                 self._own_changed[bot.name] = None
                 if heard is not None:
                     self._tell(bot, heard)
+        elif kind == Event.ROBOT:
+            bot = self._by_robot.get(account)
+            if bot is not None:
+                self._switch(bot, unpack(events[at:end]))
         elif kind in _DEFINITIONS:
             self.sight.define(kind, events[at:end])
+
+    def _switch(self, bot: Bot, told: dict[str, int]) -> None:
+        """Let a bot that trades elsewhere obey the house's kill switch."""
+        killed, seq = bool(told["killed"]), told["seq"]
+        for heard in bot.hands.switch(killed=killed, seq=seq, time_us=self.time_us):
+            self._tell(bot, heard)
+        if bot.hands.instrument:
+            self._listen(bot)
 
     def _finish(self) -> None:
         """Do what follows from one command."""

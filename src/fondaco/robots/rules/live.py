@@ -136,6 +136,10 @@ class LiveHands:
         """Hear of the house's trades; its own come as its own events."""
         return ()
 
+    def switch(self, *, killed: bool, seq: int, time_us: int) -> Iterable[Heard]:  # noqa: ARG002
+        """The core does what follows, and tells of it."""
+        return ()
+
     def own(self, sight: Sight, kind: int, record: bytes) -> Heard | None:
         """Take an event of the account."""
         words = unpack(record)
