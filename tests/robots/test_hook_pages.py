@@ -37,7 +37,7 @@ def text_of(client: Client, path: str, status: int = 200, **fields: Any) -> str:
     return answer.content.decode()
 
 
-def made(browser: Client, **fields: str) -> tuple[Hook, str, str]:
+def made(browser: Client, **fields: Any) -> tuple[Hook, str, str]:
     """Make a hook on its page; return it, the path of its address and its token."""
     page = text_of(browser, "/hooks/", name="chart", **fields)
     found = ADDRESS.search(page)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fondaco.core import records
-from fondaco.robots.hub.locks import KEY, Keys, Locks, NoKeys, RedisKeys, key_of
+from fondaco.link.answers import Unanswered
+from fondaco.robots.hub.locks import KEY, Keys, Locks, NoKeys, RedisKeys, key_of, make_keys
 from tests.house_fixture import free_port
 from tests.redis_fixture import redis_url
 from tests.robots.real_core import RealCore
 
 __all__ = ["redis_url"]
 
+ROOT = Path(__file__).resolve().parents[2]
 ACCOUNTS = {20: "robot-1", 21: "robot-2"}
 
 
@@ -165,6 +170,43 @@ def test_the_key_is_the_one_that_older_programs_know(redis_url: str) -> None:
         assert client.get(key_of("robot-1")) is None
         client.set(key_of("robot-1"), "robot-1", px=60_000)  # as an older program locks
         assert not field.worker().take({20: "robot-1"})
+
+
+@pytest.mark.needs("redis")
+def test_the_lock_of_a_process_that_is_gone_is_nobody_s(redis_url: str) -> None:
+    """Its successor takes it at once; a living holder's, and an older program's, it leaves."""
+    import redis
+
+    field = Field(redis_url)
+    script = (
+        "import sys; from tests.projections.django_ready import set_up; set_up();"
+        "from fondaco.robots.hub.locks import RedisKeys; from fondaco.robots import lease;"
+        "RedisKeys(sys.argv[1]).take({'robot-1': f'robot-1{lease.new_owner()} token'})"
+    )
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        client.flushall()
+        subprocess.run([sys.executable, "-c", script, redis_url], check=True, cwd=ROOT)
+        assert str(client.get(key_of("robot-1"))).endswith(" token")
+        held = field.worker().take({20: "robot-1"})
+        assert set(held) == {20}
+        assert not field.worker().take({20: "robot-1"})
+        field.worker().release(list(held.values()))
+        for value in ("robot-1", "robot-1 1 2 3 4", "robot-1a-token-of-its-own"):
+            client.set(key_of("robot-1"), value, px=60_000)
+            assert not field.worker().take({20: "robot-1"})
+
+
+@pytest.mark.needs("redis")
+def test_staff_takes_the_key_of_anybody_away(redis_url: str) -> None:
+    """Voided it is free; a Redis that does not answer is told, since the lock may stand there."""
+    import redis
+
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(key_of("robot-1"), "robot-1", px=60_000)
+        make_keys(redis_url).void("robot-1")
+        assert not client.exists(key_of("robot-1"))
+    with pytest.raises(Unanswered, match="robot-1 may be locked there"):
+        make_keys(f"redis://127.0.0.1:{free_port()}/0").void("robot-1")
 
 
 def test_a_redis_that_is_away_locks_everybody_out() -> None:

@@ -137,7 +137,7 @@ def run_worker_role(asked: Start) -> None:
         from fondaco.robots.bots import worker as rules
         from fondaco.robots.feeds import running
         from fondaco.robots.holding import Held, while_held
-        from fondaco.robots.hub import ratings
+        from fondaco.robots.hub import locks, ratings
         from fondaco.robots.hub import worker as hub
         from fondaco.robots.venues import worker as venues
 
@@ -146,7 +146,7 @@ def run_worker_role(asked: Start) -> None:
         if not is_apart and running.start(asked.house, client.address, stop):
             sys.setswitchinterval(SWITCH_S)  # a feed's thread waits for the network all the time
         venues.start_all(asked.house, asked.data_dir, stop)
-        redis_url = os.environ.get(hub.REDIS_URL, "")
+        redis_url = os.environ.get(locks.REDIS_URL, "")
         hub.start(asked.house, asked.data_dir, stop, redis_url=redis_url)
         ratings.start(asked.house.house, asked.data_dir, stop)
         rules.start(asked.house, asked.data_dir, stop)

@@ -111,6 +111,7 @@ def _check_settings(settings: HouseSettings, host: str) -> None:
         )
     _not_negative(settings.address_limit_1m, (*path, "address_limit_1m"))
     _not_negative(settings.withdrawal_delay_s, (*path, "withdrawal_delay_s"))
+    _not_negative(settings.signal_age_s_max, (*path, "signal_age_s_max"))
     _check_kept("reports_days", settings.reports_days, REPORTS_DAYS_MIN)
     _check_kept("report_hours_days", settings.report_hours_days, REPORT_HOURS_DAYS_MIN)
     _check_exposure(settings, host, url.hostname)

@@ -45,6 +45,7 @@ class HouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     address_limit_1m: int = 6000
     clock: Literal["system", "test"] = "system"
     withdrawal_delay_s: int = 3600
+    signal_age_s_max: int = 120  # older than this no signal sets a robot going; 0: any age
     own_signals: Literal["", "technical_ratings", "technical_ratings_v1", "robot"] = ""
     own_signals_interval: Literal["1m", "5m", "15m", "30m", "1h", "6h", "1d"] = "1h"
     reports_days: int = 0  # how long strategies' reports are kept one by one; 0: for ever

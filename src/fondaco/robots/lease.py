@@ -20,7 +20,7 @@ from django.db.models import F, Q
 
 from fondaco.robots.models import Lease
 
-__all__ = ["free_if_gone", "is_newest", "new_owner", "release", "renew", "take"]
+__all__ = ["free_if_gone", "is_gone", "is_newest", "new_owner", "release", "renew", "take"]
 
 
 def new_owner() -> str:
@@ -34,13 +34,18 @@ def free_if_gone(name: str) -> bool:
     So a killed worker's successor need not wait; who is on another system is waited for.
     """
     held = Lease.objects.filter(pk=name).first()
-    parts = held.owner.split() if held is not None else []
-    if held is None or len(parts) != 4 or parts[0] != _system():
-        return False
-    if _started(int(parts[1])) == parts[2]:
+    if held is None or not is_gone(held.owner):
         return False
     release(name, held.owner, fence=held.fence)
     return True
+
+
+def is_gone(owner: str) -> bool:
+    """Tell whether an owner of new_owner()'s was a process of this system that is no more."""
+    parts = owner.split()
+    if len(parts) != 4 or parts[0] != _system() or not parts[1].isdecimal():
+        return False
+    return _started(int(parts[1])) != parts[2]
 
 
 def _system() -> str:

@@ -320,10 +320,15 @@ class Rating(models.Model):
 
 
 class HubCursor(models.Model):
-    """Up to which signal the clients of a share have been judged; written with their decisions."""
+    """Up to which signal the clients of a share have been judged; written with their decisions.
+
+    The signal after it may be judged in part: `part_signal`, for accounts up to `part_account`.
+    """
 
     share = models.SmallIntegerField(primary_key=True)
     signal = models.BigIntegerField(default=0)
+    part_signal = models.BigIntegerField(default=0)
+    part_account = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"share {self.share}: signal {self.signal}"

@@ -8,6 +8,7 @@ not to know of a client gets 404.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +36,7 @@ from fondaco.projections.selectors import asset_codes
 from fondaco.robots import services as robots
 from fondaco.robots.hub import selectors, services
 from fondaco.robots.hub.document import client_document
+from fondaco.robots.hub.locks import REDIS_URL, make_keys
 from fondaco.robots.models import Robot
 
 __all__ = ["ClientDecisions", "LockClient", "OneClient", "UnlockClient"]
@@ -180,6 +182,7 @@ class UnlockClient(ClientView):
         with writer_asked():
             command = records.pack(records.Command.UNLOCK_ROBOT, account=row.account_id)
             core_door.submit(writer.core(), command)
+            make_keys(os.environ.get(REDIS_URL, "")).void(row.pk)
         services.unlock_client(row, actor=self.actor(), address=address_of(request))
         return Response({"id": row.pk, "locked": False})
 

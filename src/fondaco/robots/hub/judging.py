@@ -1,7 +1,7 @@
 """Whether a client acts on a signal, and if not, why: one function of what is known of both.
 
 Promises: no clock, no I/O, no money moved; the same client and the same look give the same verdict.
-Every verdict has one reason, the first that applies in the order of Reason, and its two numbers.
+Every verdict has one reason, the first that applies in the order of judge(), and its two numbers.
 It judges with the newest that is known; whether an order may be is the core's to say.
 """
 
@@ -49,6 +49,7 @@ class Reason(IntEnum):
     COIN_TOO_LOW = 11  # coin, and the least
     SELL_CAP = 12  # sold in this month with what this would bring, and the cap
     DUPLICATE = 13
+    TOO_LATE = 14  # seconds since the signal came in, and how many it may be
 
 
 class Client:
@@ -100,6 +101,7 @@ class Look(NamedTuple):
     coin_least: int = 0  # to sell
     quote_per_lot_tick: int = 1
     base_per_lot: int = 1
+    too_late: tuple[int, int, int] | None = None  # the verdict for all, on a signal that waited
 
 
 # A reason and its numbers `had` and `needed`. Plain numbers: a house writes 100,000 of them at
@@ -157,6 +159,8 @@ def judge(client: Client, look: Look) -> Verdict:
     side = look.side
     if not side:
         return NEUTRAL
+    if look.too_late is not None:
+        return look.too_late
     level = client.buy_weight if side == BUY else client.sell_weight
     if look.weight < level:
         return BELOW_LEVEL, look.weight, level

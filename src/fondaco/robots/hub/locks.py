@@ -9,8 +9,9 @@ With a Redis URL the lock is there, under the key and with the time to live that
 know, and the core is told who won (its fences come from one place, its own); without one it is in
 the core alone. A Redis that can't be asked locks everybody out: nobody acts unlocked.
 
-There nobody but the worker of a client's share takes its lock. So a worker that follows a killed
-one supersedes what is left of it, once for each client, and does not wait for it to run out.
+A lock of a process that is no more is nobody's: in Redis its value names the process, and a
+worker of the same system takes it at once. In the core alone nobody but the worker of a client's
+share takes its lock: who follows another supersedes what is left of it, once for each client.
 """
 
 from __future__ import annotations
@@ -24,10 +25,24 @@ from typing import Final, NamedTuple, Protocol
 from fondaco.core import records
 from fondaco.core.records import Command, Event
 from fondaco.identity import core_door
-from fondaco.link.answers import LinkError
+from fondaco.link.answers import LinkError, Unanswered
+from fondaco.robots import lease
 
-__all__ = ["KEY", "TTL_US", "Held", "Keys", "Locks", "Many", "NoKeys", "RedisKeys", "key_of"]
+__all__ = [
+    "KEY",
+    "REDIS_URL",
+    "TTL_US",
+    "Held",
+    "Keys",
+    "Locks",
+    "Many",
+    "NoKeys",
+    "RedisKeys",
+    "key_of",
+    "make_keys",
+]
 
+REDIS_URL: Final = "FONDACO_REDIS_URL"
 KEY: Final = "CRYPTO_ROBOT_OPERATION_HUB_CLIENT_LOCK_"
 TTL_US: Final = 60_000_000
 TOKEN: Final = struct.Struct("<2q")
@@ -58,6 +73,10 @@ class Keys(Protocol):
 
     def release(self, values: Mapping[str, str]) -> None: ...
 
+    def void(self, robot: str) -> None:
+        """Take a client's lock away, whoever has it. Raises Unanswered."""
+        ...
+
 
 class NoKeys:
     """The core's lock alone."""
@@ -68,6 +87,9 @@ class NoKeys:
         return set(values)
 
     def release(self, values: Mapping[str, str]) -> None:
+        pass
+
+    def void(self, robot: str) -> None:
         pass
 
 
@@ -94,7 +116,25 @@ class RedisKeys:
         except self._error as error:
             print(f"fondaco: Redis: {error}", file=sys.stderr)  # noqa: T201
             return set()
-        return {robot for robot, taken in zip(values, found, strict=True) if taken}
+        ours = {robot for robot, taken in zip(values, found, strict=True) if taken}
+        left = {robot: value for robot, value in values.items() if robot not in ours}
+        if left and self._free_of_the_gone(list(left)):
+            ours |= self.take(left)
+        return ours
+
+    def _free_of_the_gone(self, robots: list[str]) -> bool:
+        """Give back the locks whose holders are no more; tell whether there was one."""
+        freed = False
+        try:
+            found = self._redis.mget([key_of(robot) for robot in robots])
+            for robot, value in zip(robots, found, strict=True):
+                owner = str(value or "").removeprefix(robot).rpartition(" ")[0]
+                if lease.is_gone(owner):
+                    self._redis.eval(RELEASE, 1, key_of(robot), str(value))
+                    freed = True
+        except self._error as error:
+            print(f"fondaco: Redis: {error}", file=sys.stderr)  # noqa: T201
+        return freed
 
     def release(self, values: Mapping[str, str]) -> None:
         pipe = self._redis.pipeline(transaction=False)
@@ -104,6 +144,17 @@ class RedisKeys:
             pipe.execute()
         except self._error as error:  # then they run out by themselves
             print(f"fondaco: Redis: {error}", file=sys.stderr)  # noqa: T201
+
+    def void(self, robot: str) -> None:
+        try:
+            self._redis.delete(key_of(robot))
+        except self._error as error:
+            raise Unanswered(f"Redis did not answer, so {robot} may be locked there") from error
+
+
+def make_keys(redis_url: str) -> Keys:
+    """Return where the locks are: in Redis by its URL, in the core alone without one."""
+    return RedisKeys(redis_url) if redis_url else NoKeys()
 
 
 class Held(NamedTuple):
@@ -125,6 +176,7 @@ class Locks:
         self._core = core
         self._keys = keys
         self._ttl_us = ttl_us
+        self._owner = lease.new_owner()
         self._succeeds = succeeds
         self._ours: set[int] = set()  # accounts whose last lock was surely ours
 
@@ -135,7 +187,7 @@ class Locks:
     def take(self, clients: Mapping[int, str]) -> dict[int, Held]:
         """Return the locks that were free and are ours now, by account; (account -> client id)."""
         tokens = {robot: secrets.token_hex(16) for robot in clients.values()}
-        values = {robot: robot + token for robot, token in tokens.items()}
+        values = {robot: f"{robot}{self._owner} {token}" for robot, token in tokens.items()}
         ours = self._keys.take(values)
         asked = [(account, robot) for account, robot in clients.items() if robot in ours]
         answers = self._core.submit_many(

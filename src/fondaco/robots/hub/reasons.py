@@ -27,6 +27,7 @@ _SAID: Final[Mapping[Reason, str]] = {
     Reason.CASH_TOO_LOW: "{did}: cash {cash}, minimum {minimum}",
     Reason.COIN_TOO_LOW: "{did}: {coin} {symbol}, minimum {minimum}",
     Reason.SELL_CAP: "{did}: sold {sold} this month with it, cap {cap}",
+    Reason.TOO_LATE: "{did}: too late: {age_s} s old, at most {age_s_max} s",
     Reason.DUPLICATE: "{did}: it had acted on this already",
 }
 

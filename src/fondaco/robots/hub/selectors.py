@@ -236,6 +236,8 @@ def _numbers(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
         found = {"loss": scales.cash(row.had), "limit": scales.cash(row.needed)}
     elif reason is Reason.SELL_CAP:
         found = {"sold": scales.cash(row.had), "cap": scales.cash(row.needed)}
+    elif reason is Reason.TOO_LATE:
+        found = {"age_s": row.had, "age_s_max": row.needed}
     elif reason is Reason.TRIGGERED and row.side == Side.BUY:
         found = {"cash": scales.cash(row.had)}
     elif reason is Reason.TRIGGERED:

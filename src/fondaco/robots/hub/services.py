@@ -12,7 +12,7 @@ import secrets
 import time
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from fondaco.identity.models import Member
@@ -39,6 +39,7 @@ __all__ = [
 
 KEPT_US: Final = 400 * 86_400_000_000  # decisions and signals: a year and a month of reasons
 FORGOTTEN_MAX: Final = 20_000  # rows of a turn
+SIGNALS_LOCK: Final = 7_330_001  # an advisory lock
 ALERT_BYTES_MAX: Final = 1 << 14
 HOOKS_MAX: Final = 50  # of a member
 ALERTS_KEPT: Final = 10_000  # of a hook
@@ -58,11 +59,12 @@ def wall_us() -> int:
 
 
 def take_signal(
-    incoming: Incoming, *, source: str, member: int = 0, key: str = ""
+    incoming: Incoming, *, source: str, member: int = 0, key: str = "", received_us: int = 0
 ) -> tuple[Signal, bool]:
     """Store a signal; return it and whether it is new. `member` 0: for every client.
 
-    `key` is an idempotency key with who sent it: the first signal under it stands.
+    `key` is an idempotency key with who sent it: the first signal under it stands. `received_us`
+    is when it came in, 0 for now.
     """
     digest = hashlib.sha256(key.encode()).hexdigest() if key else None
     once = {
@@ -78,17 +80,29 @@ def take_signal(
             return found, False
         try:
             with transaction.atomic():
+                _wait_for_turn()
                 row = Signal.objects.create(
                     **once,
                     key=digest,
                     source=source[:64],
                     analysis=incoming.analysis,
-                    received_us=wall_us(),
+                    received_us=received_us or wall_us(),
                 )
         except IntegrityError:
             continue  # it came by another way at the same moment: now it is there
         return row, True
     raise AssertionError("a signal was refused as known, and is not")
+
+
+def _wait_for_turn() -> None:
+    """Have signals be committed in the order of their numbers, until this transaction ends.
+
+    A worker goes on by numbers: one that is committed after its follower would be left out. SQLite
+    has one writer at a time by itself.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SIGNALS_LOCK])
 
 
 def forget_old(now_us: int) -> int:
@@ -247,7 +261,12 @@ def _settle(row: HookAlert, cash: str) -> None:
         strength=alert.strength,
         timestamp_us=alert.timestamp_us or row.received_us,
     )
-    signal, is_new = take_signal(incoming, source=f"hook {hook.pk}", member=hook.member_id)
+    signal, is_new = take_signal(
+        incoming,
+        source=f"hook {hook.pk}",
+        member=hook.member_id,
+        received_us=row.received_us,
+    )
     state = State.TAKEN if is_new else State.DUPLICATE
     _end(row, state, "" if is_new else f"the same as signal {signal.pk}", signal=signal.pk)
 

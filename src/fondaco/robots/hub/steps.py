@@ -41,6 +41,7 @@ BUY_WAIT_US: Final = 60_000_000  # how long an operation waits for somebody to b
 PPM: Final = 1_000_000
 SIGNAL: Final = "SIGNAL"  # notes: why an operation is closed
 STOP_LOSS: Final = "STOP_LOSS"
+TOO_LATE: Final = "TOO_LATE"
 EXIT: Final = int(records.Flag.EXIT)
 # Refusals that time may mend; any other is final.
 PASSING: Final = frozenset(
@@ -123,6 +124,10 @@ def act(step: Step, fence: int) -> Steps:
 
 def _buy(step: Step, fence: int) -> Steps:
     op, body = step.op, step.market.body
+    if step.now_us - op.started_us >= BUY_WAIT_US:  # as after a while without any worker
+        op.note = op.note or TOO_LATE
+        op.status, op.closed_us = Status.FAILED, step.now_us
+        return
     quote = op.available
     if body.fee_in_quote:
         quote = quote * PPM // (PPM + body.taker_fee_ppm)

@@ -37,16 +37,15 @@ from fondaco.robots.hub.judging import (
     Verdict,
     judge,
 )
-from fondaco.robots.hub.locks import Held, Keys, Locks, NoKeys, RedisKeys
+from fondaco.robots.hub.locks import Held, Keys, Locks, make_keys
 from fondaco.robots.hub.operations import Operations
-from fondaco.robots.hub.roster import Roster
+from fondaco.robots.hub.roster import Roster, share_of
 from fondaco.robots.hub.shares import Shares
 from fondaco.robots.hub.steps import Step
 from fondaco.robots.models import Decision, HubCursor, Operation, Robot, Signal
 
-__all__ = ["LOCK_WAIT_S", "REDIS_URL", "Hub", "make_keys", "start"]
+__all__ = ["LOCK_WAIT_S", "Hub", "start"]
 
-REDIS_URL: Final = "FONDACO_REDIS_URL"
 FORGET_S: Final = 60.0  # between two looks for what is old
 LOCK_WAIT_S: Final = 1.0
 LOCK_TURN_S: Final = 0.05
@@ -69,11 +68,6 @@ REASONS: Final = {
     CoreReason.SELL_CAP: Reason.SELL_CAP,
 }
 Row = tuple[int, int, int, int, int, int, int, int]
-
-
-def make_keys(redis_url: str) -> Keys:
-    """Return where the locks are: in Redis by its URL, in the core alone without one."""
-    return RedisKeys(redis_url) if redis_url else NoKeys()
 
 
 def start(house: House, data_dir: Path, stop: threading.Event, *, redis_url: str) -> None:
@@ -236,10 +230,13 @@ class Hub:
         roster = self._roster
         roster.forget_past(now_us)
         look = roster.look(signal.pk, signal.symbol, signal.strength, now_us=now_us)
+        look = look._replace(too_late=self._too_late(signal))
         clients = roster.of_shares(shares, member=signal.member)
-        known = self._decided(signal, clients)
-        if known:
-            clients = [client for client in clients if client.account not in known]
+        done = self._done_in_part(signal, shares)
+        if done:
+            clients = [
+                each for each in clients if each.account > done.get(share_of(each.account), 0)
+            ]
         rows: list[Row] = []
         triggered: list[Client] = []
         left = len(clients)
@@ -257,15 +254,18 @@ class Hub:
                     rows, triggered = [], []
         self._store_and_start(look, rows, triggered, shares, is_last=True)
 
-    def _decided(self, signal: Signal, clients: list[Client]) -> set[int]:
-        """Return whom this signal was judged for before a crash cut it short."""
-        if not clients:
-            return set()
-        last = Decision.objects.order_by("-pk").first()
-        if last is None or last.signal < signal.pk:
-            return set()
-        rows = Decision.objects.filter(signal=signal.pk).values_list("account", flat=True)
-        return set(rows)
+    def _too_late(self, signal: Signal) -> Verdict | None:
+        """Return the verdict for all on a signal that waited for too long, as without a worker."""
+        age_s_max = self._house.house.signal_age_s_max
+        age_s = (services.wall_us() - signal.received_us) // 1_000_000
+        if age_s_max and age_s > age_s_max:
+            return int(Reason.TOO_LATE), age_s, age_s_max
+        return None
+
+    def _done_in_part(self, signal: Signal, shares: list[int]) -> dict[int, int]:
+        """Return up to which account of a share this was judged before a crash cut it short."""
+        rows = HubCursor.objects.filter(share__in=shares, part_signal=signal.pk)
+        return dict(rows.values_list("share", "part_account"))
 
     def _store_and_start(
         self,
@@ -358,9 +358,9 @@ class Hub:
                 stopped = [row[1] for row in rows if row[4] == reason]
                 if stopped:
                     self._lock_until(stopped, until_us(look.now_us))
-            if is_last:
-                for share in shares:
-                    HubCursor.objects.update_or_create(pk=share, defaults={"signal": look.signal})
+            mark = {"signal": look.signal} if is_last else _part(look, rows)
+            for share in shares:
+                HubCursor.objects.update_or_create(pk=share, defaults=mark)
 
     def _lock_until(self, accounts: list[int], until_us: int) -> None:
         """Lock clients that have reached a loss limit; it ends by itself."""
@@ -383,6 +383,11 @@ class Hub:
             if reason is not None:
                 decision = Decision.objects.filter(signal=look.signal, account=step.op.account)
                 decision.update(reason=reason.value, had=0, needed=0)
+
+
+def _part(look: Look, rows: list[Row]) -> dict[str, int]:
+    """Return the mark of a piece: clients are judged in the order of their accounts."""
+    return {"part_signal": look.signal, "part_account": max(row[1] for row in rows)}
 
 
 def row_of(client: Client, look: Look, verdict: Verdict) -> Row:
