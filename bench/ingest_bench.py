@@ -78,7 +78,13 @@ def flow(count: int, start: int, strategies: int) -> Iterator[bytes]:
 
 
 def rows_in(house: RunningHouse) -> int:
+    """Return how many reports are in their place, once nothing waits for one."""
+    deadline = time.monotonic() + 20
     with sqlite3.connect(house.data / "office.sqlite3") as connection:
+        while connection.execute("SELECT count(*) FROM strategies_arrival").fetchone()[0]:
+            if time.monotonic() > deadline:
+                raise SystemExit("reports were not put in place in 20 s")
+            time.sleep(0.02)
         found: int = connection.execute("SELECT count(*) FROM strategies_report").fetchone()[0]
     return found
 

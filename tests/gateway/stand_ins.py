@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
@@ -33,6 +33,7 @@ from fondaco.link.answers import Answer, LinkError
 from fondaco.link.client import Sink
 from fondaco.projections import candles, quotes, selectors
 from fondaco.projections.bars import Bar
+from fondaco.strategies.reports import Incoming
 
 ANN: Final = 16
 BOB: Final = 17
@@ -332,6 +333,16 @@ class Terms:
         self.rows[text] = 0
 
 
+class NoReports:
+    """A storage of reports that knows no token."""
+
+    def take(self, batch: Sequence[Incoming]) -> list[int]:
+        return [0] * len(batch)
+
+    def put_in_place(self) -> None:
+        pass
+
+
 async def small_house(
     *,
     grants: list[KeyGrant] = GRANTS,
@@ -351,6 +362,7 @@ async def small_house(
     gateway = Gateway(writer, House(house=HouseSettings(name="Small", **settings)))
     gateway.edge.read = history.read  # type: ignore[method-assign]
     gateway.listen_keys._terms = Terms()
+    gateway._storage = NoReports
     gateway._keys._load_all = lambda: grants
     gateway._keys._load_one = lambda number: next(
         (grant for grant in grants if grant.number == number), None

@@ -7,7 +7,7 @@ from typing import Any
 from fondaco.core.records import Command, pack
 from fondaco.gateway.app import Gateway
 from fondaco.house.declared import House, HouseSettings
-from tests.gateway.stand_ins import GRANTS, SmallHouse, small_house
+from tests.gateway.stand_ins import GRANTS, NoReports, SmallHouse, small_house
 
 ORDER: dict[str, Any] = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
 
@@ -49,6 +49,7 @@ async def test_an_edge_that_starts_in_maintenance_knows() -> None:
     second = Gateway(house.writer, House(house=settings))
     second.edge.read = house.history.read  # type: ignore[method-assign]
     second._keys._load_all = lambda: GRANTS
+    second._storage = NoReports
     house.history.cursor = house.writer.seq
     await second.start(own_process=False)
     assert await statuses(SmallHouse(second, house.writer, house.history)) == {"BREAK"}

@@ -140,7 +140,7 @@ def test_a_dashboard_reads_no_reports_but_the_two_ends(
     """However long the history, the same few queries, and none that goes through reports."""
     token = services.add_strategy(services.add_account(member, "main"), name="s")[1]
     Reports().store([report(token, NOW_US - each * MINUTE_US, each) for each in range(3000)])
-    with django_assert_max_num_queries(7) as asked:
+    with django_assert_max_num_queries(8) as asked:
         selectors.dashboard(member, now_us=NOW_US)
     for query in asked.captured_queries:
         if "strategies_report" in query["sql"]:

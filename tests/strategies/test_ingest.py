@@ -15,7 +15,7 @@ from fondaco.gateway.ingest import TOKEN_LIMIT_1M, Ingest
 from fondaco.gateway.limits import Limits, Windows
 from fondaco.gateway.native import Counters
 from fondaco.gateway.report_writer import ReportWriter
-from fondaco.strategies.reports import Incoming, Stored
+from fondaco.strategies.reports import Incoming
 from fondaco.strategies.services import digest_of
 
 NOW_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
@@ -30,12 +30,19 @@ class Remembering:
     def __init__(self) -> None:
         self.stored: list[Incoming] = []
         self.fails: Exception | None = None
+        self.is_stuck = False
+        self.placed = 0
 
-    def store(self, batch: Sequence[Incoming]) -> list[Stored]:
+    def put_in_place(self) -> None:
+        if self.is_stuck:
+            raise OperationalError("no place")
+        self.placed = len(self.stored)
+
+    def take(self, batch: Sequence[Incoming]) -> list[int]:
         if self.fails is not None:
             raise self.fails
         self.stored += [each for each in batch if each.digest in KNOWN]
-        return [Stored(1 if each.digest in KNOWN else 0, each.created_us) for each in batch]
+        return [1 if each.digest in KNOWN else 0 for each in batch]
 
 
 def sample(change: Callable[[Decimal], object], **more: object) -> dict[str, Any]:
@@ -229,6 +236,20 @@ async def test_a_report_that_was_not_committed_is_not_acknowledged() -> None:
     storage.fails = None
     assert (await door.ask(sample(str)))[0] == 201
     await door.writer.stop()
+
+
+async def test_while_nothing_can_be_put_in_place_nothing_is_taken() -> None:
+    """What is acknowledged may not pile up: a 503 until the tables take it; then all goes on."""
+    storage = Remembering()
+    storage.is_stuck = True
+    door = Door(storage)
+    status, words, _ = await door.ask(sample(str))
+    assert (status, storage.stored) == (503, [])
+    assert "no place" in words["error"]
+    storage.is_stuck = False
+    assert (await door.ask(sample(str)))[0] == 201
+    await door.writer.stop()
+    assert storage.placed == len(storage.stored) == 1
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
+from zoneinfo import ZoneInfo
+
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given
@@ -10,8 +14,8 @@ from hypothesis import strategies as st
 
 from fondaco.identity import services as identity
 from fondaco.identity.models import Member
-from fondaco.strategies import services, tables
-from fondaco.strategies.models import BrokerageAccount, Period, Report, Standing, Strategy
+from fondaco.strategies import selectors, services, tables, tracks
+from fondaco.strategies.models import Arrival, BrokerageAccount, Period, Report, Standing, Strategy
 from fondaco.strategies.reports import Reports
 from tests.strategies.reporting import MINUTE_US, NOON_US, PeriodTruth, periods_of, report
 
@@ -42,16 +46,21 @@ FLOWS = st.lists(
 def test_periods_and_standings_equal_a_recomputation(
     account: BrokerageAccount, flow: list[list[tuple[int, int, int, int]]]
 ) -> None:
-    """In any order, batch and repetition the first of a time stands, and all sums follow."""
+    """In any order, batch and repetition the first of a time stands, and all sums follow.
+
+    However many batches are put in place together.
+    """
     made = [services.add_strategy(account, name=f"s{Strategy.objects.count()}") for _ in range(2)]
     truth: list[dict[int, tuple[int, ...]]] = [{}, {}]
     storage = Reports()
-    for batch in flow:
+    for number, batch in enumerate(flow):
         incoming = [report(made[who][1], at, wallet, margin) for who, at, wallet, margin in batch]
-        stored = storage.store(incoming)
-        assert [each.strategy for each in stored] == [made[who][0].pk for who, *_ in batch]
+        stored = storage.take(incoming) if number % 3 else storage.store(incoming)
+        assert stored == [made[who][0].pk for who, *_ in batch]
         for (who, at, *_), each in zip(batch, incoming, strict=True):
             truth[who].setdefault(at, each.values)
+    storage.put_in_place()
+    assert not Arrival.objects.exists()
     for (strategy, _), rows in zip(made, truth, strict=True):
         kept = Report.objects.filter(strategy=strategy)
         assert dict(kept.values_list("created_us", "wallet_balance")) == {
@@ -84,7 +93,8 @@ def test_a_time_of_ours_never_falls_on_another_report(account: BrokerageAccount)
     strategy, token = services.add_strategy(account, name="s")
     storage = Reports()
     for _ in range(3):
-        storage.store([report(token, NOON_US, each, stamped=True) for each in range(4)])
+        storage.take([report(token, NOON_US, each, stamped=True) for each in range(2)])
+        storage.store([report(token, NOON_US, each, stamped=True) for each in range(2)])
     times = Report.objects.filter(strategy=strategy).values_list("created_us", flat=True)
     assert sorted(times) == list(range(NOON_US, NOON_US + 12))
 
@@ -97,7 +107,7 @@ def test_s1_5_a_token_ends_at_once(account: BrokerageAccount) -> None:
     def reaches(token: str) -> bool:
         reaches.at += MINUTE_US  # type: ignore[attr-defined]
         [stored] = storage.store([report(token, reaches.at, 1)])  # type: ignore[attr-defined]
-        return stored.strategy == strategy.pk
+        return stored == strategy.pk
 
     reaches.at = NOON_US  # type: ignore[attr-defined]
     assert reaches(first)
@@ -133,7 +143,7 @@ def test_s1_5_a_token_that_stays_known_is_caught(
     storage.store([report(token, NOON_US, 1)])
     services.revoke_token(strategy)
     [stored] = storage.store([report(token, NOON_US + 1, 1)])
-    assert stored.strategy == strategy.pk
+    assert stored == strategy.pk
 
 
 def test_s1_5_a_token_is_kept_as_its_digest_only(account: BrokerageAccount) -> None:
@@ -167,16 +177,68 @@ def test_s1_4_names_are_unique_per_member(member: Member, account: BrokerageAcco
         )
 
 
-def test_a_batch_that_fails_leaves_nothing(
+def test_what_can_not_be_put_in_place_waits(
     account: BrokerageAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reports and what sums them up stand or fall together."""
+    """Reports, what sums them up and the end of their batch stand or fall together."""
     _, token = services.add_strategy(account, name="s")
 
     def broken(*_: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(tables, "move_standings", broken)
-    with pytest.raises(OSError, match="full"):
-        Reports().store([report(token, NOON_US, 1)])
-    assert (Report.objects.count(), Period.objects.count()) == (0, 0)
+    storage = Reports()
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "move_standings", broken)
+        with pytest.raises(OSError, match="full"):
+            storage.store([report(token, NOON_US, 1)])
+    counts = [each.objects.count() for each in (Report, Period, Arrival)]
+    assert counts == [0, 0, 1]
+    storage.store([report(token, NOON_US, 2)])
+    assert list(Report.objects.values_list("wallet_balance", flat=True)) == [1]
+
+
+def shown(member: Member, strategy: Strategy) -> list[int]:
+    """Return what pages and routes say a strategy's wallet is, each read on its own."""
+    now_us = NOON_US + MINUTE_US
+    span = tracks.span_of(span="all", now_us=now_us, zone=ZoneInfo("UTC"))
+    reads: list[Callable[[], int]] = [
+        lambda: selectors.dashboard(member, now_us=now_us).equity,
+        lambda: selectors.strategies(member)[0].standing.wallet_balance,
+        lambda: _known(selectors.strategy(member, strategy.pk)).standing.wallet_balance,
+        lambda: selectors.reports(strategy)[0].wallet_balance,
+        lambda: selectors.curve(strategy, now_us=now_us)[-1].wallet_balance,
+        lambda: tracks.strategy_track(strategy, span, zone=ZoneInfo("UTC"), basis="wallet").values[
+            -1
+        ],
+    ]
+    token = services.make_token(strategy)
+    found = []
+    for number, read in enumerate(reads, start=1):
+        Reports().take([report(token, NOON_US + number, number)])
+        found.append(read())
+    return found
+
+
+def _known(strategy: Strategy | None) -> Strategy:
+    assert strategy is not None
+    return strategy
+
+
+def test_whoever_reads_sees_what_was_acknowledged(
+    member: Member, account: BrokerageAccount
+) -> None:
+    """Every read of strategies shows a report that has only just been taken in."""
+    strategy, token = services.add_strategy(account, name="s")
+    Reports().store([report(token, NOON_US, 0)])
+    assert shown(member, strategy) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("reader", [selectors, tracks])
+def test_a_reader_that_takes_things_as_they_lie_is_caught(
+    member: Member, account: BrokerageAccount, monkeypatch: pytest.MonkeyPatch, reader: ModuleType
+) -> None:
+    """The planted bug: nothing is put in place before reading."""
+    strategy, token = services.add_strategy(account, name="s")
+    Reports().store([report(token, NOON_US, 0)])
+    monkeypatch.setattr(reader, "put_in_place", lambda: 0)
+    assert shown(member, strategy) != [1, 2, 3, 4, 5, 6]

@@ -38,7 +38,7 @@ from fondaco.gateway.limits import WEIGHT_PER_MINUTE, Limits
 from fondaco.gateway.market_reads import MarketReads
 from fondaco.gateway.markets import Markets
 from fondaco.gateway.native import Counters, Native
-from fondaco.gateway.report_writer import ReportWriter
+from fondaco.gateway.report_writer import ReportWriter, Storage
 from fondaco.gateway.routes import MARKETS, Route, by_method, by_path, native_in, table
 from fondaco.gateway.sockets import StreamSockets
 from fondaco.gateway.streams import Topics
@@ -146,6 +146,7 @@ class Gateway:
         self._native = Native(
             self.edge, self.counters, self.why_not_ready, has_feeds=bool(house.feeds)
         )
+        self._storage: Callable[[], Storage] = Reports
         self._reports: ReportWriter | None = None
         self.ingest: Ingest | None = None
         self._up = False
@@ -160,7 +161,7 @@ class Gateway:
 
         `own_process`: the process is this edge's alone, and its memory is arranged for it.
         """
-        self._reports = ReportWriter(Reports)
+        self._reports = ReportWriter(self._storage)
         self.ingest = Ingest(self._reports, self.limits, self.counters, self.edge.now_us)
         await self._bringing_up.run(self.feed)
         self._up = self.lane.is_open = True

@@ -33,7 +33,7 @@ from fondaco.gateway.report_writer import ReportsWaiting, ReportWriter
 from fondaco.gateway.swift_report import Reading
 from fondaco.strategies.amounts import AmountUnfit, units_of
 from fondaco.strategies.models import SYMBOL_LENGTH_MAX, VALUES
-from fondaco.strategies.reports import Incoming, Stored
+from fondaco.strategies.reports import Incoming
 from fondaco.strategies.services import digest_of, digest_of_bytes
 
 __all__ = ["PATHS", "Ingest"]
@@ -212,8 +212,8 @@ class ReportPassage(Passing):
         super().__init__(asker)
         self._ingest = ingest
 
-    def set_result(self, stored: Stored) -> None:
-        if stored.strategy:
+    def set_result(self, strategy: int) -> None:
+        if strategy:
             self._ingest.count(201)
             self.answer(STORED_HEAD, DONE)
         else:
@@ -293,9 +293,9 @@ def _unfit_amount(words: Words) -> Unfit:
     raise AssertionError("every value can be kept")
 
 
-def _check(stored: Stored) -> None:
+def _check(strategy: int) -> None:
     """Raise Unfit for a report that nobody may make."""
-    if not stored.strategy:
+    if not strategy:
         raise _unknown()
 
 

@@ -58,6 +58,7 @@ NOT_TOLD: Final = {
     "robots.decision": "is made of a signal, for every client",
     "robots.operation": "is a robot's, step by step",
     "robots.hookalert": "is a message as it came",
+    "strategies.arrival": "is messages as they came",
     "strategies.report": "is a message as it came",
     "strategies.period": "is made of the reports",
     "strategies.standing": "is the newest of the reports",

@@ -23,7 +23,7 @@ from fondaco.strategies import tables
 from fondaco.strategies.holdings import Book, Prices, Terms
 from fondaco.strategies.models import Flow, LedgerState, Strategy
 from fondaco.strategies.partitions import Months
-from fondaco.strategies.reports import fold
+from fondaco.strategies.periods import sum_up
 
 __all__ = ["House", "follow", "house_of"]
 
@@ -147,6 +147,5 @@ def _store(
             months.make(cursor, (row[1] for row in reports))
             fresh = tables.insert_reports(cursor, reports)
             if fresh:
-                tables.merge_periods(cursor, fold(fresh))
-                tables.move_standings(cursor, [(*max(fresh, key=lambda row: row[1]), symbol)])
+                sum_up(cursor, fresh, {(row[0], row[1]): symbol for row in fresh})
     return True

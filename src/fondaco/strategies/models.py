@@ -1,9 +1,10 @@
 """Brokerage accounts, the strategies that trade on them, and what these report.
 
 Promises: a report exists once for its strategy and time; its numbers are int64 in units of 10^-8
-(strategies.amounts), times in microseconds since the epoch. Periods and Standing are written in the
-transaction of the reports that they sum up, so that no page ever goes through reports to draw a
-curve. A token is kept as its digest only.
+(strategies.amounts), times in microseconds since the epoch. What has just been taken in is an
+Arrival first (strategies.arrivals). Periods and Standing are written in the transaction of the
+reports that they sum up, so that no page ever goes through reports to draw a curve. A token is kept
+as its digest only.
 
 Report is made by SQL of its own in migration 0001: rows of one strategy lie together (SQLite: no
 rowid), and on PostgreSQL it is partitioned by month (strategies.partitions).
@@ -19,6 +20,7 @@ from django.db import models
 __all__ = [
     "LENGTHS_S",
     "VALUES",
+    "Arrival",
     "BrokerageAccount",
     "Flow",
     "LedgerState",
@@ -119,6 +121,15 @@ class Values(models.Model):
 
     class Meta:
         abstract = True
+
+
+class Arrival(models.Model):
+    """A batch of reports as it was acknowledged, until it is in its place."""
+
+    batch = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
 
 
 class Report(Values):

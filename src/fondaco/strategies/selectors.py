@@ -2,7 +2,9 @@
 
 Promises: a member's own rows alone; every figure is one of strategies.amounts. A curve is drawn
 from periods, and of reports only the newest and the last before a moment are looked for, so that
-nothing here costs more when history grows. Archived accounts and strategies take no part.
+nothing here costs more when history grows. Archived accounts and strategies take no part. What was
+acknowledged is seen: whoever is about to read has it put in place first (strategies.arrivals), but
+for mark(), which is asked again and again while the edges do so by themselves.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from fondaco.identity.models import Member
 from fondaco.strategies import tables
+from fondaco.strategies.arrivals import put_in_place
 from fondaco.strategies.models import HOUR_S, BrokerageAccount, Period, Report, Standing, Strategy
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "reports",
     "robots",
     "strategies",
+    "strategy",
 ]
 
 HOUR_US: Final = HOUR_S * 1_000_000
@@ -77,8 +81,16 @@ def accounts(member: Member, *, archived: bool = False) -> list[BrokerageAccount
     return list(rows.annotate(strategy_count=live).order_by("name"))
 
 
+def strategy(member: Member, number: int) -> Strategy | None:
+    """Return a strategy of a member, with its account and standing."""
+    put_in_place()
+    rows = Strategy.objects.select_related("account", "standing")
+    return rows.filter(pk=number, member=member).first()
+
+
 def strategies(member: Member, *, archived: bool = False) -> list[Strategy]:
     """Return a member's strategies by name, with their accounts and standings."""
+    put_in_place()
     rows = _rows(member, archived=archived).filter(account__robot="")
     return list(rows.order_by("name"))
 
@@ -97,6 +109,7 @@ def _rows(member: Member, *, archived: bool) -> QuerySet[Strategy]:
 
 def reports(strategy: Strategy) -> list[Report]:
     """Return a strategy's newest reports, newest first."""
+    put_in_place()
     return list(Report.objects.filter(strategy=strategy).order_by("-created_us")[:REPORTS_SHOWN])
 
 
@@ -118,6 +131,7 @@ def mark(member: int) -> tuple[int, ...]:
 
 def curve(strategy: Strategy, *, now_us: int) -> list[Period]:
     """Return a strategy's hours of the last 30 days, oldest first."""
+    put_in_place()
     start = now_us // HOUR_US * HOUR_US - (HOURS_SHOWN - 1) * HOUR_US
     rows = Period.objects.filter(strategy=strategy, length_s=HOUR_S, start_us__gte=start)
     return list(rows.order_by("start_us"))

@@ -23,7 +23,9 @@ from fondaco.strategies.models import DAY_S, HOUR_S, VALUES
 __all__ = [
     "existing",
     "first_wallets",
+    "has_arrivals",
     "hours_from",
+    "insert_arrival",
     "insert_new_reports",
     "insert_reports",
     "live_tokens",
@@ -31,10 +33,12 @@ __all__ = [
     "merge_periods",
     "move_standings",
     "newest_near",
+    "take_arrivals",
     "wallets_at",
 ]
 
 NEAR_US: Final = 1_000_000
+ARRIVALS_LOCK: Final = 4_020_411  # an advisory lock: who reads waits for who puts in place
 REPORTS: Final = ("strategy_id", "created_us", *VALUES)
 PERIODS: Final = (
     *("strategy_id", "length_s", "start_us", "first_us", "last_us"),
@@ -123,6 +127,29 @@ def live_tokens(cursor: CursorWrapper, digests: Sequence[str]) -> dict[str, int]
         [encoded([[digest] for digest in digests])],
     )
     return dict(cursor.fetchall())
+
+
+def insert_arrival(cursor: CursorWrapper, batch: bytes) -> None:
+    """Keep a batch of reports as it came."""
+    cursor.execute("INSERT INTO strategies_arrival (batch) VALUES (%s)", [batch])
+
+
+def has_arrivals(cursor: CursorWrapper) -> bool:
+    """Return whether a batch is not in place yet."""
+    cursor.execute("SELECT 1 FROM strategies_arrival LIMIT 1")
+    return cursor.fetchone() is not None
+
+
+def take_arrivals(cursor: CursorWrapper, count: int) -> list[bytes]:
+    """Delete the oldest batches and return them, oldest first, when nobody else does."""
+    if cursor.db.vendor == "postgresql":
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ARRIVALS_LOCK])
+    cursor.execute(
+        "DELETE FROM strategies_arrival WHERE id IN "
+        "(SELECT id FROM strategies_arrival ORDER BY id LIMIT %s) RETURNING id, batch",
+        [count],
+    )
+    return [bytes(batch) for _, batch in sorted(cursor.fetchall())]
 
 
 def existing(cursor: CursorWrapper, keys: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:

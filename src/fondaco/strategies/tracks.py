@@ -25,6 +25,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from fondaco.projections import candles
 from fondaco.projections.selectors import InstrumentRow
 from fondaco.strategies import statistics
+from fondaco.strategies.arrivals import put_in_place
 from fondaco.strategies.models import DAY_S, HOUR_S, Flow, Period, Strategy
 from fondaco.strategies.statistics import Close, Drawdown, Month, Statistics
 from fondaco.strategies.tables import encoded, rows_as_sql
@@ -152,6 +153,7 @@ def _day(text: str, field: str) -> dt.date:
 
 def strategy_track(strategy: Strategy, span: Span, *, zone: ZoneInfo, basis: str) -> Track:
     """Return what a strategy reported over a span."""
+    put_in_place()
     begin = Period.objects.filter(strategy=strategy, length_s=DAY_S).order_by("start_us").first()
     if begin is None or span.end_us <= begin.first_us:
         return _empty(basis)

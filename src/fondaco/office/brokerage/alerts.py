@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from fondaco.office.notices.kinds import Kind
 from fondaco.office.notices.services import tell
+from fondaco.strategies.arrivals import put_in_place
 from fondaco.strategies.models import Strategy
 from fondaco.strategies.words import time_text
 
@@ -31,6 +32,7 @@ MICROSECONDS: Final = 1_000_000
 
 def watch_reports(*, clock: Clock = timezone.now, up_since: dt.datetime = UP_SINCE) -> int:
     """Tell what is late and what is back; return how many that was."""
+    put_in_place()
     now_us = _us(clock())
     watched = Strategy.objects.filter(archived_at__isnull=True, account__archived_at__isnull=True)
     last = F("standing__created_us") + 2 * MICROSECONDS * F("report_every_s")

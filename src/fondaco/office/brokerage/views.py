@@ -67,8 +67,7 @@ def own_account(member: Member, number: str) -> BrokerageAccount:
 
 def own_strategy(member: Member, number: str) -> Strategy:
     """Return a strategy of the member, or 404."""
-    rows = Strategy.objects.select_related("account", "standing")
-    found = rows.filter(pk=int(number), member=member).first()
+    found = selectors.strategy(member, int(number))
     if found is None:
         raise Http404("You have no strategy of that number.")
     return found
