@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
 from django.db import OperationalError
 
+from fondaco.gateway import signals as signal_topics
 from fondaco.robots.hub import published
 from tests.gateway.stand_ins import SmallHouse, Socket, small_house
 
 Words = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the tables looked at when the tests say so, however long they take."""
+    monkeypatch.setattr(signal_topics, "LOOK_S", 3600.0)
 
 
 def rating(bar: str, *, symbol: str = "BTCUSDT", interval: str = "1h") -> Words:

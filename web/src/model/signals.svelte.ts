@@ -110,7 +110,7 @@ export class Signals {
       const known = this.ratings.get(key);
       if (known && known.bar >= event.bar) return;
       this.ratings = new Map(this.ratings).set(key, event);
-    } else {
+    } else if (event.e === 'signal') {
       if (this.signals.some((one) => one.id === event.id)) return;
       this.signals = [event, ...this.signals]
         .sort((left, right) => right.id - left.id)

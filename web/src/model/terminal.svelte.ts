@@ -561,6 +561,7 @@ function isUserEvent(value: unknown): boolean {
     name === 'executionReport' ||
     name === 'outboundAccountPosition' ||
     name === 'listenKeyExpired' ||
+    name === 'listStatus' ||
     name === 'venueOrder'
   );
 }

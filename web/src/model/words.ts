@@ -147,6 +147,13 @@ export function orderNews(
         text: `${verb} ${whole} ${instrument.base}${limit}${order.filled > 0n ? partly : ''}`,
       };
     default:
+      if (order.list >= 0 && order.filled === 0n) {
+        return {
+          tone: 'plain',
+          title: 'The pair is done',
+          text: `Its other order ended: ${typeText(order.type).toLowerCase()}, unfilled`,
+        };
+      }
       return {
         tone: order.filled > 0n ? tone : 'bad',
         title: `Order ${statusText(order.status).toLowerCase()}`,
