@@ -20,7 +20,7 @@ from collections.abc import Callable
 from math import sin
 from typing import Final, NamedTuple
 
-from playwright.sync_api import Page
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.house_fixture import HOUSE_FILE, RunningHouse
 from tests.outside_house import OUTSIDE, Feed
@@ -85,7 +85,7 @@ def settle(house: RunningHouse) -> None:
     move_money(ann, bob)
     make_keys(bob)
     send_reports(house)
-    run_robots(bob)
+    run_robots(ann, bob)
     send_alerts(house, bob)
     Person(house).post_form("/login", {"username": "bob", "password": "not it"})
     ann.post_form("/proofs/publish", {}, page="/proofs/")
@@ -101,12 +101,14 @@ RULE: Final = """{
 }"""
 
 
-def run_robots(bob: Person) -> None:
-    """Bob has a rule bot on paper, and has tried its rule on the past."""
+def run_robots(ann: Person, bob: Person) -> None:
+    """Bob has a rule bot on paper, and has tried its rule on the past; staff stopped another."""
     fields = {"id": "dip-buyer", "mode": "paper", "cash": "20000", "rule": RULE}
     status, text = bob.post_form("/robots/new/", fields)
     assert status == 200, text
     status, text = bob.post_form("/robots/backtests/", {"cash": "20000", "rule": RULE})
+    assert status == 200, text
+    status, text = ann.post_form("/staff/robots/", {"kill": "tide"})
     assert status == 200, text
 
 
@@ -271,6 +273,29 @@ def has_decided(page: Page) -> None:
         page.reload()
 
 
+def has_robots(page: Page) -> None:
+    """See robots of members, one of them stopped."""
+    rows = page.locator("[data-robots] tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="tide")).to_contain_text("killed: only reduces")
+
+
+def runs_a_file(page: Page) -> None:
+    """Send candles of hours, and see what the rule made of them."""
+    lines = ["ts_ms,open,high,low,close,volume"]
+    for hour in range(24 * 40):
+        opens, close = (75_000 + int(20_000 * sin((hour + each) / 60)) for each in (0, 1))
+        high, low = max(opens, close) + 60, min(opens, close) - 60
+        lines.append(f"{1_760_000_400_000 + hour * 3_600_000},{opens},{high},{low},{close},12.5")
+    page.get_by_label("The rule as JSON").fill(RULE)
+    page.get_by_label("On", exact=True).select_option("candles")
+    content = "\n".join(lines).encode()
+    file = FilePayload(name="btc-1h.csv", mimeType="text/csv", buffer=content)
+    page.get_by_label("File", exact=True).set_input_files([file])
+    page.get_by_role("button", name="Run it").click()
+    has_run(page)
+
+
 def has_run(page: Page) -> None:
     """Wait until the backtest is through."""
     _until(page, "[data-backtest=done]")
@@ -389,14 +414,16 @@ STOPS: Final = (
     Stop("robot-new-wrong", "bob", "/robots/new/", press("Set it to work")),
     Stop("robot-rule", "bob", "/robots/dip-buyer/rule"),
     Stop("robot-backtests", "bob", "/robots/backtests/"),
+    Stop("robot-backtests-wrong", "bob", "/robots/backtests/", press("Run it")),
     Stop("robot-backtest", "bob", "/robots/backtests/1", has_run),
+    Stop("robot-backtest-file", "bob", "/robots/backtests/", runs_a_file),
     Stop("hooks", "bob", "/hooks/"),
     Stop("hooks-wrong", "bob", "/hooks/", press("Make the hook")),
     Stop("hook", "bob", "/hooks/1", has_decided),
     Stop("hook-address", "bob", "/hooks/2", press("New address")),
     Stop("hooks-empty", FRESH, "/hooks/"),
     Stop("robots-empty", FRESH, "/robots/"),
-    Stop("staff-robots", "ann", "/staff/robots/"),
+    Stop("staff-robots", "ann", "/staff/robots/", has_robots),
     Stop("money", "bob", "/money/"),
     Stop("money-refused", "bob", "/money/", fill(TOO_MUCH, "Withdraw")),
     Stop("trade-book", "bob", "/trade/?symbol=BTCUSDT", goes_live),

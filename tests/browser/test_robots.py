@@ -35,14 +35,11 @@ def page(browser: Browser, house: RunningHouse) -> Iterator[Page]:
 
 def build_step(scope: Locator, line: str, side: str, limit: str, price: str) -> None:
     """Build one step of the rule in the form: when the price is there, order."""
-    scope.get_by_role("button", name="Add when").first.click()
     scope.get_by_role("textbox", name="price of").first.fill("STOCKA")
     scope.get_by_role("textbox", name="with that").first.fill(line)
     scope.get_by_label("compared by").first.select_option("gte")
-    scope.get_by_label("intent").first.select_option(side)
-    scope.get_by_role("button", name="Add shares").first.click()
+    scope.get_by_label("side").first.select_option(side)
     scope.get_by_role("textbox", name="shares").first.fill("100")
-    scope.get_by_role("button", name=f"Add {limit}").first.click()
     scope.get_by_role("textbox", name=limit).first.fill(price)
 
 
@@ -79,7 +76,7 @@ def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
     page.goto("/robots/new/")
     page.locator("[data-rule-text]").fill(text)
     expect(page.get_by_role("group", name="Then", exact=True)).to_be_visible()
-    page.get_by_label("Name").fill("robot-1")
+    page.get_by_label("Name", exact=True).fill("robot-1")
     page.get_by_label("Runs").select_option("paper")
     page.get_by_label("Allotment of cash").fill("5000")
     page.get_by_role("button", name="Set it to work").click()

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -304,6 +304,11 @@ RULES = [
     [:-1] + ', "$repeat": {"times": 20}}',
     STOPS[:-1] + ', "$repeat": {"times": 9}}',
 ]  # fmt: skip
+# Its own taking is the last price that it saw, the tape's is another.
+STOPPED_LAST = (
+    RULES[3],
+    [(0, 0, 1, False), (0, 0, 1, False), (0, 0, 1, False), (0, -1, 1, False), (0, 2, 1, False)],
+)
 tapes = st.lists(
     st.tuples(st.integers(0, 1_500), st.integers(-8, 8), st.integers(1, 60), st.booleans()),
     min_size=5,
@@ -334,6 +339,7 @@ def check_money(test: Backtest) -> None:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(STOPPED_LAST[0], STOPPED_LAST[1], 0)
 @given(st.sampled_from(RULES), tapes, st.sampled_from([0, 100, 700]))
 def test_money_equity_and_drawdown_are_the_fills(
     text: str, steps: list[tuple[int, int, int, bool]], latency_ms: int

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -20,8 +21,14 @@ import fondaco.office.urls  # noqa: F401 - its views bind the real core, not a s
 from fondaco.identity import services as identity
 from fondaco.office.robots.forms import FILE_BYTES_MAX
 from fondaco.robots.backtest import tape
+from fondaco.robots.backtest.run import Backtest
+from fondaco.robots.backtest.survey import open_file
 from fondaco.robots.bots import backtests
 from fondaco.robots.models import RuleBacktest
+from fondaco.robots.rules.plan import plan_rule
+from fondaco.robots.rules.validation import read_rule
+from fondaco.robots.rules.view import plain
+from tests.robots.test_backtest import SETTINGS
 from tests.robots.test_rules import SEED
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
@@ -168,3 +175,26 @@ def test_a_packed_file_is_bounded_unpacked(
     backtests.run_one(row, "USD", Path("/nowhere"))
     row.refresh_from_db()
     assert row.fault == "b.csv, line 302: more than 300 rows; send fewer of them"
+
+
+def test_fees_of_a_file_are_what_a_house_takes(tmp_path: Path) -> None:
+    """To the last decimal of coin and cash, in cash of whole shares; fewer at high prices."""
+    rows = "ts_ms,price,qty,buyer_is_maker\n"
+    buys = """{"$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "AAA",
+        "shares": "1"}}}"""
+    for price, quantity, decimals, fee, asset in (
+        ("20.57", "50", (0, 8), "0.02057", "USD"),
+        ("20.57", "50.5", (8, 8), "0.001", "AAA"),
+        ("1000000000", "90.5", (8, 3), "0.001", "AAA"),
+    ):
+        path = tmp_path / "trades.csv"
+        path.write_text(rows + "".join(f"{n},{price},{quantity},false\n" for n in (1, 2, 3)))
+        opened = open_file(path, "trades", tape.Walk.SHAPE)
+        assert opened.decimals == decimals
+        settings = msgspec.structs.replace(
+            SETTINGS, tick=opened.survey.tick, lot=opened.survey.lot, depth=opened.survey.depth,
+            queue=opened.survey.depth, cash=Decimal(price) * 10, decimals=opened.decimals,
+            fee_in_quote=opened.fee_in_quote, taker_fee=Decimal("0.001"), latency_ms=0,
+        )  # fmt: skip
+        [fill] = Backtest(plan_rule(read_rule(buys)), settings).run(opened.ticks).fills
+        assert (plain(fill.fee), fill.fee_asset) == (Decimal(fee), asset)

@@ -241,6 +241,8 @@ def _settings(
         queue=given.get("queue", depth) // survey.lot * survey.lot,
         cash=cash,
         coins=given.get("coins", file.allotment.get(base, Decimal(0))),
+        decimals=tape.decimals,
+        fee_in_quote=tape.fee_in_quote,
     )
 
 

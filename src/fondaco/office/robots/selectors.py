@@ -126,8 +126,9 @@ def paper_money(run: RuleRun, coin: str, market: InstrumentRow | None) -> list[t
         return [(f"{settings.CASH} on paper", cash), (f"{coin} on paper", coins)]
     position = msgspec.msgpack.decode(bytes(run.position))
     lot, tick = (_places(text) for text in (market.lot_size, market.tick_size))
+    coin_places, cash_places = position.get("decimals") or (lot, lot + tick)
     amounts = {}
-    for asset, places in ((COIN, lot), (CASH, lot + tick)):
+    for asset, places in ((COIN, coin_places), (CASH, cash_places)):
         units = position["free"][asset] + position["held"][asset]
         amounts[asset] = _units(units, places)
     return [(f"{settings.CASH} on paper", amounts[CASH]), (f"{coin} on paper", amounts[COIN])]
@@ -179,8 +180,9 @@ def cost_words(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the rules by which the market was imitated, for whoever judges the figures."""
     one = result["settings"]
     base = one["base"]
+    paid = "paid or received in cash" if one.get("fee_in_quote") else "received"
     return [
-        ("Fees", f"maker {one['maker_fee']}, taker {one['taker_fee']}"),
+        ("Fees", f"maker {one['maker_fee']}, taker {one['taker_fee']}, of what is {paid}"),
         ("Latency", f"{one['latency_ms']} ms to the market, and as long back"),
         ("Depth", f"{one['depth']} {base} at the best price and at each tick beyond"),
         ("Queue", f"{one['queue']} {base} before an order that joins a price"),
@@ -256,7 +258,7 @@ def _chart(
         way = 1 if fill["side"] == "BUY" else -1  # a buy points up from below, a sell down
         drawn.append(
             {
-                "points": f"{x},{y} {x - 5},{y + 10 * way} {x + 5},{y + 10 * way}",
+                "points": f"{x},{y} {x - 6},{y + 16 * way} {x + 6},{y + 16 * way}",
                 "side": fill["side"].lower(),
                 "said": f"{fill['side']} {fill['quantity']} at {fill['price']}",
             }

@@ -18,8 +18,18 @@
     $comparison: 'a comparison', $and: 'all of', $or: 'any of', $not: 'not',
     $order: 'place an order', $cancel: 'cancel orders', $notify: 'tell me',
     $ticker: 'price of', $indicator: 'an indicator', $position: 'position in', $cash: 'cash',
-    $time: 'time', itemA: 'This', itemB: 'with that', type: 'compared by',
+    $time: 'time', itemA: 'This', itemB: 'With that', type: 'Compared by', kind: 'Order type',
+    intent: 'Side', then_after: 'Next step after', times: 'Times', pause_s: 'Pause, seconds',
   };
+  const SAID = {
+    gt: 'is above', gte: 'is at or above', lt: 'is below', lte: 'is at or below', eq: 'equals',
+    ne: 'differs from', crosses_above: 'crosses above', crosses_below: 'crosses below',
+    TickerField: 'a field of', PositionField: 'a part of', ACCEPTED: 'it is accepted',
+    FILLED: 'it is filled',
+  };
+  // As people read a rule: what for, then what; the schema has what must be there first.
+  const ORDER = ['$when', '$do', '$else', '$then', '$repeat', 'itemA', 'type', 'itemB'];
+  const UNITS = { m: 1, h: 60, d: 1440, w: 10080 };
   let count = 0;
 
   // ---- the schema
@@ -27,7 +37,18 @@
   const known = (part) => (part.$ref ? { ...schema.$defs[part.$ref.split('/').pop()], ...part, $ref: undefined } : part);
   const choicesOf = (part) => (known(part).anyOf || [part]).map(known).filter((one) => one.type !== 'null');
   const isWord = (part) => part.type === 'object' && /exactly one word/.test(part.description || '');
-  const nameOf = (key) => NAMES[key] || key.replace(/^\$/, '').replaceAll('_', ' ');
+  const capital = (name) => name.charAt(0).toUpperCase() + name.slice(1);
+  const nameOf = (key) => NAMES[key] || capital(key.replace(/^\$/, '').replaceAll('_', ' '));
+  const rank = (key) => (ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length);
+  const keysOf = (part) => Object.keys(part.properties).sort((a, b) => rank(a) - rank(b));
+  const minutes = (interval) => Number.parseInt(interval, 10) * (UNITS[interval.at(-1)] || Number.NaN);
+  const optionsOf = (words) => (words.every((one) => /^\d+[mhdw]$/.test(one)) ? [...words].sort((a, b) => minutes(a) - minutes(b)) : words);
+
+  function kindOf(part) {
+    if (part.type === 'array') return 'several';
+    if (part.title) return SAID[part.title] || part.title.toLowerCase();
+    return /number/.test(part.description || '') ? 'a number' : 'by name';
+  }
 
   function fits(part, value) {
     if (value === undefined || value === null) return false;
@@ -50,7 +71,7 @@
       const first = (type) => choices.find((one) => one.type === type);
       return fresh(first(wanted) || first('object') || choices[0]);
     }
-    if (part.enum) return part.enum[0];
+    if (part.enum) return part.enum.includes('gte') ? 'gte' : part.enum[0];
     if (part.type === 'array') return [fresh(part.items)];
     if (part.type === 'integer') return part.minimum ?? 1;
     if (part.type === 'number') return 0;
@@ -59,7 +80,8 @@
       const word = Object.keys(part.properties)[0];
       return { [word]: fresh(part.properties[word], word) };
     }
-    return Object.fromEntries((part.required || []).map((key) => [key, fresh(part.properties[key], key)]));
+    const wanted = [...(part.required || []), '$when', ...(part.title === 'Order' ? ['shares', 'bid'] : [])];
+    return Object.fromEntries(keysOf(part).filter((key) => wanted.includes(key)).map((key) => [key, fresh(part.properties[key], key)]));
   }
 
   // ---- elements
@@ -74,10 +96,11 @@
     return element;
   }
 
-  function labelled(name, control) {
+  function labelled(name, control, isQuiet) {
     count += 1;
     control.id = `rule-${count}`;
-    return make('div', { class: 'field' }, make('label', { for: control.id }, name), control);
+    const label = make('label', { for: control.id, ...(isQuiet ? { class: 'visually-hidden' } : {}) }, capital(name));
+    return make('div', { class: 'field' }, label, control);
   }
 
   function select(options, chosen, change) {
@@ -90,82 +113,100 @@
     return element;
   }
 
-  const button = (name, act, kind = 'small') => make('button', { type: 'button', class: kind, onclick: act }, name);
+  const button = (name, act, said = name) => make('button', { type: 'button', class: 'small quiet', 'aria-label': said, onclick: act }, name);
+  const remove = (name, act) => button('Remove', act, `Remove ${name.toLowerCase()}`);
+  const removeWhole = (name, act) => button(`Remove ${name.toLowerCase()}`, act);
 
   // ---- the form
 
-  /** Return an element for a value; `set` is told of another one, and draws anew if it must. */
-  function draw(part, value, name, set) {
+  /**
+   * Return an element for a value; `set` is told of another one, and draws anew if it must.
+   * A quiet one's label is there for those who hear the page: what stands before it says the same.
+   */
+  function draw(part, value, name, set, isQuiet = false) {
     const choices = choicesOf(part);
-    let one = choices.find((each) => fits(each, value)) || choices[0];
-    if (choices.length > 1) {
-      const kinds = choices.map((each, at) => [String(at), each.title ? each.title.toLowerCase() : each.type === 'array' ? 'several' : /number/.test(each.description || '') ? 'a number' : 'plain']);
-      const at = choices.indexOf(one);
-      const chooser = select(kinds, String(at), (chosen) => set(fresh(choices[Number(chosen)]), true));
-      return make('div', { class: 'rule-choice' }, labelled(`${name}: kind`, chooser), drawOne(one, value, name, set));
-    }
-    return drawOne(one, value, name, set);
+    const one = choices.find((each) => fits(each, value)) || choices[0];
+    if (choices.length === 1 && !isWord(one)) return drawOne(one, value, name, set, isQuiet);
+    const options = choices.flatMap((each, at) => (isWord(each) ? Object.keys(each.properties).map((word) => [`${at} ${word}`, nameOf(word)]) : [[`${at} `, kindOf(each)]]));
+    const word = isWord(one) ? Object.keys(value || {})[0] || Object.keys(one.properties)[0] : '';
+    const chooser = select(options, `${choices.indexOf(one)} ${word}`, (chosen) => {
+      const [at, next] = chosen.split(' ');
+      const other = choices[Number(at)];
+      set(next ? { [next]: fresh(other.properties[next], next) } : fresh(other), true);
+    });
+    const inside = word
+      ? draw(one.properties[word], value[word], nameOf(word), (found, again) => { value[word] = found; set({ [word]: found }, again); }, true)
+      : drawOne(one, value, `${name}: ${kindOf(one)}`, set, true);
+    return make('div', { class: 'rule-choice' }, labelled(name, chooser, isQuiet), inside);
   }
 
-  function drawOne(part, value, name, set) {
-    if (part.enum) return labelled(name, select(part.enum.map((each) => [each, each.replaceAll('_', ' ')]), value, (chosen) => set(chosen)));
-    if (part.type === 'array') return drawList(part, Array.isArray(value) ? value : [], name, set);
+  function drawOne(part, value, name, set, isQuiet) {
+    if (part.enum) return labelled(name, select(optionsOf(part.enum).map((each) => [each, SAID[each] || each.replaceAll('_', ' ')]), value, (chosen) => set(chosen)), isQuiet);
+    if (part.type === 'array') return drawList(part, Array.isArray(value) ? value : [], name, set, isQuiet);
     if (part.type === 'object' && !part.properties) return drawText(name, JSON.stringify(value || {}), (written) => {
       try { set(JSON.parse(written)); } catch { /* not yet */ }
-    });
-    if (part.type === 'object') return isWord(part) ? drawWord(part, value || {}, name, set) : drawObject(part, value || {}, name, set);
-    if (part.type === 'integer') return drawText(name, String(value ?? ''), (written) => set(Number.parseInt(written, 10) || 0));
-    return drawText(name, String(value ?? ''), (written) => set(written));
+    }, isQuiet);
+    if (part.type === 'object') return drawObject(part, value || {}, name, set, isQuiet);
+    if (part.type === 'integer') return drawText(name, String(value ?? ''), (written) => set(Number.parseInt(written, 10) || 0), isQuiet);
+    return drawText(name, String(value ?? ''), (written) => set(written), isQuiet);
   }
 
-  function drawText(name, value, set) {
+  function drawText(name, value, set, isQuiet) {
     const input = make('input', { type: 'text', autocomplete: 'off', spellcheck: 'false' });
     input.value = value;
     input.addEventListener('input', () => set(input.value));
-    return labelled(name, input);
+    return labelled(name, input, isQuiet);
   }
 
-  function drawWord(part, value, name, set) {
-    const word = Object.keys(value)[0] || Object.keys(part.properties)[0];
-    const words = Object.keys(part.properties).map((each) => [each, nameOf(each)]);
-    const chooser = select(words, word, (chosen) => set({ [chosen]: fresh(part.properties[chosen], chosen) }, true));
-    const inside = draw(part.properties[word], value[word], nameOf(word), (found, again) => { value[word] = found; set({ [word]: found }, again); });
-    return make('div', { class: 'rule-word' }, labelled(name, chooser), inside);
+  function box(name, isQuiet) {
+    return make('fieldset', { class: 'rule-box' }, make('legend', isQuiet ? { class: 'visually-hidden' } : {}, capital(name)));
   }
 
-  function drawObject(part, value, name, set) {
-    const box = make('fieldset', { class: 'rule-box' }, make('legend', {}, name));
-    for (const [key, inside] of Object.entries(part.properties)) {
-      if (!(key in value) || value[key] === null) continue;
-      const row = make('div', { class: 'rule-row' }, draw(inside, value[key], nameOf(key), (found, again) => { value[key] = found; set(value, again); }));
-      if (!(part.required || []).includes(key)) row.append(button(`Remove ${nameOf(key).toLowerCase()}`, () => { delete value[key]; set(value, true); }, 'small quiet'));
-      box.append(row);
+  function drawObject(part, value, name, set, isQuiet) {
+    const made = box(name, isQuiet);
+    const there = (key) => key in value && value[key] !== null;
+    for (const key of keysOf(part).filter(there)) {
+      const row = make('div', { class: 'rule-row' }, draw(part.properties[key], value[key], nameOf(key), (found, again) => {
+        value[key] = found;
+        set(value, swapSides(value, key) || again);
+      }));
+      if (!(part.required || []).includes(key)) row.append((row.querySelector('fieldset') ? removeWhole : remove)(nameOf(key), () => { delete value[key]; set(value, true); }));
+      made.append(row);
     }
-    const missing = Object.keys(part.properties).filter((key) => !(key in value) || value[key] === null);
+    const missing = keysOf(part).filter((key) => !there(key));
     if (missing.length) {
-      const adds = make('p', { class: 'actions row' });
-      for (const key of missing) adds.append(button(`Add ${nameOf(key).toLowerCase()}`, () => {
+      const adds = make('p', { class: 'rule-adds' }, make('span', { class: 'hint' }, 'Add'));
+      for (const key of missing) adds.append(button(nameOf(key).toLowerCase(), () => {
         const whole = {};
-        for (const each of Object.keys(part.properties)) {
+        for (const each of keysOf(part)) {
           if (each in value) whole[each] = value[each];
           else if (each === key) whole[each] = fresh(part.properties[key], key);
         }
         set(whole, true);
-      }));
-      box.append(adds);
+      }, `Add ${nameOf(key).toLowerCase()}`));
+      made.append(adds);
     }
-    return box;
+    return made;
   }
 
-  function drawList(part, value, name, set) {
-    const box = make('fieldset', { class: 'rule-box' }, make('legend', {}, name));
+  /** A buy has a bid and a sell an ask: the price goes along with the side. */
+  function swapSides(value, key) {
+    const [from, to] = value.intent === 'SELL' ? ['bid', 'ask'] : ['ask', 'bid'];
+    if (key !== 'intent' || !(from in value)) return false;
+    value[to] = value[from];
+    delete value[from];
+    return true;
+  }
+
+  function drawList(part, value, name, set, isQuiet) {
+    const made = box(name, isQuiet);
     value.forEach((each, at) => {
       const row = make('div', { class: 'rule-row' }, draw(part.items, each, `${name} ${at + 1}`, (found, again) => { value[at] = found; set(value, again); }));
-      if (value.length > 1) row.append(button(`Remove ${at + 1}`, () => { value.splice(at, 1); set(value, true); }, 'small quiet'));
-      box.append(row);
+      if (value.length > 1) row.append(remove(`${name} ${at + 1}`, () => { value.splice(at, 1); set(value, true); }));
+      made.append(row);
     });
-    box.append(make('p', { class: 'actions row' }, button('Add another', () => { value.push(fresh(part.items)); set(value, true); })));
-    return box;
+    made.append(make('p', { class: 'rule-adds' }, button('Add another', () => { value.push(fresh(part.items)); set(value, true); })));
+    return made;
   }
 
   // ---- both ways
@@ -181,7 +222,7 @@
       text.value = JSON.stringify(found, null, 2);
       tell('The form and the text say the same.', false);
       if (again) show(found);
-    }));
+    }, true));
   }
 
   /** Read the text; its numbers stay as they are written. */

@@ -48,6 +48,8 @@ class Past(msgspec.Struct, frozen=True):
     lot: Decimal
     maker_fee_ppm: int = 0  # as it was first defined
     taker_fee_ppm: int = 0
+    decimals: tuple[int, int] = (8, 8)  # of base and quote
+    fee_in_quote: bool = False
 
     @property
     def fees(self) -> tuple[Decimal, Decimal]:
@@ -58,11 +60,13 @@ class Past(msgspec.Struct, frozen=True):
 def open_past(data: Path, *, base: str, quote: str) -> Past:
     """Find the instrument with this base and quote; raises TapeFault or JournalDamaged."""
     codes: dict[int, str] = {}
+    decimals: dict[int, int] = {}
     found: list[str] = []
     for kind, record in _records(data, {Event.ASSET, Event.INSTRUMENT}):
         if kind == Event.ASSET:
             asset = msgspec.msgpack.decode(unpack_body(record), type=AssetBody)
             codes[asset.number] = asset.code
+            decimals[asset.number] = asset.decimals
             continue
         body = msgspec.msgpack.decode(unpack_body(record), type=InstrumentBody)
         pair = (codes.get(body.base, ""), codes.get(body.quote, ""))
@@ -73,6 +77,8 @@ def open_past(data: Path, *, base: str, quote: str) -> Past:
                 Decimal(body.lot_size),
                 body.maker_fee_ppm,
                 body.taker_fee_ppm,
+                (decimals[body.base], decimals[body.quote]),
+                body.fee_in_quote,
             )
         found.append("/".join(pair))
     shown = ", ".join(dict.fromkeys(found)) or "none"

@@ -77,13 +77,18 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     lot: Decimal
     maker_fee_ppm: int = 0
     taker_fee_ppm: int = 0
+    # What an account can hold: the house's own, or as few as the steps need. Fees are cut to them.
+    decimals: tuple[int, int] | None = None
+    fee_in_quote: bool = False
 
     @property
     def base_decimals(self) -> int:
-        return _places(self.lot)
+        return self.decimals[0] if self.decimals is not None else _places(self.lot)
 
     @property
     def quote_decimals(self) -> int:
+        if self.decimals is not None:
+            return self.decimals[1]
         return _places(self.lot) + _places(self.tick)
 
     def body(self) -> InstrumentBody:
@@ -99,6 +104,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
             quote_per_lot_tick=int((self.tick * self.lot).scaleb(self.quote_decimals)),
             maker_fee_ppm=self.maker_fee_ppm,
             taker_fee_ppm=self.taker_fee_ppm,
+            fee_in_quote=self.fee_in_quote,
             max_open_orders=0,
         )
 
@@ -152,6 +158,7 @@ class Position(msgspec.Struct, frozen=True):
     open: dict[str, tuple[int, int, int, int]]
     filled: dict[str, tuple[Decimal, Decimal]]
     killed: bool = False  # on paper
+    decimals: tuple[int, int] | None = None  # of what is free and held, as of Instrument
 
 
 class Market:
@@ -224,6 +231,7 @@ class Market:
                 for name, each in self.open.items()
             },
             filled={name: each for name, each in self.filled.items() if name in self.open},
+            decimals=self.instrument.decimals,
         )
 
     def take_up(self, position: Position) -> None:
@@ -233,6 +241,7 @@ class Market:
             ValueError: its exchange was another version's.
         """
         self.exchange.load(position.exchange)
+        self.instrument = msgspec.structs.replace(self.instrument, decimals=position.decimals)
         self.bid_ticks, self.ask_ticks = position.bid_ticks, position.ask_ticks
         self.last = position.last
         self.free, self.held = dict(position.free), dict(position.held)

@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue: Decimal
     cash: Decimal
     coins: Decimal
+    decimals: tuple[int, int] | None = None  # of coin and cash; fees are cut to them
+    fee_in_quote: bool = False  # of buys, too: where the coin's decimals are too few for it
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True):

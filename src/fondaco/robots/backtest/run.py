@@ -111,7 +111,7 @@ class Backtest:
         """Run the whole tape; raises BacktestFault if it is empty."""
         first: Tick | None = None
         tick: Tick | None = None
-        equity_first = Decimal(0)
+        equity_first = price = ZERO
         day = -1
         fills = 0
         for tick in tape:
@@ -120,8 +120,9 @@ class Backtest:
                 equity_first = self.peak = self.low = self._equity(tick.price)
                 day = tick.time_us // DAY_US
             if tick.time_us // DAY_US != day:
-                fills = self._end_day(day, equity_first, fills)
+                fills = self._end_day(day, price, equity_first, fills)
                 day = tick.time_us // DAY_US
+            price = tick.price
             self._tick(tick)
             if not self.ticks % self.curve_every:
                 self._note_point(tick)
@@ -131,7 +132,7 @@ class Backtest:
         if first is None or tick is None:
             raise BacktestFault("the tape has no tick")
         self._deliver(tick.time_us)
-        self._end_day(day, equity_first, fills)
+        self._end_day(day, tick.price, equity_first, fills)
         self.curve.append(Point(tick.time_us, tick.price, self._equity(tick.price)))
         return self._result(first, tick, equity_first)
 
@@ -325,9 +326,9 @@ class Backtest:
             del self.curve[1::2]
             self.curve_every *= 2
 
-    def _end_day(self, day: int, equity_first: Decimal, fills: int) -> int:
-        """Write the line of a day; returns how many fills there were by its end."""
-        equity = self._equity(self.last or ZERO)
+    def _end_day(self, day: int, price: Decimal, equity_first: Decimal, fills: int) -> int:
+        """Write the line of a day that ended at a price; returns how many fills there were then."""
+        equity = self._equity(price)
         before = self.days[-1].equity if self.days else equity_first
         count = len(self.market.fills)
         text = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
@@ -384,6 +385,8 @@ def _market(settings: Settings) -> Market:
         lot=settings.lot,
         maker_fee_ppm=int(settings.maker_fee * 1_000_000),
         taker_fee_ppm=int(settings.taker_fee * 1_000_000),
+        decimals=settings.decimals,
+        fee_in_quote=settings.fee_in_quote,
     )
     try:
         return Market(

@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 DECIMALS_MAX: Final = 8  # of an asset; a lot at a tick must be a whole unit of it
+OFFERED_DEPTHS: Final = 200  # on both sides of the book, at most
+FITS: Final = 1 << 59
+FEE_IN_QUOTE_BELOW: Final = 1_000  # units of the coin a lot, as house.markets has it
 TYPICAL_DEPTH: Final = 10  # mean trades that stand at a price, if nothing else is said
 
 
@@ -53,6 +56,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     lot: Decimal
     depth: Decimal  # ten times the mean quantity of a tick, in whole lots, at least one
     interval_us: int  # of candles: the least time between two; 0 for trades
+    dearest: Decimal  # price
 
 
 class OpenTape(NamedTuple):
@@ -64,6 +68,32 @@ class OpenTape(NamedTuple):
     length: int
     walk: str | None
     past: Past | None = None  # of a house's own
+
+    @property
+    def decimals(self) -> tuple[int, int]:
+        """Return those of coin and cash: the house's, or as a house would have them."""
+        if self.past is not None:
+            return self.past.decimals
+        survey = self.survey
+        # What the crowd of a backtest offers at once must fit into the core's numbers.
+        offered = survey.dearest * survey.depth * OFFERED_DEPTHS
+        least = _places(survey.tick) + _places(survey.lot)
+        fits = (
+            places for places in range(DECIMALS_MAX, least, -1) if offered.scaleb(places) < FITS
+        )
+        return self._coin_decimals, next(fits, least)
+
+    @property
+    def _coin_decimals(self) -> int:
+        """Return 0 for a file of whole shares."""
+        return DECIMALS_MAX if _places(self.survey.lot) else 0
+
+    @property
+    def fee_in_quote(self) -> bool:
+        """Return whether a buy's fee is in cash, as a house decides it."""
+        if self.past is not None:
+            return self.past.fee_in_quote
+        return self.survey.lot.scaleb(self._coin_decimals) < FEE_IN_QUOTE_BELOW
 
 
 def open_file(path: Source, kind: str, way: Walk, on_rows: OnRows = _unheard) -> OpenTape:
@@ -123,11 +153,12 @@ def _survey(
 ) -> Survey:
     count = price_places = quantity_places = 0
     price_step = quantity_step = Decimal(1)
-    total = Decimal(0)
+    total = dearest = Decimal(0)
     last_us = -1
     interval_us = 0
     for time_us, prices, quantity in rows:
         count += 1
+        dearest = max(dearest, *prices)
         for price in prices:
             if price % price_step:
                 price_places = max(price_places, _places(price))
@@ -150,7 +181,9 @@ def _survey(
     lot = Decimal(1).scaleb(-min(quantity_places, DECIMALS_MAX - price_places))
     typical = total * TYPICAL_DEPTH / (count * ticks_per_row)
     depth = max(lot, typical // lot * lot)
-    return Survey(rows=count, tick=tick, lot=lot, depth=depth, interval_us=interval_us)
+    return Survey(
+        rows=count, tick=tick, lot=lot, depth=depth, interval_us=interval_us, dearest=dearest
+    )
 
 
 def _step(places: int) -> Decimal:

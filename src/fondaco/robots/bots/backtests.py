@@ -96,5 +96,7 @@ def _backtest(row: RuleBacktest, cash: str, data_dir: Path) -> Result:
         queue=figures.get("queue", depth) // lot * lot,
         cash=figures.get("cash", Decimal(10_000)),
         coins=figures.get("coins", Decimal(0)),
+        decimals=tape.decimals,
+        fee_in_quote=tape.fee_in_quote,
     )
     return Backtest(plan, settings).run(tape.ticks)

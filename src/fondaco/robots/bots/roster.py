@@ -257,7 +257,7 @@ class Roster:
                 queue=terms.get("queue", depth),
             ),
             seen,
-            sight.cash_code,
+            sight.codes[sight.cash_code],
             keeping.read_position(bytes(run.position)),
             killed=killed,
             seq=seq,

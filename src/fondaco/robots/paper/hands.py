@@ -23,8 +23,8 @@ from fondaco.robots.backtest.market import Instrument, Market, News, Position
 from fondaco.robots.rules.desk import Heard, Holdings
 from fondaco.robots.rules.live import WishRefused, command_of
 from fondaco.robots.rules.plan import Plan
+from fondaco.robots.rules.sight import Asset, Sight
 from fondaco.robots.rules.sight import Market as Seen
-from fondaco.robots.rules.sight import Sight
 from fondaco.robots.rules.state import OrderStatus, OrderWish
 from fondaco.robots.rules.view import ZERO, plain
 
@@ -41,15 +41,17 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     queue: Decimal
 
 
-def instrument_of(seen: Seen, cash: str) -> Instrument:
+def instrument_of(seen: Seen, cash: Asset) -> Instrument:
     """Return the house's instrument as the paper exchange takes it."""
     return Instrument(
         base=seen.ticker,
-        quote=cash,
+        quote=cash.code,
         tick=seen.tick,
         lot=seen.lot,
         maker_fee_ppm=seen.body.maker_fee_ppm,
         taker_fee_ppm=seen.body.taker_fee_ppm,
+        decimals=(seen.base_decimals, cash.decimals),
+        fee_in_quote=seen.body.fee_in_quote,
     )
 
 
@@ -60,7 +62,7 @@ class PaperHands:
         self,
         terms: Terms,
         seen: Seen,
-        cash: str,
+        cash: Asset,
         position: Position | None = None,
         *,
         killed: bool = False,
