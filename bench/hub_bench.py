@@ -1,13 +1,15 @@
 """One signal judged for 100,000 clients: how much is that beside storing the decisions alone?
 
-    python -m bench.hub_bench [--clients 100000] [--rounds 7] [--json]
+    python -m bench.hub_bench [--clients 100000] [--triggered 1000] [--rounds 7] [--json]
 
 What is measured, in wall time, on the office's own database (SQLite in WAL with synchronous=FULL,
 in a folder of its own): the hub's whole way for one signal, from its look at every client to the
-commit of all decisions with the marks of the shares. The peer runs in the same rounds: one
-executemany of the very rows that the hub has just written, into a table of the same shape and
-indexes, and its commit. Clients are of every kind that is not triggered (a trigger's cost is the
-core's commands, and is no part of this); the reasons of a round are counted.
+commit of all decisions with the marks of the shares, and for those that trigger the lock, the
+operation, the buying and the stop, with what is written of each. The core is the exchange itself
+in this process: its commands are applied, but travel over no socket and are not synced. The peer
+runs in the same rounds: one executemany of the very rows that the hub has just written, into a
+table of the same shape and indexes, and its commit. One in a hundred triggers, spread over all;
+the others are of every kind that doesn't. The reasons of a round are counted.
 """
 
 from __future__ import annotations
@@ -25,81 +27,138 @@ from pathlib import Path
 from typing import Any, Final
 
 CLIENTS: Final = 100_000
+TRIGGERED: Final = 1_000
 ROUNDS: Final = 7
-FIRST_ACCOUNT: Final = 16
+SELLER: Final = 16
+FIRST_ACCOUNT: Final = 17
 CASH: Final = 10**8
 COPY: Final = "robots_decision_copy"
 
 
-class QuietCore:
-    """A writer that has nothing new and locks nobody: no client here is triggered."""
+class BareCore:
+    """The exchange behind the calls of the writer's client, with nothing between."""
+
+    def __init__(self) -> None:
+        from fondaco.core.exchange import Exchange
+
+        self._exchange = Exchange()
 
     def status(self) -> dict[str, Any]:
-        return {"seq": 0, "time_us": time.time_ns() // 1000}
+        return {"seq": self._exchange.seq, "time_us": time.time_ns() // 1000}
 
-    def submit_many(self, records: Sequence[bytes]) -> list[bytes]:
-        assert not records, "a client was triggered"
-        return []
+    def submit(self, record: bytes) -> bytes:
+        batch = bytearray(record)
+        self._exchange.stamp(batch, self._exchange.seq + 1, time.time_ns() // 1000)
+        return bytes(self._exchange.apply(bytes(batch)))
+
+    def submit_many(self, commands: Sequence[bytes]) -> list[bytes]:
+        return [self.submit(each) for each in commands]
+
+    def open_house(self, robots: Sequence[int]) -> Any:
+        """Define a book with somebody to buy from, and open robots; return the book."""
+        from fondaco.core import records as r
+
+        for number, code in ((1, "USDT"), (2, "BTC")):
+            body = r.AssetBody(number=number, code=code, decimals=8)
+            self.submit(r.pack_body(r.Command.DEFINE_ASSET, body))
+        book = r.InstrumentBody(
+            number=1,
+            symbol="BTCUSDT",
+            base=2,
+            quote=1,
+            tick_size="0.01",
+            lot_size="0.00001",
+            base_per_lot=1000,
+            quote_per_lot_tick=10,
+        )
+        self.submit(r.pack_body(r.Command.DEFINE_INSTRUMENT, book))
+        seller = r.AccountBody(member=1, kind=r.AccountKind.SPOT)
+        self.submit(r.pack_body(r.Command.OPEN_ACCOUNT, seller, account=SELLER))
+        for entry, (account, asset, amount) in enumerate(
+            [(SELLER, 2, 10**6 * CASH), *((each, 1, 1000 * CASH) for each in robots)], 1
+        ):
+            if account != SELLER:
+                terms = r.AccountBody(
+                    member=2, kind=r.AccountKind.ROBOT, robot=r.RobotTerms(cash=1)
+                )
+                self.submit(r.pack_body(r.Command.OPEN_ACCOUNT, terms, account=account))
+            gift = {"account": account, "asset": asset, "amount": amount, "entry": entry}
+            self.submit(r.pack(r.Command.DEPOSIT, **gift))
+        order = {"account": SELLER, "instrument": 1, "side": r.Side.SELL, "price_ticks": 2_000_000}
+        words = {"order_type": r.OrderType.LIMIT, "time_in_force": r.TimeInForce.GTC}
+        self.submit(r.pack(r.Command.NEW_ORDER, **order, **words, quantity_lots=10**10))
+        return book
 
 
-def make_clients(count: int) -> list[Any]:
-    """Return clients of every kind but the eligible, in turn."""
+def make_client(place: int) -> Any:
+    """Return a client of one of the kinds that don't trigger, in turn."""
     from fondaco.robots.hub.judging import Client
 
-    found = []
-    for place in range(count):
-        client = Client(FIRST_ACCOUNT + place, f"robot-{place}", place)
-        client.symbols = frozenset({"BTC"})
-        client.cash = 1000 * CASH
-        kind = place % 8
-        if kind == 0:
-            client.is_active = False
-        elif kind == 1:
-            client.is_locked = True
-        elif kind == 2:
-            client.locked_until_us = 1 << 62
-        elif kind == 3:
-            client.symbols = frozenset({"ETH"})
-        elif kind == 4:
-            client.cash = place % 19 * CASH
-        elif kind == 5:
-            client.day_stop, client.day_loss = 10 * CASH, 11 * CASH
-            client.locked_until_us = 1 << 62
-        elif kind == 6:
-            client.open = {"BTC"}
-        else:
-            client.cash = CASH
-        found.append(client)
-    return found
+    client = Client(FIRST_ACCOUNT + place, f"robot-{place}", place)
+    client.symbols = frozenset({"BTC"})
+    client.cash = 1000 * CASH
+    kind = place % 8
+    if kind == 0:
+        client.is_active = False
+    elif kind == 1:
+        client.is_locked = True
+    elif kind == 2:
+        client.locked_until_us = 1 << 62
+    elif kind == 3:
+        client.symbols = frozenset({"ETH"})
+    elif kind == 4:
+        client.cash = place % 19 * CASH
+    elif kind == 5:
+        client.day_stop, client.day_loss = 10 * CASH, 11 * CASH
+        client.locked_until_us = 1 << 62
+    elif kind == 6:
+        client.open = {"BTC"}
+    else:
+        client.cash = CASH
+    return client
 
 
-def make_hub(count: int) -> Any:
-    """Return a hub that knows the clients and holds every share."""
-    from fondaco.core.records import InstrumentBody
-    from fondaco.house.file import loads
-    from fondaco.robots.hub.locks import NoKeys
-    from fondaco.robots.hub.roster import Market, Roster
-    from fondaco.robots.hub.worker import Hub
+def make_buyer(place: int) -> Any:
+    """Return a client that triggers, with a stop-loss."""
+    from fondaco.robots.hub.judging import Client
 
-    core: Any = QuietCore()
-    house = loads('[house]\nname = "Bench"\ncash = "USDT"\n')
-    hub = Hub(house, Path("nowhere"), threading.Event(), NoKeys(), core=core)
-    roster = Roster(house, core)
-    body = InstrumentBody(
-        number=1,
-        symbol="BTCUSDT",
-        base=2,
-        quote=1,
-        tick_size="0.01",
-        lot_size="0.00001",
-        base_per_lot=1000,
-        quote_per_lot_tick=10,
-    )
-    roster.markets["BTC"] = Market("BTC", body, 8, 2_000_000)
-    roster.clients = {client.account: client for client in make_clients(count)}
-    hub.follow(roster)
-    hub.shares.turn()
-    return hub
+    client = Client(FIRST_ACCOUNT + place, f"robot-{place}", place)
+    client.symbols = frozenset({"BTC"})
+    client.cash, client.operation_amount, client.stop_loss = 1000 * CASH, 50 * CASH, 5 * CASH
+    return client
+
+
+class Bench:
+    """A hub that knows the clients and holds every share."""
+
+    def __init__(self, count: int, triggered: int) -> None:
+        from fondaco.house.file import loads
+        from fondaco.robots.hub.locks import NoKeys
+        from fondaco.robots.hub.roster import Market, Roster
+        from fondaco.robots.hub.worker import Hub
+
+        step = count // triggered if triggered else count + 1
+        self.buyers = [make_buyer(place) for place in range(step - 1, count, step)][:triggered]
+        buying = {client.account: client for client in self.buyers}
+        core: Any = BareCore()
+        body = core.open_house(list(buying))
+        house = loads('[house]\nname = "Bench"\ncash = "USDT"\n')
+        self.hub = Hub(house, Path("nowhere"), threading.Event(), NoKeys(), core=core)
+        self.roster = Roster(house, core)
+        self.roster.markets["BTC"] = Market("BTC", body, 8, 2_000_000)
+        everybody = (make_client(place) for place in range(count))
+        self.roster.clients = {each.account: buying.get(each.account, each) for each in everybody}
+        self.hub.shares.turn()
+
+    def begin_round(self) -> None:
+        """Have no operation be open, and the leases be new."""
+        from fondaco.robots.models import Operation
+
+        Operation.objects.all().delete()
+        for client in self.buyers:
+            client.open = set()
+        self.hub.follow(self.roster)
+        self.hub.shares.turn()
 
 
 def copy_of_the_table(cursor: Any) -> None:
@@ -114,15 +173,16 @@ def copy_of_the_table(cursor: Any) -> None:
         cursor.execute(text)
 
 
-def measure(count: int, rounds: int) -> dict[str, Any]:
+def measure(count: int, rounds: int, triggered: int = TRIGGERED) -> dict[str, Any]:
     from django.db import connection, transaction
 
     from fondaco.robots.hub import services
     from fondaco.robots.hub.messages import Incoming
     from fondaco.robots.hub.worker import INSERT
-    from fondaco.robots.models import Decision
+    from fondaco.robots.models import Decision, Operation
 
-    hub = make_hub(count)
+    bench = Bench(count, triggered)
+    hub = bench.hub
     ours: list[float] = []
     peers: list[float] = []
     reasons: dict[int, int] = {}
@@ -131,13 +191,15 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
         for number in range(rounds):
             incoming = Incoming(symbol="BTC", strength=2, timestamp_us=number)
             signal, _ = services.take_signal(incoming, source="bench")
-            hub.shares.turn()  # renews the leases, as the hub does between two signals
+            bench.begin_round()
             begun = time.perf_counter()
             hub.judge_signal(signal, list(hub.shares.held))
             ours.append(time.perf_counter() - begun)
             stored = Decision.objects.filter(signal=signal.pk)
             rows = list(stored.order_by("pk").values_list(*_fields()))
             assert len(rows) == count, f"{len(rows)} decisions for {count} clients"
+            held = Operation.objects.filter(status=Operation.Status.AWAITING_SELL).count()
+            assert held == triggered, f"{held} operations for {triggered} triggers"
             for row in rows:
                 reasons[row[4]] = reasons.get(row[4], 0) + 1
             begun = time.perf_counter()
@@ -147,6 +209,7 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
     ratios = [mine / peer for mine, peer in zip(ours, peers, strict=True)]
     return {
         "clients": count,
+        "triggered": triggered,
         "rounds": rounds,
         "hub_s": statistics.median(ours),
         "hub_spread_s": [min(ours), max(ours)],
@@ -165,6 +228,7 @@ def _fields() -> tuple[str, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--triggered", type=int, default=TRIGGERED)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
@@ -178,7 +242,7 @@ def main() -> None:
         from fondaco.office.services import prepare_databases
 
         prepare_databases()
-        found = measure(asked.clients, asked.rounds)
+        found = measure(asked.clients, asked.rounds, asked.triggered)
     if asked.json:
         print(json.dumps(found))
         return
@@ -189,7 +253,10 @@ def main() -> None:
         print(f"| {name} | {found[f'{key}_s']:.3f} | {low:.3f} to {high:.3f} |")
     low, high = found["ratio_spread"]
     print(f"| ratio | {found['ratio']:.2f} | {low:.2f} to {high:.2f} |")
-    print(f"\n{found['clients']:,} clients, {found['rounds']} rounds, {found['reasons']} reasons.")
+    print(
+        f"\n{found['clients']:,} clients of whom {found['triggered']:,} trigger, "
+        f"{found['rounds']} rounds, {found['reasons']} reasons."
+    )
 
 
 if __name__ == "__main__":

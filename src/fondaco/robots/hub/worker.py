@@ -38,7 +38,7 @@ from fondaco.robots.hub.judging import (
     judge,
 )
 from fondaco.robots.hub.locks import Held, Keys, Locks, make_keys
-from fondaco.robots.hub.operations import Operations
+from fondaco.robots.hub.operations import Operations, save_all
 from fondaco.robots.hub.roster import Roster, share_of
 from fondaco.robots.hub.shares import Shares
 from fondaco.robots.hub.steps import Step
@@ -349,8 +349,7 @@ class Hub:
                     raise LostShare(f"share {share} is another worker's by now")
             with connection.cursor() as cursor:
                 cursor.executemany(INSERT, rows)
-            for step in started:
-                step.op.save()
+            save_all(step.op for step in started)
             for reason, until_us in (
                 (Reason.DAY_STOP, self._roster.day_ends_us),
                 (Reason.MONTH_STOP, self._roster.month_ends_us),
