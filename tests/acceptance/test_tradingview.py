@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.robot_house import SETTINGS, RobotHouse, robot, robot_house
 from tests.house_fixture import Reply
+from tests.treasury.people import Person
 
 TOKEN: Final = "the-token-of-bob-with-at-least-32-characters"
 BEARER: Final = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -129,6 +130,26 @@ def test_a_burst_through_a_killed_worker_is_exact_and_each_is_explained(hooks: H
         *(0, 0.5),
     )
     assert house.child("worker") not in {0, worker}
+
+
+def test_a_robot_s_page_tells_why_it_acted_and_why_not(hooks: Hooks) -> None:
+    """Its member reads each reason in words; switched off there, it says so at the next signal."""
+    bob = Person(hooks.house, "bob")
+    alerts, address = hooks.make(name="page", symbol="BTC")
+    hooks.alert(address, '{"action": "strong_sell", "key": "p1"}')
+    (row,) = hooks.settled(alerts)
+    hooks.decided("buyer", {row["signal_id"]})
+    status, page = bob.get("/robots/buyer")
+    assert status == 200
+    assert "bought BTC for up to 100" in page
+    assert "did not buy: its operation on BTC is open" in page
+    assert "sold 0.00" in page
+    bob.post_form("/robots/buyer", {"do": "off"})
+    hooks.alert(address, '{"action": "buy", "key": "p2"}')
+    row = hooks.settled(alerts)[-1]
+    hooks.decided("buyer", {row["signal_id"]})
+    assert "did not buy: it is switched off" in bob.get("/robots/buyer")[1]
+    assert bob.get("/robots/nobody-s")[0] == 404
 
 
 def test_lost_alerts_are_replayed_by_hand(hooks: Hooks) -> None:

@@ -410,6 +410,7 @@ STOPS: Final = (
     Stop("checkout-paid", "carla", "/memberships/checkout"),
     Stop("robots", "bob", "/robots/"),
     Stop("robot", "bob", "/robots/dip-buyer", goes_to_work),
+    Stop("robot-signals", "bob", "/robots/chart-follower", goes_to_work),
     Stop("robot-new", "bob", "/robots/new/"),
     Stop("robot-new-wrong", "bob", "/robots/new/", press("Set it to work")),
     Stop("robot-rule", "bob", "/robots/dip-buyer/rule"),

@@ -18,7 +18,7 @@ from fondaco.projections.imports import rows_of
 from fondaco.robots import simulated
 from fondaco.robots.house_client import HouseClient, Market
 from fondaco.robots.simulated_ladder import LEVELS, Resting, plan, rungs
-from fondaco.robots.simulated_price import FairPrice, worth_of
+from fondaco.robots.simulated_price import FairPrice, TwinPrice, twin_of, worth_of
 from fondaco.robots.simulated_takers import take
 
 HOUSE = """
@@ -133,13 +133,26 @@ def test_history_is_written_once(tmp_path: Path) -> None:
 
 
 def test_a_cross_has_the_price_of_its_parts(tmp_path: Path) -> None:
-    """ETH in BTC trades at ETH in dollars by BTC in dollars: no round trip is a gift."""
+    """ETH in BTC trades at ETH by BTC in dollars, and USD at USDT: no round trip is a gift."""
     kept = {
         file.symbol: file for file in simulated.write_history(tmp_path, demo(), 5, now_ms=NOW_MS)
     }
     last = {symbol: list(rows_of(file))[-1][1] for symbol, file in kept.items()}
     cross = last["ETHBTC"] * 0.00001
     assert cross == pytest.approx(last["ETHUSDT"] / last["BTCUSDT"], rel=0.01)
+    assert last["BTCUSD"] == pytest.approx(last["BTCUSDT"], rel=0.01)
+
+
+def test_a_market_in_dollars_moves_with_its_twin() -> None:
+    """It needs no steps of its own; a market without a twin, or not in dollars, has none."""
+    symbols = {"BTCUSDT", "BTCUSD", "ETHUSD", "ETHBTC"}
+    assert twin_of("BTC", "USD", symbols) == "BTCUSDT"
+    assert twin_of("ETH", "USD", symbols) is None
+    assert twin_of("ETH", "BTC", symbols) is None
+    fair = FairPrice(Random(5), anchor=100.0, price=101.0)
+    twin = TwinPrice(fair)
+    fair.step(60)
+    assert twin.step(60) == twin.value == fair.value
 
 
 def demo() -> House:

@@ -19,7 +19,7 @@ from fondaco.core.records import Command, InstrumentBody, unpack_body
 from fondaco.house.commands import Definitions, commands
 from fondaco.house.declared import House, InstrumentEntry
 from fondaco.projections.imports import KeptFile, keep_trades, kept_files
-from fondaco.robots.simulated_price import FairPrice, anchor_of, parts_of, worth_of
+from fondaco.robots.simulated_price import FairPrice, anchor_of, parts_of, twin_of, worth_of
 
 __all__ = ["write_history"]
 
@@ -72,7 +72,7 @@ def _walk(symbol: str, seed: int) -> list[float]:
 def _prices(entry: InstrumentEntry, symbols: Collection[str], seed: int) -> list[float]:
     parts = parts_of(entry.base, entry.quote, symbols)
     if parts is None:
-        return _walk(entry.symbol, seed)
+        return _walk(twin_of(entry.base, entry.quote, symbols) or entry.symbol, seed)
     base, quote = (_walk(symbol, seed) for symbol in parts)
     return [above / below for above, below in zip(base, quote, strict=True)]
 

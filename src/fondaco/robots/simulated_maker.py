@@ -20,8 +20,10 @@ from fondaco.robots.simulated_price import (
     CrossPrice,
     FairPrice,
     Price,
+    TwinPrice,
     anchor_of,
     parts_of,
+    twin_of,
     worth_of,
 )
 
@@ -82,9 +84,11 @@ class MarketMaker:
             price = await self._client.last_price(market) or anchor
             prices[market.symbol] = FairPrice(self._chance, anchor=anchor, price=price)
         for market in self._markets:
-            fair = prices[market.symbol]
+            fair: Price = prices[market.symbol]
             if parts := parts_of(market.base, market.quote, symbols):
                 fair = CrossPrice(prices[parts[0]], prices[parts[1]])
+            elif twin := twin_of(market.base, market.quote, symbols):
+                fair = TwinPrice(prices[twin])
             self._desks[market.symbol] = _Desk(market, fair, self._chance)
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(self._listen())

@@ -13,7 +13,17 @@ from collections.abc import Collection
 from random import Random
 from typing import Final, Protocol
 
-__all__ = ["ANCHORS", "CrossPrice", "FairPrice", "Price", "anchor_of", "parts_of", "worth_of"]
+__all__ = [
+    "ANCHORS",
+    "CrossPrice",
+    "FairPrice",
+    "Price",
+    "TwinPrice",
+    "anchor_of",
+    "parts_of",
+    "twin_of",
+    "worth_of",
+]
 
 # Where a walk begins and comes back to; others start from the instrument's last trade or at 100.
 ANCHORS: Final = {
@@ -63,6 +73,12 @@ def parts_of(base: str, quote: str, symbols: Collection[str]) -> tuple[str, str]
     return None
 
 
+def twin_of(base: str, quote: str, symbols: Collection[str]) -> str | None:
+    """Return the symbol that a market in dollars is priced like, None without one."""
+    twin = f"{base}USDT"
+    return twin if quote == "USD" and twin in symbols else None
+
+
 class FairPrice:
     """What the simulated traders think an instrument is worth, second by second."""
 
@@ -103,5 +119,20 @@ class CrossPrice:
         return self._base.value / self._quote.value
 
     def step(self, seconds: float) -> float:  # noqa: ARG002 - the parts step
+        """Return the price."""
+        return self.value
+
+
+class TwinPrice:
+    """The price of another market: it moves with it and needs no steps of its own."""
+
+    def __init__(self, twin: Price) -> None:
+        self._twin = twin
+
+    @property
+    def value(self) -> float:
+        return self._twin.value
+
+    def step(self, seconds: float) -> float:  # noqa: ARG002 - the twin steps
         """Return the price."""
         return self.value

@@ -281,12 +281,19 @@ ASSETS_OF_THE_DEMO = ("USDT", "BTC", "ETH", "CIB", "ABAN", "USD")
 
 
 def test_the_demo_s_house_file_stands() -> None:
-    """The file of `fondaco demo` loads, with its three books and a coin bought outside."""
+    """The file of `fondaco demo` loads: four books, a coin bought outside, robots that can act."""
     import fondaco.cli
+    from fondaco.house.robots import read_config
+    from fondaco.robots.rules.plan import plan_rule
+    from fondaco.robots.rules.validation import read_rule
 
     house = load(Path(fondaco.cli.__file__).with_name("demo.toml"))
     books = [each.symbol for each in house.instruments if each.market == "book"]
-    assert books == ["BTCUSDT", "ETHUSDT", "ETHBTC"]
+    assert books == ["BTCUSDT", "ETHUSDT", "ETHBTC", "BTCUSD"]
+    follower, seller = house.members[0].robots
+    assert read_config(follower.config, decimals=8).symbols == ("BTC",)
+    assert plan_rule(read_rule(seller.rule)).traded == ("BTC",)
+    assert house.house.own_signals
     assert [each.symbol for each in house.instruments if each.venue] == ["ABANUSD"]
     made = split(b"".join(commands(house, Definitions({}, {}))))
     assert len(made) == len(house.instruments) + len(ASSETS_OF_THE_DEMO)

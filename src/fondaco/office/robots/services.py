@@ -26,7 +26,7 @@ from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
 from fondaco.robots.services import RobotRefused
 
-__all__ = ["change", "end", "markets", "open_rule", "read", "switch_kill"]
+__all__ = ["change", "end", "markets", "open_rule", "read", "switch_kill", "switch_signals"]
 
 BOOK: Final = 1
 IDS: Final = re.compile(r"[A-Za-z0-9_-]{1,24}")
@@ -136,6 +136,11 @@ def change(
 def end(core: Core, robot: Robot, *, actor: Member, address: str = "") -> None:
     """End a bot: its orders cancelled, what it has given back. Raises RobotRefused."""
     robots.close(core, robot, actor=actor, address=address)
+
+
+def switch_signals(core: Core, robot: Robot, *, on: bool, actor: Member, address: str = "") -> None:
+    """Have a signal robot act on signals, or not. Raises RobotRefused."""
+    robots.configure(core, robot, cash=_cash(), is_active=on, actor=actor, address=address)
 
 
 def switch_kill(core: Core, robot: Robot, *, on: bool) -> None:

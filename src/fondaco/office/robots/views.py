@@ -30,8 +30,10 @@ from fondaco.office import writer
 from fondaco.office.callers import address_of
 from fondaco.office.robots import selectors, services
 from fondaco.office.robots.forms import BacktestForm, RobotForm, RuleForm
+from fondaco.office.robots.views_signals import signal_robot
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.bots.services import ask_backtest
+from fondaco.robots.hub.selectors import client_of
 from fondaco.robots.models import Robot, RuleBacktest, RuleMode
 from fondaco.robots.rules.model import schema
 from fondaco.robots.rules.state import Decision
@@ -138,8 +140,11 @@ def _builder(
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def robot(request: HttpRequest, robot: str) -> HttpResponse:
-    """Show a rule bot; a POST throws one of its switches."""
+    """Show a robot; a POST throws one of its switches."""
     member = member_of(request.user)
+    client = client_of(member, robot)
+    if client is not None:
+        return signal_robot(request, client, member)
     row = own_robot(member, robot)
     if request.method == "POST":
         return _switch(request, row, member)

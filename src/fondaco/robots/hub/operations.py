@@ -41,7 +41,7 @@ FIELDS: Final = (
 Status: Final = Operation.Status
 # A signal may trigger thousands: one prepared statement for all is 20 times what the ORM's are.
 _TABLE: Final = Operation._meta.db_table  # noqa: SLF001
-_COLUMNS: Final = tuple(field.column for field in Operation._meta.concrete_fields)  # noqa: SLF001
+_COLUMNS: Final = tuple(field.attname for field in Operation._meta.concrete_fields)  # noqa: SLF001
 _INSERT: Final = (
     f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) "  # noqa: S608 - its own names
     f"VALUES ({', '.join(['%s'] * len(_COLUMNS))})"

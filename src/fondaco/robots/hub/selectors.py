@@ -13,21 +13,33 @@ from typing import Any, Final
 import msgspec
 
 from fondaco.core.records import Side
+from fondaco.identity.models import Member
 from fondaco.projections.selectors import asset_codes, instruments
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import SUMMARIES
 from fondaco.robots.hub.reasons import tell
-from fondaco.robots.models import Decision, Hook, HookAlert, Rating, Robot, Signal
+from fondaco.robots.models import (
+    Decision,
+    Hook,
+    HookAlert,
+    Operation,
+    Rating,
+    Robot,
+    RobotKind,
+    Signal,
+)
 
 __all__ = [
     "Told",
     "alert_words",
+    "client_of",
     "decided",
     "decisions",
     "hook_words",
     "is_book",
     "moment",
     "new_triggers",
+    "operations",
     "rating_words",
     "ratings",
     "signal_words",
@@ -38,6 +50,7 @@ __all__ = [
 
 BOOK: Final = 1
 DECISIONS_MAX: Final = 500
+OPERATIONS_SHOWN: Final = 20
 TRIGGERS_MAX: Final = 10_000  # shown of one signal
 ALERT_SHOWN_MAX: Final = 2_000
 NAMES: Final = {strength: name for name, strength in SUMMARIES.items()}
@@ -184,13 +197,35 @@ def told_to_client(account: int, *, cash: str) -> tuple[str, int]:
     if row is None:
         return "", 0
     symbol = Signal.objects.get(pk=row.signal).symbol
-    numbers = ", ".join(
-        f"{name} {value}" for name, value in _numbers(row, symbol, _Scales(cash)).items()
-    )
-    reason = Reason(row.reason)
-    said = f"{Side(row.side).name.lower()} {symbol}" if row.side else symbol
-    why = f"{said}: {reason.name.lower().replace('_', ' ')}"
-    return f"{why} ({numbers})" if numbers else why, row.time_us // 1000
+    told = _decision(row, symbol, _Scales(cash))
+    return told["text"], row.time_us // 1000
+
+
+def client_of(member: Member, name: str) -> Robot | None:
+    """Return a signal robot of the member that is not closed."""
+    rows = Robot.objects.select_related("member", "account")
+    return rows.filter(pk=name, member=member, kind=RobotKind.SIGNAL, closed_at=None).first()
+
+
+def operations(account: int, *, cash: str, limit: int = OPERATIONS_SHOWN) -> list[dict[str, Any]]:
+    """Return the newest operations of a client, newest first, amounts as text."""
+    scales = _Scales(cash)
+    rows = Operation.objects.filter(account=account).order_by("-started_us")[:limit]
+    return [
+        {
+            "id": row.pk,
+            "symbol": row.symbol,
+            "status": row.get_status_display().lower(),
+            "is_open": row.status <= Operation.Status.AWAITING_SELL,
+            "started_us": row.started_us,
+            "spent": scales.cash(row.spent),
+            "bought": scales.coin(row.bought, row.symbol),
+            "stop": scales.price(row.stop_ticks, row.symbol),
+            "proceeds": scales.cash(row.proceeds),
+            "note": row.note.lower().replace("_", " "),
+        }
+        for row in rows
+    ]
 
 
 class _Scales:
