@@ -61,6 +61,7 @@ def records() -> str:
         layouts.TimeInForce,
         layouts.SelfTrade,
         layouts.OrderStatus,
+        layouts.ListStatus,
         layouts.Execution,
         layouts.InstrumentStatus,
         layouts.Verdict,

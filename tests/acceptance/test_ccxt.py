@@ -199,3 +199,56 @@ def test_cancel_all(ann: Any) -> None:
     assert len(ann.cancel_all_orders(SYMBOL)) == 3
     with pytest.raises(ccxt.OrderNotFound):
         ann.cancel_all_orders(SYMBOL)
+
+
+def test_an_oco_list_by_both_spellings(ann: Any, bob: Any) -> None:
+    """ccxt's own calls place, read and cancel lists; a fill of the maker ends the stop."""
+    terms = {"symbol": "ETHUSDT", "side": "SELL", "quantity": "2"}
+    older = ann.private_post_order_oco(
+        {**terms, "price": "2100", "stopPrice": "1000", "stopLimitPrice": "990",
+         "stopLimitTimeInForce": "GTC"}
+    )  # fmt: skip
+    newer = ann.private_post_orderlist_oco(
+        {**terms, "aboveType": "LIMIT_MAKER", "abovePrice": "2100", "belowType": "STOP_LOSS",
+         "belowStopPrice": "1000"}
+    )  # fmt: skip
+    assert [each["contingencyType"] for each in (older, newer)] == ["OCO", "OCO"]
+    assert ann.fetch_balance()["ETH"]["used"] == 4
+    opened = ann.private_get_openorderlist()
+    assert [each["orderListId"] for each in opened] == [older["orderListId"], newer["orderListId"]]
+    bob.create_order("ETH/USDT", "limit", "buy", 2, 2100)
+    left = {order["id"]: order for order in ann.fetch_orders("ETH/USDT")}
+    stop, maker = (left[str(each["orderId"])] for each in older["orders"])
+    assert (stop["status"], maker["status"], maker["filled"]) == ("expired", "closed", 2)
+    ann.cancel_order(str(newer["orders"][0]["orderId"]), "ETH/USDT")
+    assert ann.private_get_openorderlist() == []
+    assert ann.fetch_balance()["ETH"]["used"] == 0
+    number = newer["orderListId"]
+    done = ann.private_get_orderlist({"orderListId": number})
+    assert done["listOrderStatus"] == "ALL_DONE"
+    with pytest.raises(ccxt.OrderNotFound):
+        ann.private_delete_orderlist({"symbol": "ETHUSDT", "orderListId": number})
+    with pytest.raises(ccxt.InsufficientFunds):
+        ann.private_post_order_oco(
+            {**terms, "quantity": "1000000", "price": "2100", "stopPrice": "1000"}
+        )
+
+
+def test_lists_are_there_after_a_restart(house: RunningHouse, ann: Any) -> None:
+    """A house that was killed has its open list, which still ends as one, and the done one."""
+    terms = {"symbol": "ETHUSDT", "side": "SELL", "quantity": "1"}
+    prices = {"price": "2200", "stopPrice": "900"}
+    gone, kept = (ann.private_post_order_oco({**terms, **prices}) for _ in range(2))
+    ann.private_delete_orderlist({"symbol": "ETHUSDT", "orderListId": gone["orderListId"]})
+    house.kill()
+    house.start()
+    opened = ann.private_get_openorderlist()[-1]
+    assert opened["orders"] == kept["orders"]
+    listed = ann.private_get_allorderlist({"fromId": gone["orderListId"]})
+    told = [(each["orderListId"], each["listOrderStatus"]) for each in listed]
+    assert told == [(gone["orderListId"], "ALL_DONE"), (kept["orderListId"], "EXECUTING")]
+    canceled = ann.private_delete_orderlist(
+        {"symbol": "ETHUSDT", "orderListId": kept["orderListId"]}
+    )
+    assert {each["status"] for each in canceled["orderReports"]} == {"CANCELED"}
+    assert ann.fetch_balance()["ETH"]["used"] == 0

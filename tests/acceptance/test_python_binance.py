@@ -61,15 +61,8 @@ def client(who: Credentials) -> Iterator[Any]:
 
 
 def limit(client: Any, side: str, quantity: str, price: str, **more: Any) -> Any:
-    return client.create_order(
-        symbol="BTCUSDT",
-        side=side,
-        type="LIMIT",
-        timeInForce="GTC",
-        quantity=quantity,
-        price=price,
-        **more,
-    )
+    order = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "GTC"}
+    return client.create_order(**{**order, "quantity": quantity, "price": price, **more})
 
 
 def test_place_fill_in_part_cancel(ann: Any, bob: Any) -> None:
@@ -183,3 +176,32 @@ async def test_market_streams(pointed: RunningHouse, ann: Any, bob: Any) -> None
                 seen.add(message["stream"])
     finally:
         await socket_client.close_connection()
+
+
+def test_an_oco_list(ann: Any, bob: Any) -> None:
+    """create_oco_order places both legs; the stop's trigger ends the maker; open lists are read."""
+    made = ann.create_oco_order(
+        symbol="ETHUSDT",
+        side="SELL",
+        quantity="2",
+        aboveType="LIMIT_MAKER",
+        abovePrice="2500",
+        belowType="STOP_LOSS_LIMIT",
+        belowStopPrice="1200",
+        belowPrice="1190",
+        belowTimeInForce="GTC",
+        listClientOrderId="pair",
+    )
+    stop, maker = (each["orderId"] for each in made["orders"])
+    (opened,) = ann.get_open_oco_orders()
+    assert (opened["listClientOrderId"], opened["listOrderStatus"]) == ("pair", "EXECUTING")
+    for side in ("BUY", "SELL"):  # a trade at the stop's price
+        limit(bob, side, "0.5", "1200", symbol="ETHUSDT")
+    (left,) = ann.get_open_orders(symbol="ETHUSDT")
+    assert (left["orderId"], left["orderListId"], left["isWorking"]) == (
+        stop, made["orderListId"], True,
+    )  # fmt: skip
+    assert ann.get_order(symbol="ETHUSDT", orderId=maker)["status"] == "EXPIRED"
+    canceled = ann.cancel_order(symbol="ETHUSDT", orderId=stop)
+    assert canceled["listOrderStatus"] == "ALL_DONE"
+    assert ann.get_open_oco_orders() == []

@@ -23,6 +23,7 @@ from fondaco.core.records import (
     Execution,
     InstrumentBody,
     InstrumentStatus,
+    ListStatus,
     OrderStatus,
     OrderType,
     Query,
@@ -123,6 +124,8 @@ class Field:
             return self.funds(words[0])
         if words[1] in {"buys", "sells"}:
             return self.trade(words)
+        if words[1] in {"oco-buys", "oco-sells"}:
+            return self.pair(words)
         if words[1] == "cancels":
             return self.cancel(words)
         assert words[1] == "reduces"
@@ -170,9 +173,52 @@ class Field:
             self.orders[name] = self.exchange.seq
         return found
 
+    def pair(self, words: list[str]) -> str:
+        """<who> oco-buys|oco-sells <lots> [at <p>] [take <p>] [stop <p>] [limit <p>] [words...].
+
+        `limit` is of the leg before it; `id` and `as` name the list, `ids` its legs, and x and
+        x.stop are its numbers.
+        """
+        side = Side.BUY if words[1] == "oco-buys" else Side.SELL
+        given: dict[str, int] = {"side": side, "quantity_lots": int(words[2])}
+        rest, leg, name = words[3:], "profit", ""
+        while rest:
+            word, *rest = rest
+            if word == "at":
+                given |= {"profit_type": OrderType.LIMIT_MAKER, "profit_price_ticks": int(rest[0])}
+            elif word == "take":
+                leg, kind = "profit", OrderType.TAKE_PROFIT
+                given |= {"profit_type": kind, "profit_trigger_ticks": int(rest[0])}
+            elif word == "stop":
+                leg, kind = "stop", OrderType.STOP_LOSS
+                given |= {"stop_type": kind, "stop_trigger_ticks": int(rest[0])}
+            elif word == "limit":
+                given |= {f"{leg}_price_ticks": int(rest[0]), f"{leg}_time_in_force": 1}
+                given[f"{leg}_type"] += 1
+            elif word == "id":
+                given |= list_id_words("list", rest[0])
+            elif word == "ids":
+                given |= list_id_words("stop", rest[0] + "-s") | list_id_words(
+                    "profit", rest[0] + "-p"
+                )
+            elif word == "as":
+                name = rest[0]
+            else:
+                given["self_trade"] = SelfTrade[word]
+                continue
+            rest = rest[1:]
+        found = self.told(pack(Command.NEW_LIST, account=PEOPLE[words[0]], instrument=1, **given))
+        if name:
+            self.orders |= {name: self.exchange.seq, f"{name}.stop": self.exchange.seq - 1}
+        return found
+
     def cancel(self, words: list[str]) -> str:
-        """<who> cancels all | <name> | id <text>."""
+        """<who> cancels all | <name> | id <text> | list <name> | list-id <text>."""
         account = PEOPLE[words[0]]
+        if words[2] in {"list", "list-id"}:
+            by_id = words[2] == "list-id"
+            which = list_id_words("list", words[3]) if by_id else {"list_id": self.orders[words[3]]}
+            return self.told(pack(Command.CANCEL_LIST, account=account, instrument=1, **which))
         if words[2] == "all":
             return self.told(pack(Command.CANCEL_ALL, account=account, instrument=1))
         given = id_words(words[3]) if words[2] == "id" else {"order_id": self.orders[words[2]]}
@@ -225,12 +271,19 @@ def id_words(text: str) -> dict[str, int]:
     return {f"client_order_id_{at}": word for at, word in enumerate(client_ids.encode(text))}
 
 
+def list_id_words(leg: str, text: str) -> dict[str, int]:
+    """Return the client id of a list or a leg as words of a record."""
+    return {f"{leg}_client_id_{at}": word for at, word in enumerate(client_ids.encode(text))}
+
+
 def in_words(event: bytes) -> str:
     """Return an event in the language of the tables; "" for those that they leave out."""
     kind = kind_of(event)
-    if kind not in {Event.ORDER, Event.CANCEL, Event.TRADE, Event.REFUSED}:
+    if kind not in {Event.ORDER, Event.CANCEL, Event.TRADE, Event.REFUSED, Event.LIST}:
         return ""
     words = unpack(event)
+    if kind == Event.LIST:
+        return "list" if words["status"] == ListStatus.EXECUTING else "list done"
     if kind == Event.TRADE:
         return f"{words['quantity_lots']} at {words['price_ticks']}"
     if kind == Event.REFUSED:

@@ -17,6 +17,7 @@ from fondaco.core.records import (
     Event,
     Query,
     Reason,
+    numbers_of,
     pack,
     pack_body,
     split,
@@ -100,7 +101,7 @@ def test_a_record_of_a_wrong_length_or_kind_is_an_unknown_command(kind: int, wor
     if kind in LAYOUTS and length == len(pack(kind)):
         return  # that one is a sound record
     before = still(field)
-    seq = field.exchange.seq + 1
+    seq = field.exchange.seq + numbers_of(record)
     (event,) = split(field.exchange.apply(stamped(record, seq, field.time_us)))
     assert kind_of(event) == Event.REFUSED
     assert unpack(event)["reason"] in {Reason.UNKNOWN_COMMAND, Reason.INVALID_BODY}

@@ -73,8 +73,7 @@ class LoopWriter:
         """Carry out one command as the writer would."""
         batch = bytearray(record)
         self.time_us += 1000
-        self.exchange.stamp(batch, self.seq + 1, self.time_us)
-        self.seq += 1
+        self.seq += self.exchange.stamp(batch, self.seq + 1, self.time_us)
         events: bytes = self.exchange.apply(bytes(batch))
         self.commits.append((self.seq, events))
         if self._on_events is not None:
@@ -187,6 +186,7 @@ class History:
         self.cursor = 0
         self.orders: dict[int, selectors.OrderRow] = {}
         self.fills: list[selectors.FillRow] = []
+        self.lists: dict[int, selectors.ListRow] = {}
         self.trades: list[selectors.TradeRow] = []
         self.quote_bars: list[quotes.PriceBar] = []
         self.asked: list[str] = []
@@ -201,6 +201,11 @@ class History:
             return None
         if call is selectors.orders:
             return list(self.orders.values())
+        if call is selectors.list_by_client_id:
+            return None
+        if call is selectors.lists:
+            first = options.get("from_id") or 0
+            return [row for row in self.lists.values() if row.list_id >= first]
         if call is selectors.my_trades:
             return list(self.fills)
         if call is selectors.trades:

@@ -78,6 +78,9 @@ SECURITIES: dict[str, Security] = {
             "GET /api/v3/openOrders",
             "GET /api/v3/allOrders",
             "GET /api/v3/myTrades",
+            "GET /api/v3/orderList",
+            "GET /api/v3/openOrderList",
+            "GET /api/v3/allOrderList",
             "GET /api/v3/account",
             "GET /api/v3/account/commission",
             "GET /api/v3/rateLimit/order",
@@ -93,6 +96,9 @@ SECURITIES: dict[str, Security] = {
             "DELETE /api/v3/order",
             "POST /api/v3/order/cancelReplace",
             "DELETE /api/v3/openOrders",
+            "POST /api/v3/orderList/oco",
+            "POST /api/v3/order/oco",
+            "DELETE /api/v3/orderList",
         ),
         Security.TRADE,
     ),
@@ -179,6 +185,8 @@ async def test_a_member_never_reaches_another_members_orders() -> None:
 FOREIGN: Final = {
     "GET /api/v3/order": -2013,
     "DELETE /api/v3/order": -2011,
+    "GET /api/v3/orderList": -2013,
+    "DELETE /api/v3/orderList": -2011,
     "PUT /api/v3/userDataStream": -1125,
     "DELETE /api/v3/userDataStream": -1125,
 }
@@ -189,9 +197,13 @@ async def reached(house: SmallHouse, caller: str) -> list[str]:
     """Ask every route for ann's order, listen key and account; return what was got of them."""
     house.gateway._sessions._load = session_of
     order = await house.place("ann", "BUY", "1.2345", "20123", newClientOrderId="hers")
+    pair: dict[str, Any] = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "1.2345"}
+    pair |= {"price": "20124", "stopPrice": "20122", "listClientOrderId": "hers"}
+    both = (await house.signed("ann", "POST", "/api/v3/order/oco", **pair)).json
     made = await house.signed("ann", "POST", "/api/v3/userDataStream")
     listen_key = made.json["listenKey"]
     hers = {"orderId": order["orderId"], "cancelOrderId": order["orderId"]}
+    hers |= {"orderListId": both["orderListId"]}
     hers |= {"listenKey": listen_key, "account": ANN, "accountId": ANN, "uid": ANN}
     found = []
     for route in house.gateway.routes:
@@ -211,8 +223,9 @@ async def reached(house: SmallHouse, caller: str) -> list[str]:
         if any(text in told for text in ('"hers"', "1.2345", "20123", listen_key, f":{ANN},")):
             found.append(f"{name}: told {told}")
     resting = await house.signed("ann", "GET", "/api/v3/openOrders")
-    if [each["orderId"] for each in resting.json] != [order["orderId"]]:
-        found.append("the order is gone")
+    wanted = [order["orderId"], *(each["orderId"] for each in both["orders"])]
+    if [each["orderId"] for each in resting.json] != wanted:
+        found.append("the orders are gone")
     if (await house.signed("ann", "PUT", "/api/v3/userDataStream", listenKey=listen_key)).json:
         found.append("the listen key is gone")
     return found

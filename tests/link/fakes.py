@@ -1,5 +1,7 @@
 """A sequencer that echoes: each command gives one 16-byte event (its seq, its first word).
 
+A list takes two numbers, as in the house: nothing comes of the first.
+
 Its commits are kept in memory, as the event log keeps them on disk. `on_commit` may raise, to
 stand for a disk that fails.
 """
@@ -10,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from fondaco.core.records import Command, pack
+from fondaco.core.records import Command, numbers_of, pack
 
 
 class FakeCommitted(NamedTuple):
@@ -41,16 +43,17 @@ class FakeSequencer:
     def commit(self, commands: Sequence[bytes]) -> FakeCommitted:
         self.on_commit()
         first = self.seq + 1
-        events = self.before + b"".join(
-            struct.pack("<qq", first + place, struct.unpack_from("<q", command, 24)[0])
-            for place, command in enumerate(commands)
-        )
-        self.seq += len(commands)
+        start = end = len(self.before)
+        events, ends = self.before, []
+        for command in commands:
+            ends += [end] * (numbers_of(command) - 1)
+            self.seq += numbers_of(command)
+            events += struct.pack("<qq", self.seq, struct.unpack_from("<q", command, 24)[0])
+            end = len(events)
+            ends.append(end)
         if self.keeps:
             self.commits.append(FakeOld(first, self.seq, events))
         self.sizes.append(len(commands))
-        start = len(self.before)
-        ends = [start + 16 * (n + 1) for n in range(len(commands))]
         return FakeCommitted(first, events, ends, start)
 
     def query(self, record: bytes) -> bytes:

@@ -88,6 +88,21 @@ async def test_each_command_gets_its_own_events(house: House) -> None:
     assert max(house.sequencer.sizes) >= 50
 
 
+async def test_a_list_takes_two_numbers_and_gets_one_answer(house: House) -> None:
+    """Among other commands a list's events are its own, and subscribers hear of its last seq."""
+    await house.open()
+    last: list[int] = []
+    a_list = pack(Command.NEW_LIST, account=7, instrument=1)
+    async with connected(house) as ann, connected(house) as bob:
+        bob.subscribe(0, lambda seq, _: last.append(seq))
+        for client in (ann, bob):
+            run = [deposit(1), a_list, deposit(2), a_list, deposit(3)]
+            replies = await asyncio.gather(*[client.submit(each) for each in run])
+            assert [event(reply)[1] for reply in replies] == [1, 7, 2, 7, 3]
+        await until(lambda: last[-1:] == [14])
+    assert house.sequencer.seq == 14
+
+
 async def test_what_a_midnight_told_is_in_nobody_s_reply(house: House) -> None:
     """Events of a ROLL before the first command go to subscribers alone, by place or by bytes."""
     house.sequencer.before = bytes(48)

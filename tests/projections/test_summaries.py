@@ -9,6 +9,7 @@ from random import Random
 from fondaco.core import records
 from fondaco.core.exchange import Exchange
 from fondaco.core.records import Period
+from fondaco.link.server import ends_of
 from fondaco.projections import selectors
 from fondaco.projections.models import Summary
 from fondaco.projections.services import Writer
@@ -43,7 +44,7 @@ def lived(exchange: Exchange, seed: int) -> Runs:
         exchange.stamp(run, exchange.seq + 1, now_us)
         events = exchange.apply(bytes(run))
         start = 0
-        for command, end in zip(commands, exchange.boundaries(), strict=True):
+        for command, end in zip(commands, ends_of(commands, exchange.boundaries()), strict=True):
             flow.note(command, records.split(events[start:end]))
             start = end
         runs.append((exchange.seq, events))

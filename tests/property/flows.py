@@ -30,8 +30,9 @@ from fondaco.core.records import (
     pack,
     pack_body,
 )
+from tests.property import lists
 
-__all__ = ["START_US", "DeepFlow", "Flow", "OpenOrder", "StopFlow", "stamp"]
+__all__ = ["START_US", "DeepFlow", "Flow", "ListFlow", "OpenOrder", "StopFlow", "stamp"]
 
 START_US: Final = 1_700_000_000_000_000
 DAY_US: Final = 86_400_000_000
@@ -100,6 +101,7 @@ class OpenOrder(NamedTuple):
     instrument: int
     remaining: int
     client_id: tuple[int, int, int, int]
+    list_id: int = 0
 
 
 def stamp(record: bytes, seq: int, time_us: int) -> bytes:
@@ -140,6 +142,8 @@ class Flow:
             self.limit_maker: 6,
             self.market: 10,
             self.stop: 9,
+            self.order_list: 4,
+            self.cancel_list: 1,
             self.cancel: 14,
             self.reduce: 7,
             self.cancel_all: 2,
@@ -186,7 +190,7 @@ class Flow:
         """Return another command."""
         (make,) = self.random.choices(self._makers, self._weights)
         record = make()
-        if make in {self.limit, self.limit_maker, self.market, self.stop}:
+        if make in {self.limit, self.limit_maker, self.market, self.stop, self.order_list}:
             self.sent_orders.append(record)
         if make in {self.deposit, self.withdraw, self.transfer}:
             self.sent_money.append(record)
@@ -315,6 +319,14 @@ class Flow:
             words[random.choice(wrong)] = random.choice((0, 1, *EDGES))
         return pack(Command.NEW_ORDER, **words)
 
+    def order_list(self) -> bytes:
+        """Return a list of two orders."""
+        return lists.new_list(self.random, self.terms())
+
+    def cancel_list(self) -> bytes:
+        """Return a cancel of a list."""
+        return lists.cancel_list(self.random, self.orders(), self.who())
+
     def repeat_order(self) -> bytes:
         """Return an order that was sent before, or one with its client id and other terms."""
         if not self.sent_orders:
@@ -324,7 +336,8 @@ class Flow:
         if self.random.random() < 0.7:
             return record
         words = list(struct.unpack(f"<{len(record) // 8}q", record))
-        words[11] = words[11] % 50 + self.random.choice((1, 2))  # another quantity
+        at = 8 if words[0] & 0xFFFF == Command.NEW_LIST else 11
+        words[at] = words[at] % 50 + self.random.choice((1, 2))  # another quantity
         return struct.pack(f"<{len(words)}q", *words)
 
     def open_order(self) -> OpenOrder | None:
@@ -484,16 +497,14 @@ class Flow:
 
     def spoiled(self) -> bytes:
         """Return a command with one or two words replaced by edges, its framing still sound."""
-        makers: tuple[Callable[[], bytes], ...]
-        makers = (self.limit, self.market, self.cancel, self.reduce, self.deposit, self.transfer)
+        makers: tuple[Callable[[], bytes], ...] = (
+            *(self.limit, self.market, self.order_list, self.cancel, self.cancel_list),
+            *(self.reduce, self.deposit, self.transfer),
+        )
         if self.random.random() < 0.15:
             makers = (
-                self.redefine,
-                self.configure,
-                self.reopen,
-                self.revoke,
-                self.grant,
-                self.maintain,
+                *(self.redefine, self.configure, self.reopen),
+                *(self.revoke, self.grant, self.maintain),
             )
         record = bytearray(self.random.choice(makers)())
         if self.random.random() < 0.1:  # a record of another length than its kind has
@@ -524,6 +535,20 @@ class StopFlow(Flow):
         if self.random.random() < 0.8:
             words["instrument"] = 1
         return words
+
+
+class ListFlow(StopFlow):
+    """A flow of lists near the market: legs trade, fire, wait and end all the time."""
+
+    def __init__(
+        self, random: Random, orders: Callable[[], list[OpenOrder]], *, money: int = 10**8
+    ) -> None:
+        """Make lists of half of what stops were."""
+        super().__init__(random, orders, money=money)
+        self.choices |= {self.stop: 8, self.market: 8, self.limit: 40, self.reduce: 4}
+        self.choices |= {self.order_list: 45, self.cancel_list: 6, self.repeat_order: 6}
+        self._makers = list(self.choices)
+        self._weights = list(self.choices.values())
 
 
 class DeepFlow(Flow):

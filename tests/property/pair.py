@@ -16,6 +16,7 @@ from fondaco.core.records import (
     Execution,
     Query,
     Reason,
+    numbers_of,
     pack,
     split,
     unpack,
@@ -72,7 +73,7 @@ class Pair:
         self.time_us += elapsed_us
         stamped = []
         for record in records:
-            self.seq += 1
+            self.seq += numbers_of(record)
             stamped.append(stamp(record, self.seq, self.time_us))
         expected = [self.twin.apply_one(record) for record in stamped]
         for record, told in zip(records, expected, strict=True):
@@ -82,8 +83,9 @@ class Pair:
             self.most_triggered = max(self.most_triggered, sum(map(_is_trigger, told)))
         run = self.on_trial.apply(b"".join(stamped))
         ends = self.on_trial.boundaries()
-        if len(ends) != len(records):
+        if len(ends) != sum(map(numbers_of, records)):
             raise Difference(f"{len(records)} commands have {len(ends)} boundaries")
+        ends = _last_of_each(records, ends, run)
         start = 0
         for record, wanted, end in zip(stamped, expected, ends, strict=True):
             if run[start:end] != b"".join(wanted):
@@ -121,6 +123,7 @@ class Pair:
         for account in (1, 2, 3, 4, *self.twin.accounts):
             questions.append(pack(Query.BALANCES, account=account))
             questions.append(pack(Query.OPEN_ORDERS, account=account))
+            questions.append(pack(Query.LISTS, account=account))
         for question in questions:
             wanted = answer(self.twin, question)
             found = self.on_trial.query(question)
@@ -136,7 +139,7 @@ class Pair:
     def open_orders(self) -> list[OpenOrder]:
         """Return the open orders, for a Flow to choose from."""
         return [
-            OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id)
+            OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id, o.list_id)
             for o in self.twin.market.orders.values()
         ]
 
@@ -165,6 +168,20 @@ class Pair:
             self.kinds[kind] += 1
             if kind == Event.REFUSED:
                 self.reasons[unpack(event)["reason"]] += 1
+
+
+def _last_of_each(records: tuple[bytes, ...], ends: list[int], run: bytes) -> list[int]:
+    """Return where the events of each command end; a list's first number has none."""
+    found = []
+    place = 0
+    for record in records:
+        if numbers_of(record) == 2:
+            before = ends[place - 1] if place else 0
+            if ends[place] != before:
+                raise Difference(f"a list's first number has {len(run)} bytes of events")
+        place += numbers_of(record)
+        found.append(ends[place - 1])
+    return found
 
 
 def _is_trigger(event: bytes) -> bool:

@@ -22,11 +22,12 @@ from tests.twin import exchange
 from tests.twin.answers import answer
 from tests.twin.exchange import Twin
 from tests.twin.limits import Limits, Robot
-from tests.twin.market import Market, Order, Walk, triggers
+from tests.twin.market import Market, Order, OrderList, Walk, triggers
 from tests.twin.outside import AGENCY, Outside
 from tests.twin.stops import Stops
 
 __all__ = [
+    "LIST_PLANTS",
     "OUTSIDE_PLANTS",
     "PLANTS",
     "RARE_ROBOT_PLANTS",
@@ -180,6 +181,64 @@ STOP_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "a hold not released when a triggered order is refused": _stops(_RefusedAndStillHeld),
     "the newest of the reached stops first": _stops(_NewestFirst),
     "a stop that is reached only by the last price": _planted(_OnlyTheLastPrice),
+}
+
+
+# Bugs of lists; found by flows that have many.
+
+
+class _ALegLeftAlive(Market):
+    """When a leg trades the other stays, without a hold."""
+
+    def part(self, order: Order) -> None:
+        if order.armed or not self.orders.get(order.order_id):
+            super().part(order)
+
+
+class _FiresBesideItsSibling(Stops):
+    """A leg that fires leaves the other in the book, with what both held."""
+
+    def fire(self, order: Order) -> None:
+        other = self.market.sibling(order)
+        if other is not None:
+            order.held, other.held = 0, order.held + other.held
+            order.list_id, kept = 0, order.list_id
+            super().fire(order)
+            order.list_id = kept
+        else:
+            super().fire(order)
+
+
+class _HoldsTwice(Market):
+    def list_owed(self, order: Order) -> int:
+        other = self.sibling(order)
+        more = 0 if other is None else self.obligation(other, other.remaining)[1]
+        return super().list_owed(order) + (more if order.side == Side.SELL else 0)
+
+
+class _DoneTooSoon(Market):
+    def leave(self, order: Order) -> None:
+        found: OrderList | None = self.lists.get(order.list_id)
+        super().leave(order)
+        if found is not None and found.list_id in self.lists and order is found.stop:
+            del self.lists[found.list_id]
+
+
+class _CancelsOneLeg(PlantedTwin):
+    def cancel_order(self, words: dict[str, int]) -> None:
+        order = self.find_open(words)
+        self.cancel(order, [words[f"cancel_id_{place}"] for place in range(4)])
+        other = self.market.sibling(order)
+        if other is not None:
+            other.held += order.held
+
+
+LIST_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
+    "a leg left alive": _planted(_ALegLeftAlive),
+    "a leg that fires beside its sibling": _stops(_FiresBesideItsSibling),
+    "a list that holds for both its legs": _planted(_HoldsTwice),
+    "a list that is forgotten with its stop": _planted(_DoneTooSoon),
+    "a cancel that leaves the other leg": _CancelsOneLeg,
 }
 
 

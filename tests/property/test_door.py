@@ -24,6 +24,7 @@ from fondaco.core.records import (
     Command,
     Event,
     Query,
+    numbers_of,
     pack,
     split,
     unpack,
@@ -77,7 +78,7 @@ def body(random: Random, flow: Flow) -> bytes:
 def live_orders(observer: Observer) -> list[OpenOrder]:
     """Return what the observer knows to be open."""
     return [
-        OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id)
+        OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id, o.list_id)
         for o in observer.orders.values()
     ]
 
@@ -91,9 +92,12 @@ def test_apply_is_total() -> None:
     outcomes: Counter[str] = Counter()
     reached = 0
     records = chain(flow.opening(), (garbage(random, flow) for _ in range(RECORDS)))
-    for seq, record in enumerate(records, 1):
+    seq = 0
+    for record in records:
         batch = bytearray(record)
-        assert exchange.stamp(batch, seq, START_US + seq * 1000) == 1
+        taken = exchange.stamp(batch, seq + 1, START_US + seq * 1000)
+        assert taken == numbers_of(record)
+        seq += taken
         reached += 1
         events = split(exchange.apply(bytes(batch)))
         kinds = [event[0] | event[1] << 8 for event in events]
@@ -125,9 +129,8 @@ def test_a_refused_command_changes_nothing() -> None:
     for _ in range(3000):
         before = exchange.dump()
         batch = bytearray(garbage(random, flow))
-        exchange.stamp(batch, seq + 1, START_US)
+        seq += exchange.stamp(batch, seq + 1, START_US)
         events = exchange.apply(bytes(batch))
-        seq += 1
         if events and events[0] | events[1] << 8 == Event.REFUSED:
             refused += 1
             after = exchange.dump()

@@ -40,6 +40,8 @@ OUTSIDE_MAKERS = (
     *("venue",) * 4, "redefine",
 )  # fmt: skip
 
+LIST_MAKERS = (*("order_list",) * 4, "cancel_list", "limit", "market", "reduce")
+
 ROBOT_MAKERS = (
     *("robot_order",) * 6, *("lock",) * 3, "unlock", "kill", "change_terms", "fund", "rush",
     "limit", "transfer", "cancel",
@@ -132,6 +134,12 @@ class Machine(RuleBasedStateMachine):
     def place(self, orders: list[bytes]) -> None:
         """Send orders, as one batch."""
         self.pair.send(*orders)
+
+    @rule(makers=st.lists(st.sampled_from(LIST_MAKERS), min_size=1), seed=st.integers(0, 999))
+    def lists(self, makers: list[str], seed: int) -> None:
+        """Send lists and what meets their legs, as one batch."""
+        flow = Flow(Random(seed), self.pair.open_orders)
+        self.pair.send(*[getattr(flow, maker)() for maker in makers])
 
     @rule(place=places, by_client_id=st.booleans())
     def cancel(self, place: int, *, by_client_id: bool) -> None:

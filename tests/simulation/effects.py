@@ -1,4 +1,4 @@
-"""I12: one client order id, one order in a day; one row id, one posting, for ever."""
+"""I12: one client id, one order (or list) in a day; one row id, one posting, for ever."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class Effects:
         first = events[0] | events[1] << 8
         if kind == Command.NEW_ORDER and len(words) == HEAD_WORDS + len(LAYOUTS[kind]):
             self._order(words, first, events)
+        elif kind == Command.NEW_LIST and first == Event.ORDER:
+            self._list(unpack(command), unpack(events)["time_us"])
         elif kind in MONEY and len(words) == HEAD_WORDS + len(LAYOUTS[kind]):
             self._money(words, command, first, events)
 
@@ -60,6 +62,25 @@ class Effects:
             refused = unpack(events)
             if refused["reason"] == Reason.DUPLICATE_ORDER:
                 require(key in self.orders, "only an accepted order has a duplicate", key)
+
+    def _list(self, words: dict[str, int], time_us: int) -> None:
+        """A list came in: its id and its legs' are used like those of orders."""
+        legs = []
+        for leg in ("stop", "profit"):
+            sent = (words[f"{leg}_{name}"] for name in ("type", "time_in_force", "price_ticks"))
+            kind, time_in_force, price = sent
+            shared = (words["instrument"], words["side"], kind, time_in_force, words["self_trade"])
+            legs.append((*shared, price, words["quantity_lots"], 0, words[f"{leg}_trigger_ticks"]))
+        ids = [
+            tuple(words[f"{what}_client_id_{place}"] for place in range(4))
+            for what in ("stop", "profit", "list")
+        ]
+        for client_id, terms in zip(ids, (*legs, legs[0] + legs[1]), strict=True):
+            if any(client_id):
+                key = (words["account"], client_id, terms)
+                before = self.orders.get(key, -DAY_US)
+                require(time_us - before >= DAY_US, "I12 one order or list a client id", key)
+                self.orders[key] = time_us
 
     def _money(self, words: tuple[int, ...], command: bytes, first: int, events: bytes) -> None:
         entry = words[_ENTRY]

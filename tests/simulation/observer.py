@@ -36,6 +36,7 @@ from fondaco.core.records import (
     unpack,
     unpack_body,
 )
+from tests.simulation.lists import ListReader
 from tests.simulation.outside import Breach, OutsideReader, require
 from tests.simulation.robots import RobotReader
 
@@ -84,6 +85,7 @@ class Seen:
     working_us: int = 0
     place: int = 0  # among all orders that began to work
     reached: bool = False  # a stop that a trade has reached
+    list_id: int = 0
 
     @property
     def armed(self) -> bool:
@@ -118,6 +120,7 @@ class Observer:
         self.instruments: dict[int, InstrumentBody] = {}
         self.outside = OutsideReader(self.instruments)
         self.robots = RobotReader(self.instruments, self.orders)
+        self.lists = ListReader(self.orders)
         self.assets: set[int] = set()
         self.accounts: dict[int, int] = {}
         self.seq = 0
@@ -147,6 +150,8 @@ class Observer:
                 getattr(self.robots, Event(kind).name.lower())(unpack(record))
             if kind in {Event.ORDER, Event.FILL, Event.CANCEL}:
                 self._order(kind, words)
+            elif kind == Event.LIST:
+                self.lists.told(unpack(record))
             elif kind == Event.TRADE:
                 self._trade(unpack(record))
             elif kind == Event.LEVEL:
@@ -175,6 +180,8 @@ class Observer:
             require(known is None, "I12 an order is new once", order_id)
         elif known is None:
             raise Breach(f"an event about order {order_id}, which is not open")
+        if words[_ORDER["list_id"]]:
+            self.lists.act(order_id, words[_ORDER["list_id"]], execution)
         if execution == Execution.TRIGGERED:
             assert known is not None
             self._trigger(known, words)
@@ -208,6 +215,7 @@ class Observer:
             working_us=working_us,
             place=known.place if known and not known.armed else self.places,
             reached=known.reached if known else False,
+            list_id=words[_ORDER["list_id"]],
         )
 
     def _trigger(self, stop: Seen, words: tuple[int, ...]) -> None:
@@ -343,6 +351,7 @@ class Observer:
         self._check_stops()
         self.robots.end_of_command()
         self.robots.check(exchange, self.balances)
+        self.lists.check(exchange, sorted(accounts))
         self._check_levels(exchange, books)
         for account in sorted(accounts):
             self._check_account(exchange, account)
@@ -398,9 +407,14 @@ class Observer:
 
     def _check_account(self, exchange: Exchange, account: int) -> None:
         held: dict[int, int] = {}
+        listed: dict[tuple[int, int], int] = {}  # of a list the larger leg counts
         mine = {order.order_id: order for order in self.orders.values() if order.account == account}
         for order in mine.values():
             asset, owed = self.obligation(order)
+            if order.list_id:
+                key = (order.list_id, asset)
+                before, listed[key] = listed.get(key, 0), max(owed, listed.get(key, 0))
+                owed = listed[key] - before
             held[asset] = held.get(asset, 0) + owed
         answered = exchange.query(pack(Query.BALANCES, account=account))
         for record in split(answered):

@@ -14,10 +14,16 @@ from hashlib import blake2b
 from typing import Any, Final
 from unittest import mock
 
-from fondaco.core.records import split
+from fondaco.core.records import numbers_of, split
 from fondaco.journal import scan, watermark
 from fondaco.journal.sequencer import Core
-from tests.property.plants import OUTSIDE_PLANTS, ROBOT_PLANTS, STOP_PLANTS, PlantedTwin
+from tests.property.plants import (
+    LIST_PLANTS,
+    OUTSIDE_PLANTS,
+    ROBOT_PLANTS,
+    STOP_PLANTS,
+    PlantedTwin,
+)
 from tests.property.plants import PLANTS as MARKET_PLANTS
 from tests.robots.planted_steps import PLANTED_STEPS
 from tests.simulation.disk import SimulatedDisk
@@ -63,12 +69,13 @@ class TwinCore:
     def stamp(self, batch: bytearray, first_seq: int, time_us: int) -> int:
         """Write seq and time into each record."""
         records = split(bytes(batch))
-        at = 0
-        for place, record in enumerate(records):
-            batch[at + 8 : at + 16] = (first_seq + place).to_bytes(8, "little")
+        at, seq = 0, first_seq - 1
+        for record in records:
+            seq += numbers_of(record)
+            batch[at + 8 : at + 16] = seq.to_bytes(8, "little")
             batch[at + 16 : at + 24] = time_us.to_bytes(8, "little")
             at += len(record)
-        return len(records)
+        return seq - first_seq + 1
 
     def deadline(self) -> int:
         """Return when a stop waits or a pool's time is over."""
@@ -85,7 +92,8 @@ class TwinCore:
     def load(self, dump: bytes) -> None:
         """Become what was dumped."""
         self.twin.__dict__.update(pickle.loads(dump))
-        self.twin.outside.twin = self.twin.stops.twin = self.twin.limits.twin = self.twin
+        for part in (self.twin.outside, self.twin.stops, self.twin.limits, self.twin.lists):
+            part.twin = self.twin
 
     def state_hash(self) -> bytes:
         """Hash what matters: balances, orders, used ids."""
@@ -180,6 +188,10 @@ PLANTS: Final[dict[str, tuple[Settings, Callable[[], AbstractContextManager[None
         )
     },
     **{name: _plain(_core(_with_twin(plant))) for name, plant in STOP_PLANTS.items()},
+    **{
+        name: _plain(Settings(core=_with_twin(plant), hash_of=None, outside=False, lists=True))
+        for name, plant in LIST_PLANTS.items()
+    },
     **{
         name: _plain(Settings(core=_with_twin(plant), hash_of=None, robots=True))
         for name, plant in {

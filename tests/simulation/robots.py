@@ -50,6 +50,7 @@ class Order(Protocol):
     side: int
     price: int
     stop_price: int
+    list_id: int
 
     @property
     def remaining(self) -> int:
@@ -267,16 +268,16 @@ class RobotReader:
         require(not held or asked["force"] == 1, "I13 a lock has one holder", asked, robot.holder)
         robot.holder = (*owner, told["locked_until_us"])
 
-    def before_batch(self, commands: list[bytes], first_seq: int) -> None:
+    def before_batch(self, commands: list[bytes], seqs: list[int]) -> None:
         """Know the exits among the orders of a batch before its events are read."""
-        for place, command in enumerate(commands):
+        for command, seq in zip(commands, seqs, strict=True):
             if command[0] | command[1] << 8 == Command.ROBOT_ORDER:
                 words = (
                     unpack(command) if len(command) == ORDER_BYTES else {"flags": 0, "account": 0}
                 )
                 robot = self.robots.get(words["account"])
                 if robot is not None and words["flags"] == Flag.EXIT:
-                    robot.exits.add(first_seq + place)
+                    robot.exits.add(seq)
 
     # ---- checking
 
@@ -298,15 +299,17 @@ class RobotReader:
         return order is not None and order.side == Side.SELL
 
     def open_sells(self, account: int, robot: Robot) -> int:
-        """Return what a robot's open sales may bring, exits left out."""
-        total = 0
+        """Return what a robot's open sales may bring, exits left out; of a list the larger leg."""
+        brings: dict[tuple[int, int], int] = {}
         for order in self.orders.values():
             mine = order.account == account and order.side == Side.SELL
             body = self.instruments[order.instrument]
             if mine and order.order_id not in robot.exits and body.quote == robot.terms.cash:
                 price = order.price or order.stop_price
-                total += order.remaining * price * body.quote_per_lot_tick
-        return total
+                worth = order.remaining * price * body.quote_per_lot_tick
+                key = (order.list_id, 0 if order.list_id else order.order_id)
+                brings[key] = max(worth, brings.get(key, 0))
+        return sum(brings.values())
 
     def check(self, exchange: Any, balances: dict[tuple[int, int], tuple[int, int]]) -> None:
         """Hold the core's answer against what was told, and positions against balances."""

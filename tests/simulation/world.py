@@ -10,6 +10,7 @@ I10    a bit flipped in a durable file: the house halts by name, or has lost not
 I11    after an I/O error nothing is acknowledged any more by that process
 I12    one client order id, one order; one row id, one posting
 I13, I19 every fourth seed has robots, and 32 workers that race for them (robots.py)
+I20    of a list one leg acts, never both; none is left alive (lists.py)
 I14-18 every other seed has a feed, a venue, and a worker that crashes with it (outside.py)
 
 Nothing here depends on the machine's clock, hash seed or scheduler.
@@ -25,14 +26,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from fondaco.core.records import Command, Event, Execution, Reason, pack, split, unpack
+from fondaco.core.records import Command, Event, Execution, Reason, numbers_of, pack, split, unpack
 from fondaco.core.snapshot import hash_of
 from fondaco.journal.faults import Halted, JournalDamaged, Poisoned
 from fondaco.journal.recovery import open_sequencer
 from fondaco.journal.sequencer import Committed, Core, Sequencer
 from fondaco.robots.venues import carrying
 from fondaco.robots.venues.carrying import Effect
-from tests.property.flows import START_US, Flow, OpenOrder, stamp
+from tests.property.flows import START_US, Flow, ListFlow, OpenOrder, stamp
 from tests.property.outside_flows import OutsideFlow
 from tests.property.robot_flows import RobotFlow
 from tests.simulation.disk import FAULTS, Plan, PowerCut, SimulatedDisk
@@ -72,6 +73,7 @@ class Settings:
     with_twin: bool = False
     outside: bool | None = None  # with dealer and agency markets; None: every other seed
     robots: bool | None = None  # with robots and workers that race; None: half of the others
+    lists: bool | None = None  # with many lists; None: half of those that have neither
     segment_bytes: int = SEGMENT_BYTES
     carry: Callable[..., Generator[Effect, Any, None]] = carrying.carry
 
@@ -138,7 +140,8 @@ class World:
         if outside is None and (seed % 4 == 2 if robots is None else robots):
             return RobotFlow(Random(seed + 2), self._open_orders)
         if not (seed % 2 if outside is None else outside):
-            return Flow(Random(seed + 2), self._open_orders)
+            lists = seed % 8 == 4 if self.settings.lists is None else self.settings.lists
+            return (ListFlow if lists else Flow)(Random(seed + 2), self._open_orders)
         venue = self.observer.outside.venue = Venue(Random(seed + 4))
         self.worker = Worker(
             Random(seed + 3),
@@ -258,7 +261,7 @@ class World:
         sequencer = self._live()
         first_seq = committed.first_seq
         require(first_seq == self.known_seq + 1, "seqs have no gaps", first_seq, self.known_seq)
-        last_seq = first_seq + len(commands) - 1
+        last_seq = first_seq + len(committed.boundaries) - 1
         self.acknowledged.append((last_seq, committed.events))
         self.acknowledged_seq = last_seq
         self._read(commands, committed.events, committed.boundaries, first_seq)
@@ -269,19 +272,22 @@ class World:
         self, commands: list[bytes], events: bytes, boundaries: list[int], first_seq: int
     ) -> None:
         """Let the observer, the book of effects and the twin read a run of events."""
-        self.observer.robots.before_batch(commands, first_seq)
+        seqs = list(seqs_of(commands, first_seq))
+        self.observer.robots.before_batch(commands, seqs)
         self.observer.take(events)
-        self.known_seq = first_seq + len(commands) - 1
+        self.known_seq = seqs[-1]
+        require(len(boundaries) == seqs[-1] - first_seq + 1, "an end for each number", first_seq)
         self.history.commands += len(commands)
         start = 0
-        for place, (command, end) in enumerate(zip(commands, boundaries, strict=True)):
-            self.records[first_seq + place] = command
+        for command, seq in zip(commands, seqs, strict=True):
+            end = boundaries[seq - first_seq]
+            self.records[seq] = command
             self.effects.note(command, events[start:end])
             came = split(events[start:end])
-            self.observer.robots.note(command, first_seq + place, came)
+            self.observer.robots.note(command, seq, came)
             self.flow.note(command, came)
             if self.twin is not None and not _is_poison(command):
-                stamped = stamp(command, first_seq + place, self._live().time_us)
+                stamped = stamp(command, seq, self._live().time_us)
                 self._ask_twin(stamped, events[start:end])
             start = end
 
@@ -414,8 +420,9 @@ class World:
         (found,) = (b for b in sequencer.events.read_from(first_seq) if b.first_seq == first_seq)
         events = split(found.payload)
         boundaries, at = [], 0
-        for place in range(len(commands)):
-            while events and unpack_seq(events[0]) == first_seq + place:
+        *_, last_seq = seqs_of(commands, first_seq)
+        for seq in range(first_seq, last_seq + 1):
+            while events and unpack_seq(events[0]) == seq:
                 at += len(events.pop(0))
             boundaries.append(at)
         require(not events, "events belong to their commands", first_seq)
@@ -466,9 +473,17 @@ class World:
 
     def _open_orders(self) -> list[OpenOrder]:
         return [
-            OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id)
+            OpenOrder(o.order_id, o.account, o.instrument, o.remaining, o.client_id, o.list_id)
             for o in self.observer.orders.values()
         ]
+
+
+def seqs_of(commands: list[bytes], first_seq: int) -> Iterator[int]:
+    """Yield the seq of each of a batch's commands: a list takes one more before its own."""
+    seq = first_seq - 1
+    for command in commands:
+        seq += numbers_of(command)
+        yield seq
 
 
 def unpack_seq(record: bytes) -> int:

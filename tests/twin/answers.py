@@ -12,6 +12,7 @@ from fondaco.core.records import (
     ACCOUNT_WORLD,
     Event,
     Execution,
+    ListStatus,
     Period,
     Query,
     Side,
@@ -21,7 +22,7 @@ from fondaco.core.records import (
     unpack,
 )
 from tests.twin.exchange import Twin
-from tests.twin.market import TRADES_KEPT, Order, order_words
+from tests.twin.market import TRADES_KEPT, Order, list_words, order_words
 
 __all__ = ["answer"]
 
@@ -41,6 +42,7 @@ def answer(twin: Twin, record: bytes) -> bytes:
         Query.VENUE_ORDERS: _venue_orders,
         Query.WAITING: _waiting,
         Query.ROBOTS: _robots,
+        Query.LISTS: _lists,
     }
     return b"".join(answers[Query(words["kind"])](twin, words, stamp))
 
@@ -86,6 +88,14 @@ def _open_orders(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> li
         pack(Event.ORDER, **stamp, account=order.account, **order_words(order, Execution.NEW))
         for order in sorted(mine, key=place)
         if words["instrument"] in {0, order.instrument}
+    ]
+
+
+def _lists(twin: Twin, words: dict[str, int], stamp: dict[str, int]) -> list[bytes]:
+    return [
+        pack(Event.LIST, **stamp, account=o.account, **list_words(o, ListStatus.EXECUTING))
+        for o in sorted(twin.market.lists.values(), key=lambda o: o.list_id)
+        if o.account == words["account"] and words["instrument"] in {0, o.instrument}
     ]
 
 

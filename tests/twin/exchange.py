@@ -40,6 +40,7 @@ from fondaco.core.records import (
 from tests.twin import definitions, doors
 from tests.twin.ledger import Ledger
 from tests.twin.limits import Limits
+from tests.twin.lists import Lists
 from tests.twin.market import BOOK_MARKET, NO_ID, STOPS, ClientId, Market, Order, Refusal, Walk
 from tests.twin.outside import Outside
 from tests.twin.stops import Stops
@@ -71,6 +72,7 @@ class Twin:
         self.ledger = Ledger()
         self.market = self.market_class(self.ledger)
         self.stops = self.stops_class(self)
+        self.lists = Lists(self)
         self.outside = self.outside_class(self)
         self.limits = self.limits_class(self)
         self.assets: dict[int, AssetBody] = {}
@@ -78,6 +80,7 @@ class Twin:
         self.keys: dict[int, tuple[int, int]] = {}  # number -> account, scopes
         # (account, client id, parameters) -> seq and time of the accepted order
         self.accepted: dict[tuple[int, ClientId, tuple[int, ...]], tuple[int, int]] = {}
+        self.accepted_lists: dict[tuple[int, ClientId, tuple[int, ...]], tuple[int, int]] = {}
         self.entries: dict[int, tuple[int, tuple[int, ...]]] = {}
         self.maintenance = False
         self.day = 0
@@ -93,6 +96,8 @@ class Twin:
         run: list[bytes] = []
         self._boundaries = []
         for record in split(batch):
+            if record[0] == Command.NEW_LIST:  # it takes two numbers
+                self._boundaries.append(sum(map(len, run)))
             run += self.apply_one(record)
             self._boundaries.append(sum(map(len, run)))
         return b"".join(run)
@@ -127,6 +132,8 @@ class Twin:
             Command.REDUCE_ORDER,
             Command.CANCEL_ALL,
             Command.ROBOT_ORDER,
+            Command.NEW_LIST,
+            Command.CANCEL_LIST,
         }
         handler: Callable[[Any], None] = getattr(self, Command(kind).name.lower())
         if kind in LAYOUTS and len(record) != HEAD_BYTES + 8 * len(LAYOUTS[kind]):
@@ -198,7 +205,8 @@ class Twin:
     def remember(self, order: Order) -> None:
         """Remember the client order id of an accepted order."""
         if order.client_id != NO_ID:
-            self.accepted[(order.account, order.client_id, order.asked)] = (self.seq, self.time_us)
+            key = (order.account, order.client_id, order.asked)
+            self.accepted[key] = (order.order_id, self.time_us)
 
     def take_in(self, order: Order, terms: doors.Terms) -> None:
         """Carry out an order that nothing stands against."""
@@ -287,8 +295,19 @@ class Twin:
         return found[0]
 
     def cancel_order(self, words: Words) -> None:
-        """Take one order out of the book."""
-        self.cancel(self.find_open(words), [words[f"cancel_id_{place}"] for place in range(4)])
+        """Take one order out of the book, and the other leg of its list."""
+        order = self.find_open(words)
+        other = self.market.sibling(order)
+        for each in [order] if other is None else [order, other]:
+            self.cancel(each, [words[f"cancel_id_{place}"] for place in range(4)])
+
+    def new_list(self, words: Words) -> None:
+        """Accept two orders of which only one may trade."""
+        self.lists.new_list(words)
+
+    def cancel_list(self, words: Words) -> None:
+        """Cancel what is open of a list."""
+        self.lists.cancel_list(words)
 
     def cancel(self, order: Order, ids: list[int]) -> None:
         """Say that the order is cancelled, and take it out."""
@@ -324,6 +343,8 @@ class Twin:
         order = self.find_open(words)
         if words["remaining_lots"] < 1:
             raise Refusal(Reason.INVALID_QUANTITY)
+        if self.market.sibling(order) is not None:
+            raise Refusal(Reason.ORDER_IN_LIST, order.list_id)
         if words["remaining_lots"] >= order.remaining:
             raise Refusal(Reason.NOT_REDUCED, order.remaining)
         self.market.touch(order)

@@ -257,6 +257,18 @@ class Limits:
         if is_exit:
             robot.exits.add(order.order_id)
 
+    def admit_list(self, legs: list[Order], lots: int) -> None:
+        """Refuse a list whose larger leg passes a limit; count its orders."""
+        account = legs[0].account
+        robot = self.robots.get(account)
+        if robot is None:
+            return
+        self.absorb()
+        larger = max(legs, key=lambda leg: self.worth(leg, lots, is_new=True))
+        self.check(robot, larger, lots, is_exit=False, is_new=True, orders=len(legs))
+        for _ in legs:
+            self.do(account, "order")
+
     def is_over(self, stop: Order) -> bool:
         """Whether a stop that was reached passes a limit."""
         robot = self.robots.get(stop.account)
@@ -270,7 +282,16 @@ class Limits:
             return True
         return False
 
-    def check(self, robot: Robot, order: Order, lots: int, *, is_exit: bool, is_new: bool) -> None:
+    def check(
+        self,
+        robot: Robot,
+        order: Order,
+        lots: int,
+        *,
+        is_exit: bool,
+        is_new: bool,
+        orders: int = 1,
+    ) -> None:
         """Refuse an order that passes a limit."""
         terms = robot.terms
         if order.instrument not in self.books(robot):
@@ -279,8 +300,9 @@ class Limits:
             self.check_buy(robot)
         if is_exit:
             return
-        if is_new and terms.orders_day_max and self.orders_today(robot) >= terms.orders_day_max:
-            raise Refusal(Reason.TOO_MANY_ORDERS_TODAY, terms.orders_day_max)
+        most = terms.orders_day_max
+        if is_new and most and self.orders_today(robot) + orders > most:
+            raise Refusal(Reason.TOO_MANY_ORDERS_TODAY, most)
         worth = self.worth(order, lots, is_new=is_new)
         if terms.order_notional_max and worth > terms.order_notional_max:
             raise Refusal(Reason.NOTIONAL_TOO_LARGE, bounded(worth), terms.order_notional_max)
@@ -312,15 +334,17 @@ class Limits:
         return walk.worth(body) + rest * price * body.quote_per_lot_tick
 
     def open_sells(self, robot: Robot, but: Order) -> int:
-        """Return what the other open sales may bring, exits left out."""
-        total = 0
+        """Return what the other open sales may bring, exits left out; of a list the larger leg."""
+        brings: dict[tuple[str, int], int] = {}
         for order in self.market.orders.values():
             mine = order.account == robot.account and order.order_id != but.order_id
             counts = order.side == Side.SELL and order.order_id not in robot.exits
             if mine and counts and order.instrument in self.books(robot):
                 unit = self.market.instruments[order.instrument].quote_per_lot_tick
-                total += order.remaining * (order.price or order.stop_price) * unit
-        return total
+                worth = order.remaining * (order.price or order.stop_price) * unit
+                key = ("list", order.list_id) if order.list_id else ("order", order.order_id)
+                brings[key] = max(worth, brings.get(key, 0))
+        return sum(brings.values())
 
     # ---- trades
 

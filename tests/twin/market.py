@@ -16,6 +16,7 @@ from fondaco.core.records import (
     Event,
     Execution,
     InstrumentBody,
+    ListStatus,
     OrderStatus,
     OrderType,
     Reason,
@@ -30,12 +31,14 @@ __all__ = [
     "STOPS",
     "Market",
     "Order",
+    "OrderList",
     "Refusal",
     "Step",
     "Walk",
     "crosses",
     "fee",
     "hold_ppm",
+    "list_words",
     "order_words",
     "triggers",
 ]
@@ -91,11 +94,25 @@ class Order:
     reached: bool = False  # ... and that a trade has reached
     working_us: int = 0
     place: int = 0  # when it came to rest, among all that did
+    list_id: int = 0  # of the list that it is a leg of
 
     @property
     def remaining(self) -> int:
         """Lots that are still open."""
         return self.quantity - self.filled
+
+
+class OrderList(NamedTuple):
+    """Two orders of which only one may trade."""
+
+    list_id: int
+    account: int
+    instrument: int
+    client_id: ClientId
+    created_us: int
+    stop: Order
+    profit: Order
+    asked: tuple[int, ...]  # to know a repeated one
 
 
 class Step(NamedTuple):
@@ -143,6 +160,7 @@ class Market:
         self.instruments: dict[int, InstrumentBody] = {}
         self.members: dict[int, int] = {}  # account -> member
         self.orders: dict[int, Order] = {}  # open ones, by id
+        self.lists: dict[int, OrderList] = {}  # of which a leg is open, by id
         self.book_seq: dict[int, int] = {}
         self.trade_id: dict[int, int] = {}
         self.last_price: dict[int, int] = {}
@@ -254,7 +272,10 @@ class Market:
 
     def hold_owed(self, order: Order, lots: int) -> None:
         """Hold exactly what so many open lots owe, out of or into what is free."""
-        asset, owed = self.obligation(order, lots)
+        self.hold(order, *self.obligation(order, lots))
+
+    def hold(self, order: Order, asset: int, owed: int) -> None:
+        """Hold so much for an order."""
         more = owed - order.held
         self.ledger.move(order.account, asset, free=-more, held=more, cause=Cause.ORDER)
         order.held = owed
@@ -265,6 +286,7 @@ class Market:
         """Do what walk() said."""
         for step in walk.steps:
             self.touch(step.maker)
+            self.part(step.maker)
             if step.kind == "fill":
                 self.trade(order, step.maker, step.lots)
             elif step.kind == "shrink":
@@ -341,6 +363,7 @@ class Market:
             )
         if maker.remaining == 0:
             del self.orders[maker.order_id]
+            self.leave(maker)
 
     def reach(self, instrument: int, price: int) -> None:
         """Let the armed stops wait for their turn that a trade at this price reaches."""
@@ -391,22 +414,63 @@ class Market:
         self.touch(order)
         self.hold_owed(order, 0)
         del self.orders[order.order_id]
+        self.leave(order)
+
+    # ---- lists
+
+    def sibling(self, order: Order) -> Order | None:
+        """Return the other leg of an order's list, if both are open."""
+        found = self.lists.get(order.list_id)
+        if found is None:
+            return None
+        other = found.profit if order is found.stop else found.stop
+        return other if other.order_id in self.orders else None
+
+    def part(self, order: Order) -> None:
+        """Let the other leg end before this one acts, and leave it what both held."""
+        other = self.sibling(order)
+        if other is not None:
+            order.held, other.held = order.held + other.held, 0
+            other.status = OrderStatus.EXPIRED
+            self.report(other, Execution.EXPIRED)
+            self.take_out(other)
+
+    def leave(self, order: Order) -> None:
+        """Say that a list is done when its last leg is."""
+        found = self.lists.get(order.list_id)
+        if found is None or {found.stop.order_id, found.profit.order_id} & set(self.orders):
+            return
+        words = list_words(found, ListStatus.ALL_DONE)
+        self.emit(Event.LIST, account=found.account, **words)
+        del self.lists[found.list_id]
+
+    def list_owed(self, order: Order) -> int:
+        """Return what an order owes, or the larger of both legs."""
+        other = self.sibling(order)
+        legs = [order] if other is None else [order, other]
+        return max(self.obligation(leg, leg.remaining)[1] for leg in legs)
+
+    def is_second(self, order: Order) -> bool:
+        """Whether an order is a profit leg whose stop leg holds for it."""
+        return self.sibling(order) is not None and order.order_id == order.list_id
 
     def hold_anew(self, instrument: int) -> None:
         """Hold what open buys owe at new fees; those that can't pay expire.
 
-        First those of the book, best first, then the stops, oldest first.
+        First those of the book, best first, then the stops, oldest first; a list once, as one.
         """
         mine = [o for o in self.orders.values() if o.instrument == instrument and o.armed]
         stops = [order for order in mine if order.side == Side.BUY]
         stops.sort(key=lambda order: order.order_id)
-        for order in [*self.side(instrument, Side.BUY), *stops]:
-            asset, owed = self.obligation(order, order.remaining)
+        every = [*self.side(instrument, Side.BUY), *stops]
+        for order in [one for one in every if not self.is_second(one)]:
+            asset, owed = self.instruments[instrument].quote, self.list_owed(order)
             if owed - order.held <= self.ledger.of(order.account, asset).free:
-                self.hold_owed(order, order.remaining)
+                self.hold(order, asset, owed)
             else:
                 order.status = OrderStatus.EXPIRED
                 self.report(order, Execution.EXPIRED)
+                self.part(order)
                 self.take_out(order)
 
     def touch(self, order: Order) -> None:
@@ -484,6 +548,26 @@ def order_words(order: Order, execution: int) -> dict[str, int]:
         "created_us": order.created_us,
         **{f"client_order_id_{place}": word for place, word in enumerate(order.client_id)},
         "working_us": order.working_us,
+        "list_id": order.list_id,
+    }
+
+
+def list_words(found: OrderList, status: int) -> dict[str, int]:
+    """Return the words of LIST."""
+    stop, profit = found.stop, found.profit
+    ids = {"list": found.client_id, "stop": stop.client_id, "profit": profit.client_id}
+    return {
+        "instrument": found.instrument,
+        "list_id": found.list_id,
+        "status": status,
+        "stop_order_id": found.stop.order_id,
+        "profit_order_id": found.profit.order_id,
+        "created_us": found.created_us,
+        **{
+            f"{leg}_client_id_{n}": word
+            for leg, words in ids.items()
+            for n, word in enumerate(words)
+        },
     }
 
 

@@ -80,6 +80,7 @@ class Stops:
         order.armed = order.reached = False
         order.working_us = self.twin.time_us
         market.report(order, Execution.TRIGGERED)
+        market.part(order)
         self.release(order)
         del market.orders[order.order_id]
         if self.refused(order) or self.twin.limits.is_over(order):
@@ -87,6 +88,8 @@ class Stops:
             market.report(order, Execution.EXPIRED)
         else:
             self.twin.work(order, market.walk(order, order.remaining))
+        if order.order_id not in market.orders:
+            market.leave(order)
 
     def release(self, order: Order) -> None:
         """Give back what it held as a stop."""

@@ -140,6 +140,20 @@ def _robots(exchange: Exchange, words: dict[str, int]) -> int:
     return 0
 
 
+def _lists(exchange: Exchange, words: dict[str, int]) -> int:
+    """Answer with the open lists; history has the closed ones."""
+    instrument, list_id = words["instrument"], words["list_id"]
+    if instrument and exchange.register.instrument(instrument) is None:
+        return Reason.UNKNOWN_INSTRUMENT
+    parts = [words[f"list_client_id_{place}"] for place in range(4)]
+    if list_id or any(parts):
+        list_id = exchange.list_orders.find(words["account"], instrument, list_id, *parts)
+        if list_id == 0:
+            return Reason.UNKNOWN_ORDER
+    exchange.orders.lists.answer(words["account"], instrument, list_id)
+    return 0
+
+
 def _outside(kind: int) -> Callable[[Exchange, dict[str, int]], int]:
     return lambda exchange, words: exchange.outside.answer(kind, words)
 
@@ -152,6 +166,7 @@ _ANSWERS: Final[dict[int, Callable[[Exchange, dict[str, int]], int]]] = {
     Query.DEFINITIONS: _definitions,
     Query.TOTALS: _totals,
     Query.ROBOTS: _robots,
+    Query.LISTS: _lists,
     Query.QUOTES: _outside(Query.QUOTES),
     Query.POOLS: _outside(Query.POOLS),
     Query.VENUE_ORDERS: _outside(Query.VENUE_ORDERS),

@@ -22,6 +22,7 @@ from fondaco.core.records import (
     Event,
     Execution,
     InstrumentStatus,
+    ListStatus,
     OrderStatus,
     OrderType,
     Query,
@@ -56,6 +57,9 @@ HINTS: Final = 256  # levels of a side that are remembered by the low bits of th
 TOUCH_WORDS: Final = 4  # a changed level: side, price, lots, slot
 SMALL: Final = 1 << 31  # two factors below it have a product below AMOUNT_MAX
 DAY_US: Final = 86_400_000_000
+LIST_MARK: Final = (
+    1 << 32
+)  # in the last word of a list's client id where it is kept: no order's has it
 ACCOUNT_BITS: Final = 16  # an account's number is shifted by these to make room for an asset's
 TRIGGERS_MAX: Final = 16  # stops that run in one command: what waits is a matter of microseconds
 RETRIES_MAX: Final = 1 << 23  # client order ids remembered in a day: 97 orders a second
@@ -102,6 +106,7 @@ ROW_ENTRY: Final = 12
 ROW_GROUP: Final = 13
 ROW_PAGE: Final = 14
 ROW_PRINT: Final = 15
+ROW_LIST: Final = 16
 
 # Commands of the bare book.
 BARE_ADD: Final = 1
@@ -123,6 +128,8 @@ CANCEL_ORDER: Final = int(Command.CANCEL_ORDER)
 REDUCE_ORDER: Final = int(Command.REDUCE_ORDER)
 CANCEL_ALL: Final = int(Command.CANCEL_ALL)
 ROBOT_ORDER: Final = int(Command.ROBOT_ORDER)
+NEW_LIST: Final = int(Command.NEW_LIST)
+CANCEL_LIST: Final = int(Command.CANCEL_LIST)
 ADVANCE: Final = int(Command.ADVANCE)
 DEFINE_INSTRUMENT: Final = int(Command.DEFINE_INSTRUMENT)
 
@@ -132,6 +139,8 @@ CANCEL_ORDER_HEAD: Final = _head(Command.CANCEL_ORDER)
 REDUCE_ORDER_HEAD: Final = _head(Command.REDUCE_ORDER)
 CANCEL_ALL_HEAD: Final = _head(Command.CANCEL_ALL)
 ROBOT_ORDER_HEAD: Final = _head(Command.ROBOT_ORDER)
+NEW_LIST_HEAD: Final = _head(Command.NEW_LIST)
+CANCEL_LIST_HEAD: Final = _head(Command.CANCEL_LIST)
 ADVANCE_HEAD: Final = _head(Command.ADVANCE)
 
 ORDER_HEAD: Final = _head(Event.ORDER)
@@ -147,6 +156,7 @@ SKIPPED_HEAD: Final = _head(Event.SKIPPED)
 HOUSE_HEAD: Final = _head(Event.HOUSE)
 ROBOT_HEAD: Final = _head(Event.ROBOT)
 SUMMARY_HEAD: Final = _head(Event.SUMMARY)
+LIST_HEAD: Final = _head(Event.LIST)
 BOOK_ANSWER_HEAD: Final = _head(Query.BOOK_ANSWER)
 TOTAL_ANSWER_HEAD: Final = _head(Query.TOTAL_ANSWER)
 
@@ -174,6 +184,8 @@ STATUS_FILLED: Final = int(OrderStatus.FILLED)
 STATUS_CANCELED: Final = int(OrderStatus.CANCELED)
 STATUS_EXPIRED: Final = int(OrderStatus.EXPIRED)
 STATUS_EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
+LIST_EXECUTING: Final = int(ListStatus.EXECUTING)
+LIST_ALL_DONE: Final = int(ListStatus.ALL_DONE)
 EXECUTION_NEW: Final = int(Execution.NEW)
 EXECUTION_CANCELED: Final = int(Execution.CANCELED)
 EXECUTION_TRADE: Final = int(Execution.TRADE)
@@ -220,3 +232,6 @@ NOT_ROBOT_MARKET: Final = int(Reason.NOT_ROBOT_MARKET)
 MAINTENANCE: Final = int(Reason.MAINTENANCE)
 NOT_SUPPORTED: Final = int(Reason.NOT_SUPPORTED)
 CLIENT_ORDER_ID_OPEN: Final = int(Reason.CLIENT_ORDER_ID_OPEN)
+INVALID_LIST: Final = int(Reason.INVALID_LIST)
+LIST_PRICES: Final = int(Reason.LIST_PRICES)
+ORDER_IN_LIST: Final = int(Reason.ORDER_IN_LIST)

@@ -4,6 +4,7 @@ cdef int64_t BYTES_SHIFT
 cdef class Events:
     cdef readonly Words words
     cdef Index working
+    cdef Index listed
     cdef public int64_t seq
     cdef public int64_t time_us
     cdef public int64_t account

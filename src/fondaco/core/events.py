@@ -15,6 +15,7 @@ if not cython.compiled:
         EXECUTION_TRADE,
         FILL_HEAD,
         LEVEL_HEAD,
+        LIMIT_MAKER,
         MARKET,
         ORDER_HEAD,
         POSTING_HEAD,
@@ -54,6 +55,7 @@ class Events:
         """Make an empty buffer."""
         self.words = Words()
         self.working = Index()  # number of a triggered stop -> since when it works, in us
+        self.listed = Index()  # number of an open leg of a list -> number of the list
         self.seq = 0
         self.time_us = 0
         self.account = 0
@@ -116,6 +118,7 @@ class Events:
         event.stop_price_ticks = 0
         event.quote_quantity = 0
         event.working_us = order.created_us
+        event.list_id = 0
         if order.stop_or_quote:
             self.stop_state(event, order)
         event.quantity_lots = order.quantity_lots
@@ -129,13 +132,17 @@ class Events:
         return 0
 
     def stop_state(self, event: OrderEvent, order: Order) -> int:
-        """Write what only a stop, a bounded order or a MARKET order by quote quantity has."""
+        """Write what only a stop, a leg, a bounded order or a MARKET by quote quantity has."""
         if order.order_type == MARKET:
             event.quote_quantity = order.stop_or_quote
+            return 0
+        if order.order_type == LIMIT_MAKER:
+            event.list_id = order.stop_or_quote
             return 0
         event.stop_price_ticks = order.stop_or_quote
         if order.order_type >= STOP_LOSS and order.order_type <= TAKE_PROFIT_LIMIT:
             event.working_us = self.working.find(order.order_id)
+            event.list_id = self.listed.find(order.order_id)
         return 0
 
     def order(

@@ -7,6 +7,7 @@ cdef class Exchange:
     cdef readonly Orders orders
     cdef readonly RobotOrders robots
     cdef readonly Stops stops
+    cdef readonly ListOrders list_orders
     cdef readonly OpenOrders open_orders
     cdef readonly Waiting waiting
     cdef readonly object outside
@@ -33,6 +34,7 @@ cdef class Exchange:
     cdef int64_t trade(self, int64_t kind, int64_t word, bytes batch, int64_t at) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t finish(self, int64_t first) except -1
+    cdef int64_t new_list(self, Instrument instrument, int64_t at) except -1
     cdef int64_t robot_order(self, Instrument instrument, int64_t at) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t run_stops(self) except -1

@@ -29,6 +29,8 @@ else:
         BOOK_MARKET,
         CANCEL_ALL,
         CANCEL_ALL_HEAD,
+        CANCEL_LIST,
+        CANCEL_LIST_HEAD,
         CANCEL_ORDER,
         CANCEL_ORDER_HEAD,
         DEFINE_INSTRUMENT,
@@ -37,6 +39,8 @@ else:
         MASK_63,
         MASK_64,
         MIX_0,
+        NEW_LIST,
+        NEW_LIST_HEAD,
         NEW_ORDER,
         NEW_ORDER_HEAD,
         NEW_ORDER_WORDS,
@@ -55,11 +59,13 @@ else:
     from fondaco.core.instrument import Instrument
     from fondaco.core.layouts import (
         cancel_order_at,
+        new_list_at,
         new_order_at,
         reduce_order_at,
         robot_order_at,
     )
     from fondaco.core.ledger import Ledger
+    from fondaco.core.list_orders import ListOrders
     from fondaco.core.open_orders import OpenOrders
     from fondaco.core.orders import Orders
     from fondaco.core.stops import Stops
@@ -80,6 +86,7 @@ class Exchange:
         self.orders = Orders(self.events, self.ledger, self.accounts)
         self.robots = self.orders.robots
         self.stops = Stops(self.orders)
+        self.list_orders = ListOrders(self.orders)
         self.open_orders = OpenOrders(self.orders)
         self.waiting = Waiting(self.open_orders)
         from fondaco.core.limits import Limits  # they stand on what is compiled here
@@ -137,7 +144,10 @@ class Exchange:
         return self.events.words.take_bytes()
 
     def boundaries(self) -> list[int]:
-        """Return where the events of each command of the last batch end, in bytes."""
+        """Return where the events of each number of the last batch end, in bytes.
+
+        A list takes two numbers; at the first of them nothing happens.
+        """
         return [self.ends.items[place] for place in range(self.ends.used)]
 
     @cython.overflowcheck(False)  # places in the batch, bounded by its length
@@ -159,6 +169,8 @@ class Exchange:
                     f"seq {self.input[at + 1]} at {self.input[at + 2]} us at byte {at * 8} does"
                     f" not follow seq {seq} at {time_us} us"
                 )
+            if self.input[at] & 0xFFFF == NEW_LIST and self.input[at + 1] == seq + 1:
+                raise ValueError(f"no number is left for the stop leg of the list at byte {at * 8}")
             seq = self.input[at + 1]
             time_us = self.input[at + 2]
             self.starts.add(at)
@@ -176,6 +188,8 @@ class Exchange:
             if self.whole > 1:
                 self.look_ahead(place)
             if place >= 0:
+                if self.input[self.starts.items[place]] & 0xFFFF == NEW_LIST:
+                    self.ends.add(self.events.words.used * 8)
                 self.carry_out(batch, self.starts.items[place])
                 self.ends.add(self.events.words.used * 8)
             place += 1
@@ -249,6 +263,8 @@ class Exchange:
             or word == REDUCE_ORDER_HEAD
             or word == CANCEL_ALL_HEAD
             or word == ROBOT_ORDER_HEAD
+            or word == NEW_LIST_HEAD
+            or word == CANCEL_LIST_HEAD
         )
         if not known:
             return self.events.refuse(kind, UNKNOWN_COMMAND)
@@ -277,6 +293,10 @@ class Exchange:
             self.orders.reduce_order(instrument, reduce_order_at(self.input, at))
         elif kind == ROBOT_ORDER:
             self.robot_order(instrument, at)
+        elif kind == NEW_LIST:
+            self.new_list(instrument, at)
+        elif kind == CANCEL_LIST:
+            self.list_orders.cancel_list(instrument, cancel_order_at(self.input, at))
         elif self.orders.cancel_all(instrument, command.account) == 0:
             return self.orders.refuse_cancel_all()
         if self.robots.changed:
@@ -298,6 +318,14 @@ class Exchange:
         if refused == 0 and instrument.triggers.waiting:
             self.stops.fired = 0
             self.stops.run(instrument)
+        return 0
+
+    def new_list(self, instrument: Instrument, at: int) -> int:
+        """NEW_LIST, and the stops that wait for an order to come in."""
+        if self.list_orders.new_list(instrument, new_list_at(self.input, at)) == 0:
+            if instrument.triggers.waiting:
+                self.stops.fired = 0
+                self.stops.run(instrument)
         return 0
 
     def run_stops(self) -> int:
@@ -330,7 +358,9 @@ class Exchange:
         return self.ledger.settle_touches()
 
     def stamp(self, batch: bytearray, first_seq: int, time_us: int) -> int:
-        """Write seq and time into each record of a batch, in place; return their number.
+        """Write seq and time into each record of a batch, in place; return how many seqs it took.
+
+        A list takes two: its own, and the one before it for its stop leg.
 
         Raises:
             ValueError: a record's framing is off; the text names its byte.
@@ -346,6 +376,8 @@ class Exchange:
         count = 0
         while at < total:
             length = self.check_frame(at, total)
+            if self.input[at] & 0xFFFF == NEW_LIST:
+                count += 1
             self.input[at + 1] = first_seq + count
             self.input[at + 2] = time_us
             at += length

@@ -49,6 +49,40 @@ cdef struct RobotOrder:
 cdef inline RobotOrder* robot_order_at(int64_t* words, int64_t at) noexcept nogil:
     return <RobotOrder*> (words + at)
 
+cdef struct NewList:
+    int64_t word
+    int64_t seq
+    int64_t time_us
+    int64_t account
+    int64_t key
+    int64_t instrument
+    int64_t side
+    int64_t self_trade
+    int64_t quantity_lots
+    int64_t stop_type
+    int64_t stop_time_in_force
+    int64_t stop_price_ticks
+    int64_t stop_trigger_ticks
+    int64_t stop_client_id_0
+    int64_t stop_client_id_1
+    int64_t stop_client_id_2
+    int64_t stop_client_id_3
+    int64_t profit_type
+    int64_t profit_time_in_force
+    int64_t profit_price_ticks
+    int64_t profit_trigger_ticks
+    int64_t profit_client_id_0
+    int64_t profit_client_id_1
+    int64_t profit_client_id_2
+    int64_t profit_client_id_3
+    int64_t list_client_id_0
+    int64_t list_client_id_1
+    int64_t list_client_id_2
+    int64_t list_client_id_3
+
+cdef inline NewList* new_list_at(int64_t* words, int64_t at) noexcept nogil:
+    return <NewList*> (words + at)
+
 cdef struct CancelOrder:
     int64_t word
     int64_t seq
@@ -119,6 +153,7 @@ cdef struct OrderEvent:
     int64_t client_order_id_2
     int64_t client_order_id_3
     int64_t working_us
+    int64_t list_id
 
 cdef inline OrderEvent* order_event_at(int64_t* words, int64_t at) noexcept nogil:
     return <OrderEvent*> (words + at)
@@ -149,6 +184,7 @@ cdef struct FillEvent:
     int64_t client_order_id_2
     int64_t client_order_id_3
     int64_t working_us
+    int64_t list_id
     int64_t last_price_ticks
     int64_t last_lots
     int64_t last_quote
@@ -187,6 +223,7 @@ cdef struct CancelEvent:
     int64_t client_order_id_2
     int64_t client_order_id_3
     int64_t working_us
+    int64_t list_id
     int64_t cancel_id_0
     int64_t cancel_id_1
     int64_t cancel_id_2
@@ -264,6 +301,34 @@ cdef struct PostingEvent:
 
 cdef inline PostingEvent* posting_event_at(int64_t* words, int64_t at) noexcept nogil:
     return <PostingEvent*> (words + at)
+
+cdef struct ListEvent:
+    int64_t word
+    int64_t seq
+    int64_t time_us
+    int64_t account
+    int64_t key
+    int64_t instrument
+    int64_t list_id
+    int64_t status
+    int64_t stop_order_id
+    int64_t profit_order_id
+    int64_t created_us
+    int64_t list_client_id_0
+    int64_t list_client_id_1
+    int64_t list_client_id_2
+    int64_t list_client_id_3
+    int64_t stop_client_id_0
+    int64_t stop_client_id_1
+    int64_t stop_client_id_2
+    int64_t stop_client_id_3
+    int64_t profit_client_id_0
+    int64_t profit_client_id_1
+    int64_t profit_client_id_2
+    int64_t profit_client_id_3
+
+cdef inline ListEvent* list_event_at(int64_t* words, int64_t at) noexcept nogil:
+    return <ListEvent*> (words + at)
 
 cdef struct RefusedEvent:
     int64_t word

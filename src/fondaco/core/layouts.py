@@ -91,6 +91,41 @@ class RobotOrder(View, kind=Command.ROBOT_ORDER):
     flags: int
 
 
+class NewList(View, kind=Command.NEW_LIST):
+    """Command.NEW_LIST."""
+
+    __slots__ = ()
+    word: int
+    seq: int
+    time_us: int
+    account: int
+    key: int
+    instrument: int
+    side: int
+    self_trade: int
+    quantity_lots: int
+    stop_type: int
+    stop_time_in_force: int
+    stop_price_ticks: int
+    stop_trigger_ticks: int
+    stop_client_id_0: int
+    stop_client_id_1: int
+    stop_client_id_2: int
+    stop_client_id_3: int
+    profit_type: int
+    profit_time_in_force: int
+    profit_price_ticks: int
+    profit_trigger_ticks: int
+    profit_client_id_0: int
+    profit_client_id_1: int
+    profit_client_id_2: int
+    profit_client_id_3: int
+    list_client_id_0: int
+    list_client_id_1: int
+    list_client_id_2: int
+    list_client_id_3: int
+
+
 class CancelOrder(View, kind=Command.CANCEL_ORDER):
     """Command.CANCEL_ORDER."""
 
@@ -167,6 +202,7 @@ class OrderEvent(View, kind=Event.ORDER):
     client_order_id_2: int
     client_order_id_3: int
     working_us: int
+    list_id: int
 
 
 class FillEvent(View, kind=Event.FILL):
@@ -198,6 +234,7 @@ class FillEvent(View, kind=Event.FILL):
     client_order_id_2: int
     client_order_id_3: int
     working_us: int
+    list_id: int
     last_price_ticks: int
     last_lots: int
     last_quote: int
@@ -237,6 +274,7 @@ class CancelEvent(View, kind=Event.CANCEL):
     client_order_id_2: int
     client_order_id_3: int
     working_us: int
+    list_id: int
     cancel_id_0: int
     cancel_id_1: int
     cancel_id_2: int
@@ -317,6 +355,35 @@ class PostingEvent(View, kind=Event.POSTING):
     entry: int
 
 
+class ListEvent(View, kind=Event.LIST):
+    """Event.LIST."""
+
+    __slots__ = ()
+    word: int
+    seq: int
+    time_us: int
+    account: int
+    key: int
+    instrument: int
+    list_id: int
+    status: int
+    stop_order_id: int
+    profit_order_id: int
+    created_us: int
+    list_client_id_0: int
+    list_client_id_1: int
+    list_client_id_2: int
+    list_client_id_3: int
+    stop_client_id_0: int
+    stop_client_id_1: int
+    stop_client_id_2: int
+    stop_client_id_3: int
+    profit_client_id_0: int
+    profit_client_id_1: int
+    profit_client_id_2: int
+    profit_client_id_3: int
+
+
 class RefusedEvent(View, kind=Event.REFUSED):
     """Event.REFUSED."""
 
@@ -341,6 +408,11 @@ def new_order_at(words: list[int], at: int) -> NewOrder:
 def robot_order_at(words: list[int], at: int) -> RobotOrder:
     """Return the RobotOrder at `at`."""
     return RobotOrder(words, at)
+
+
+def new_list_at(words: list[int], at: int) -> NewList:
+    """Return the NewList at `at`."""
+    return NewList(words, at)
 
 
 def cancel_order_at(words: list[int], at: int) -> CancelOrder:
@@ -391,6 +463,11 @@ def balance_event_at(words: list[int], at: int) -> BalanceEvent:
 def posting_event_at(words: list[int], at: int) -> PostingEvent:
     """Return the PostingEvent at `at`."""
     return PostingEvent(words, at)
+
+
+def list_event_at(words: list[int], at: int) -> ListEvent:
+    """Return the ListEvent at `at`."""
+    return ListEvent(words, at)
 
 
 def refused_event_at(words: list[int], at: int) -> RefusedEvent:

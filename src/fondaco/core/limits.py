@@ -207,22 +207,23 @@ class Limits:
         met: int,
         rest: int,
         is_exit: int,
+        orders: int,
     ) -> int:
-        """Return 0 and count an order that keeps to the limits, or the reason.
+        """Return 0 and count an order (or so many of a list) that keeps to the limits, or why not.
 
         `met` and `rest` together are what it may bring or cost at most.
         """
         robot = self.robots[account]
         most = robot.terms.orders_day_max
         found = self._market_reason(robot, instrument) or self._buy_reason(robot, side)
-        if found is None and most and robot.orders_day >= most and not is_exit:
+        if found is None and most and robot.orders_day + orders > most and not is_exit:
             found = Reason.TOO_MANY_ORDERS_TODAY, (most, 0, 0)
         if found is None and not is_exit:
             found = self._worth_reason(robot, order_id, side, met + rest)
         if found is not None:
             self.events.detail(*found[1])
             return found[0]
-        robot.orders_day += 1
+        robot.orders_day += orders
         if is_exit:
             robot.exits.add(order_id)
         self._touch(account)
@@ -272,13 +273,23 @@ class Limits:
         return None
 
     def _open_sells(self, robot: Robot, but: int) -> int:
-        """Return what the open sales of a robot may bring, without its exits and that order."""
+        """Return what the open sales of a robot may bring, without its exits and that order.
+
+        Of two legs of a list only one will sell: the larger counts.
+        """
         total = 0
+        largest: dict[int, int] = {}  # by list
         for instrument in self._books(robot.terms.cash):
             for slot in self.waiting.slots_of(robot.account, instrument.number):
                 number, _, side, price, stop, lots, _ = self.waiting.terms(slot)
                 if side == SELL and number != but and number not in robot.exits:
-                    total += (price or stop) * lots * instrument.body.quote_per_lot_tick
+                    worth = (price or stop) * lots * instrument.body.quote_per_lot_tick
+                    list_id = self.orders.lists.list_of(number)
+                    if list_id:
+                        before = largest.get(list_id, 0)
+                        largest[list_id] = max(before, worth)
+                        worth = largest[list_id] - before
+                    total += worth
         return total
 
     def _stopped(self, robot: Robot) -> int:

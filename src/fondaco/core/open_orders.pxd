@@ -13,6 +13,7 @@ cdef class OpenOrders:
     cpdef int64_t answer_depth(self, Instrument instrument, int64_t limit) except -1 nogil
     cdef int64_t answer_side(self, Instrument instrument, Ladder ladder, int64_t limit) except -1 nogil
     cpdef int64_t hold_anew(self, Instrument instrument) except -1
+    cdef int64_t follows(self, int64_t slot) except -1 nogil
     cdef int64_t list_side(self, Instrument instrument, Ladder ladder, Words slots) except -1 nogil
     cpdef int64_t dump(self, Words words, Instrument instrument) except -1
     cpdef int64_t load(self, Words words, int64_t at, Instrument instrument) except -1

@@ -96,18 +96,26 @@ class OpenOrders:
     def hold_anew(self, instrument: Instrument) -> int:
         """Hold what open buys need at new fees; those that can't pay expire.
 
-        First those of the book, best first, then the stops, oldest first.
+        First those of the book, best first, then the stops, oldest first; a list in its stop leg's
+        place, and as a whole.
         """
         slots = Words()
+        buys = Words()
         self.list_side(instrument, instrument.book.bids, slots)
         for slot in instrument.triggers.slots():
             if order_at(self.orders.orders, slot).side == BUY:
                 slots.add(slot)
         for place in range(slots.used):
-            slot = slots.items[place]
+            if not self.follows(slots.items[place]):
+                buys.add(slots.items[place])
+        for place in range(buys.used):
+            slot = buys.items[place]
             order = order_at(self.orders.orders, slot)
             seat = seat_at(self.accounts.seats, order.seat)
             held = instrument.owed(order)
+            other = self.orders.lists.sibling(order.order_id)
+            if other:
+                held = max(held, instrument.owed(order_at(self.orders.orders, other)))
             if held <= order.held:
                 self.ledger.release(seat.quote_balance, order.held - held, CAUSE_ORDER)
                 order.held = held
@@ -118,8 +126,16 @@ class OpenOrders:
                 self.events.order(
                     order, seat.account, instrument.number, EXECUTION_EXPIRED, STATUS_EXPIRED
                 )
+                self.orders.part(instrument, order)
                 self.orders.take_out(instrument, slot)
         return 0
+
+    def follows(self, slot: int) -> int:
+        """Return 1 for the profit leg of a list whose stop leg, which holds for both, is open."""
+        order = order_at(self.orders.orders, slot)
+        if order.order_id != self.orders.lists.list_of(order.order_id):
+            return 0
+        return 1 if self.orders.lists.sibling(order.order_id) else 0
 
     def list_side(self, instrument: Instrument, ladder: Ladder, slots: Words) -> int:
         """List the slots of one side's orders, best first, first in first out."""
@@ -252,4 +268,5 @@ class OpenOrders:
         self.orders.orders.clear()
         self.orders.levels.clear()
         self.events.working.clear()
+        self.orders.lists.forget()
         return self.orders.index.clear()

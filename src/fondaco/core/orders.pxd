@@ -6,6 +6,7 @@ cdef class Orders:
     cdef readonly Slab orders
     cdef readonly Slab levels
     cdef OrderIndex index
+    cdef readonly Lists lists
     cdef readonly Retries retries
     cdef readonly Checks checks
     cdef readonly RobotOrders robots
@@ -37,6 +38,9 @@ cdef class Orders:
     cpdef int64_t find_order(self, int64_t account, int64_t instrument, int64_t order_id) except -1 nogil
     cpdef int64_t find_client_order(self, int64_t account, int64_t word_0, int64_t word_1, int64_t word_2, int64_t word_3) except -1 nogil
     cdef int64_t cancel_order(self, Instrument instrument, CancelOrder* command) except -1 nogil
+    cdef int64_t part(self, Instrument instrument, Order* order) except -1 nogil
+    cdef int64_t cancel_one(self, Instrument instrument, int64_t slot, CancelOrder* command) except -1 nogil
+    cdef int64_t cancel_leg(self, Instrument instrument, int64_t slot, CancelOrder* command) except -1 nogil
     cdef int64_t take_out(self, Instrument instrument, int64_t slot) except -1 nogil
     cpdef int64_t cancel_all(self, Instrument instrument, int64_t account) except -1 nogil
     cdef int64_t refuse_cancel_all(self) except -1 nogil

@@ -28,6 +28,7 @@ if not cython.compiled:
         INVALID_QUANTITY,
         MARKET,
         NOT_REDUCED,
+        ORDER_IN_LIST,
         REDUCE_ORDER,
         ROW_LEVEL,
         ROW_ORDER,
@@ -45,6 +46,7 @@ if not cython.compiled:
     from fondaco.core.instrument import Instrument
     from fondaco.core.layouts import CancelOrder, NewOrder, ReduceOrder
     from fondaco.core.ledger import Ledger
+    from fondaco.core.lists import Lists
     from fondaco.core.order_index import OrderIndex
     from fondaco.core.retries import Retries
     from fondaco.core.robot_orders import RobotOrders
@@ -73,7 +75,8 @@ class Orders:
         self.orders = Slab(ROW_ORDER, row_bytes(ROW_ORDER))
         self.levels = Slab(ROW_LEVEL, row_bytes(ROW_LEVEL))  # of all books
         self.index = OrderIndex()  # order_id -> slot of an open order
-        self.retries = Retries(self.index)
+        self.lists = Lists(events, self.index)
+        self.retries = Retries(self.index, self.lists.index)
         self.checks = Checks(events, ledger, accounts, self.retries)
         self.robots = RobotOrders(accounts, self.checks)
         self.taker_fee = 0  # of the fill that is being settled
@@ -277,6 +280,8 @@ class Orders:
         """Settle one trade: postings, then TRADE and two FILLs."""
         maker = order_at(self.orders, step.maker)
         taker = order_at(self.orders, taker_slot)
+        if maker.stop_or_quote:
+            self.part(instrument, maker)
         lots = step.lots
         quote = step.price_ticks * instrument.quote_per_lot_tick * lots
         base = lots * instrument.base_per_lot
@@ -391,6 +396,8 @@ class Orders:
         taker = order_at(self.orders, taker_slot)
         account = seat_at(self.accounts.seats, maker.seat).account
         number = instrument.number
+        if maker.stop_or_quote:
+            self.part(instrument, maker)
         if step.kind == STEP_DECREMENT:
             self.free_held(instrument, maker)
             self.events.order(maker, account, number, EXECUTION_TRADE_PREVENTION, 0)
@@ -419,10 +426,23 @@ class Orders:
         """Forget an order that has left the book and holds nothing."""
         order = order_at(self.orders, slot)
         self.index.remove(order.order_id)
-        if order.order_type >= STOP_LOSS:
+        if order.stop_or_quote:
             self.events.working.remove(order.order_id)
+            self.lists.leave(order.order_id)
         self.accounts.delist(self.orders, slot)
         return self.orders.give(slot)
+
+    def part(self, instrument: Instrument, order: Order) -> int:
+        """Before a leg of a list acts: end the other leg, whose hold is this one's from now on."""
+        slot = self.lists.sibling(order.order_id)
+        if slot == 0:
+            return 0
+        other = order_at(self.orders, slot)
+        order.held += other.held
+        other.held = 0
+        account = seat_at(self.accounts.seats, other.seat).account
+        self.events.order(other, account, instrument.number, EXECUTION_EXPIRED, STATUS_EXPIRED)
+        return self.take_out(instrument, slot)
 
     # -- cancel, reduce --------------------------------------------------------------------------
 
@@ -466,6 +486,12 @@ class Orders:
         if slot == 0:
             self.events.detail(command.order_id, 0, 0)
             return self.events.refuse(CANCEL_ORDER, UNKNOWN_ORDER)
+        if order_at(self.orders, slot).stop_or_quote:
+            return self.cancel_leg(instrument, slot, command)
+        return self.cancel_one(instrument, slot, command)
+
+    def cancel_one(self, instrument: Instrument, slot: int, command: CancelOrder) -> int:
+        """Cancel the order in this slot."""
         order = order_at(self.orders, slot)
         event = self.events.cancel(order, command.account, instrument.number)
         event.cancel_id_0 = command.cancel_id_0
@@ -473,6 +499,12 @@ class Orders:
         event.cancel_id_2 = command.cancel_id_2
         event.cancel_id_3 = command.cancel_id_3
         return self.take_out(instrument, slot)
+
+    def cancel_leg(self, instrument: Instrument, slot: int, command: CancelOrder) -> int:
+        """Cancel the order in this slot, and the other leg if it is one of a list."""
+        other = self.lists.sibling(order_at(self.orders, slot).order_id)
+        self.cancel_one(instrument, slot, command)
+        return self.cancel_one(instrument, other, command) if other else 0
 
     def take_out(self, instrument: Instrument, slot: int) -> int:
         """Take an open order out of the book and free what it holds."""
@@ -512,6 +544,9 @@ class Orders:
         if command.remaining_lots < 1:
             return self.events.refuse(REDUCE_ORDER, INVALID_QUANTITY)
         order = order_at(self.orders, slot)
+        if order.stop_or_quote and self.lists.sibling(order.order_id):
+            self.events.detail(self.lists.list_of(order.order_id), 0, 0)
+            return self.events.refuse(REDUCE_ORDER, ORDER_IN_LIST)
         if command.remaining_lots >= order.open_lots:
             self.events.detail(order.open_lots, 0, 0)
             return self.events.refuse(REDUCE_ORDER, NOT_REDUCED)

@@ -72,4 +72,7 @@ class Reason(IntEnum):
     STALE_FENCE = 57  # another has locked the robot since; detail: its newest fence
     LOCK_HELD = 58  # detail: until when, in us
     INVALID_FLAGS = 59
+    INVALID_LIST = 60  # the types of its legs don't make a list
+    LIST_PRICES = 61  # its profit isn't beyond its stop; detail: profit, stop in ticks
+    ORDER_IN_LIST = 62  # the other leg of its list is open, too; detail: list_id
     MAINTENANCE = 64  # the house takes no orders now; cancels and withdrawals go on

@@ -26,25 +26,54 @@ import msgspec
 
 from fondaco.core.bodies import AccountBody, AssetBody, InstrumentBody, RobotTerms
 from fondaco.core.reasons import Reason
+from fondaco.core.values import (
+    AccountKind,
+    Cause,
+    Execution,
+    Flag,
+    InstrumentStatus,
+    ListStatus,
+    OrderStatus,
+    OrderType,
+    Period,
+    Scope,
+    SelfTrade,
+    Side,
+    Stopped,
+    TimeInForce,
+    VenueStatus,
+    Verdict,
+    Wait,
+)
 
 __all__ = [
     "HEAD",
     "AccountBody",
+    "AccountKind",
     "AssetBody",
     "Cause",
     "Command",
     "Event",
     "Execution",
+    "Flag",
     "InstrumentBody",
     "InstrumentStatus",
+    "ListStatus",
     "OrderStatus",
     "OrderType",
+    "Period",
     "Query",
     "Reason",
     "RobotTerms",
+    "Scope",
     "SelfTrade",
     "Side",
+    "Stopped",
     "TimeInForce",
+    "VenueStatus",
+    "Verdict",
+    "Wait",
+    "numbers_of",
     "pack",
     "pack_body",
     "unpack_body",
@@ -78,6 +107,8 @@ class Command(IntEnum):
     REDUCE_ORDER = 3
     CANCEL_ALL = 4
     ROBOT_ORDER = 5  # NEW_ORDER by who holds the robot's lock, perhaps an exit
+    NEW_LIST = 6  # two orders, of which one cancels the other: it takes two numbers
+    CANCEL_LIST = 7
     ADVANCE = 16  # head only: the clock has passed the core's deadline
     ROLL = 17  # 5 day, 6 month: midnight of the house's time zone (number of days, of months)
     QUOTE = 20  # dealer market: one message of a feed
@@ -125,6 +156,7 @@ class Event(IntEnum):
     ROBOT = 280  # a robot's account (in the head) after a change
     SUMMARY = 281  # what a robot did on an instrument in a day or a month, so far or in all
     HOUSE = 284  # 5 maintenance
+    LIST = 288  # a list of orders after a change
 
 
 class Query(IntEnum):
@@ -146,144 +178,9 @@ class Query(IntEnum):
     WAITING = 523  # account in the head, 5 instrument or 0 -> WAIT_ANSWER for each open order
     WAIT_ANSWER = 524  # dealer and agency markets only
     ROBOTS = 525  # account in the head, 0 = all -> ROBOT then its SUMMARY..., of now
-
-
-class Side(IntEnum):
-    BUY = 1
-    SELL = 2
-
-
-class OrderType(IntEnum):
-    LIMIT = 1
-    MARKET = 2
-    LIMIT_MAKER = 3
-    STOP_LOSS = 4
-    STOP_LOSS_LIMIT = 5
-    TAKE_PROFIT = 6
-    TAKE_PROFIT_LIMIT = 7
-    BOUNDED = 8  # dealer market only: price_ticks is the upper bound, stop_price_ticks the lower
-    POOLED = 9  # agency market only: the core sets the price, at which it reserves
-
-
-class TimeInForce(IntEnum):
-    GTC = 1
-    IOC = 2
-    FOK = 3
-
-
-class SelfTrade(IntEnum):
-    """Self-trade prevention, between orders of one member. 0 in a command = NONE."""
-
-    NONE = 1
-    EXPIRE_TAKER = 2
-    EXPIRE_MAKER = 3
-    EXPIRE_BOTH = 4
-    DECREMENT = 5
-
-
-class OrderStatus(IntEnum):
-    NEW = 1
-    PARTIALLY_FILLED = 2
-    FILLED = 3
-    CANCELED = 4
-    EXPIRED = 5
-    REJECTED = 6
-    EXPIRED_IN_MATCH = 7
-
-
-class Execution(IntEnum):
-    """Why an order event was made."""
-
-    NEW = 1
-    CANCELED = 2
-    REPLACED = 3
-    REJECTED = 4
-    TRADE = 5
-    EXPIRED = 6
-    TRADE_PREVENTION = 7
-    REDUCED = 8
-    TRIGGERED = 9  # a stop was reached: from now on it works as an order of its kind
-
-
-class InstrumentStatus(IntEnum):
-    TRADING = 1
-    HALT = 2
-    BREAK = 3
-    END_OF_DAY = 4
-
-
-class Scope(IntEnum):
-    """Bits of a key's scopes."""
-
-    READ = 1
-    TRADE = 2
-    WITHDRAW = 4
-
-
-class Cause(IntEnum):
-    """Why a balance or a posting changed."""
-
-    ORDER = 1
-    TRADE = 2
-    DEPOSIT = 3
-    WITHDRAWAL = 4
-    TRANSFER = 5
-    OPENING = 6
-
-
-class Verdict(IntEnum):
-    """What became of a quote that was not refused."""
-
-    CURRENT = 1  # the newest: it is the price now, and orders met it
-    OLDER = 2  # than the newest by its own time: told for the statistics, it changed nothing
-
-
-class Wait(IntEnum):
-    """Why an order of a dealer or agency market still waits."""
-
-    NO_QUOTE = 1  # since it came there was no message
-    OUT_OF_BOUNDS = 2  # the price is outside its bounds
-    AVAILABILITY = 3  # the last message's availability was used up by older orders
-    INVENTORY_LIMIT = 4  # the house's position is at its limit
-    CLOSED = 5  # the instrument is not trading
-    POOL = 6  # until the pool reaches the venue's minimum, or its time is over
-    VENUE = 7  # it is part of a venue order
-
-
-class VenueStatus(IntEnum):
-    """Of an outside order. UNKNOWN leads on only by a query with its id."""
-
-    PENDING = 1  # not sent yet
-    SENT = 2  # perhaps sent: a worker said that it would
-    UNKNOWN = 3  # sent, and its answer was lost
-    CONFIRMED = 4  # done: filled, in part or whole, or failed (nothing filled)
-
-
-class AccountKind(IntEnum):
-    HOUSE = 1
-    SPOT = 2
-    SUB = 3
-    ROBOT = 4
-
-
-class Flag(IntEnum):
-    """Bits of a ROBOT_ORDER's flags."""
-
-    EXIT = 1  # a sale that ends an operation: no sell cap, notional or count holds it up
-
-
-class Stopped(IntEnum):
-    """Bits of what a robot may no longer do: it buys no more until the roll."""
-
-    DAY = 1  # the day's loss has reached its limit
-    MONTH = 2
-
-
-class Period(IntEnum):
-    """What a SUMMARY is of."""
-
-    DAY = 1
-    MONTH = 2
+    LISTS = (
+        526  # account in the head, 5 instrument or 0, 6 list_id or 0, 7-10 its client id -> LIST
+    )
 
 
 # Layouts: words after the head, by name. The compiled core has the same as C structs.
@@ -317,6 +214,44 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     ),
     Command.REDUCE_ORDER: ("instrument", "order_id", "remaining_lots"),
     Command.CANCEL_ALL: ("instrument",),  # 0: all instruments
+    Command.NEW_LIST: (
+        "instrument",
+        "side",  # of both legs, like the next two
+        "self_trade",
+        "quantity_lots",
+        "stop_type",  # STOP_LOSS, STOP_LOSS_LIMIT
+        "stop_time_in_force",
+        "stop_price_ticks",
+        "stop_trigger_ticks",
+        "stop_client_id_0",
+        "stop_client_id_1",
+        "stop_client_id_2",
+        "stop_client_id_3",
+        "profit_type",  # LIMIT_MAKER, TAKE_PROFIT, TAKE_PROFIT_LIMIT
+        "profit_time_in_force",
+        "profit_price_ticks",
+        "profit_trigger_ticks",
+        "profit_client_id_0",
+        "profit_client_id_1",
+        "profit_client_id_2",
+        "profit_client_id_3",
+        "list_client_id_0",
+        "list_client_id_1",
+        "list_client_id_2",
+        "list_client_id_3",
+    ),
+    Command.CANCEL_LIST: (  # word by word as CANCEL_ORDER
+        "instrument",
+        "list_id",  # 0: by its client id
+        "list_client_id_0",
+        "list_client_id_1",
+        "list_client_id_2",
+        "list_client_id_3",
+        "cancel_id_0",
+        "cancel_id_1",
+        "cancel_id_2",
+        "cancel_id_3",
+    ),
     Command.ADVANCE: (),
     Command.ROLL: ("day", "month"),
     Command.QUOTE: (
@@ -352,7 +287,7 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Command.TOMBSTONE: ("skipped_seq", "reason"),
     Event.ORDER: (
         "instrument",
-        "order_id",  # the seq of its NEW_ORDER command
+        "order_id",  # the seq of its NEW_ORDER command; of a list's stop leg the one before
         "execution",
         "status",
         "side",
@@ -371,6 +306,27 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
         "client_order_id_2",
         "client_order_id_3",
         "working_us",  # since when it can trade; 0: a stop that has not been triggered
+        "list_id",  # of its list, 0: it is in none
+    ),
+    Event.LIST: (
+        "instrument",
+        "list_id",  # the seq of its NEW_LIST command
+        "status",  # ListStatus
+        "stop_order_id",
+        "profit_order_id",
+        "created_us",
+        "list_client_id_0",
+        "list_client_id_1",
+        "list_client_id_2",
+        "list_client_id_3",
+        "stop_client_id_0",
+        "stop_client_id_1",
+        "stop_client_id_2",
+        "stop_client_id_3",
+        "profit_client_id_0",
+        "profit_client_id_1",
+        "profit_client_id_2",
+        "profit_client_id_3",
     ),
     Event.REFUSED: ("command", "reason", "detail_0", "detail_1", "detail_2"),
     Event.TRADE: (
@@ -484,6 +440,14 @@ LAYOUTS: Final[dict[int, tuple[str, ...]]] = {
     Query.VENUE_ORDERS: ("instrument",),
     Query.WAITING: ("instrument",),
     Query.ROBOTS: (),
+    Query.LISTS: (
+        "instrument",
+        "list_id",
+        "list_client_id_0",
+        "list_client_id_1",
+        "list_client_id_2",
+        "list_client_id_3",
+    ),
     Query.WAIT_ANSWER: ("instrument", "order_id", "wait", "venue_order"),
 }
 LAYOUTS[Command.ROBOT_ORDER] = (
@@ -512,6 +476,7 @@ LAYOUTS[Event.CANCEL] = (
 )
 
 
+_NEW_LIST: Final = struct.pack("<H", Command.NEW_LIST)
 _SINGLE: Final = {
     kind: struct.Struct(f"<{HEAD_WORDS + len(names)}q") for kind, names in LAYOUTS.items()
 }
@@ -572,6 +537,11 @@ def unpack(record: bytes | memoryview, offset: int = 0) -> dict[str, int]:
     kind = word & 0xFFFF
     _, *values = _SINGLE[kind].unpack_from(record, offset)
     return {"kind": kind, **dict(zip(_FIELDS[kind], values, strict=True))}
+
+
+def numbers_of(record: bytes | memoryview) -> int:
+    """Return how many seqs a command takes: a list has one more, for its stop leg."""
+    return 2 if record[:2] == _NEW_LIST else 1
 
 
 def split(records: bytes) -> list[bytes]:

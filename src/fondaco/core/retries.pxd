@@ -5,6 +5,7 @@ cdef int64_t SWEEP
 @cython.final
 cdef class Retries:
     cdef OrderIndex open_orders
+    cdef Index open_lists
     cdef Slab ring
     cdef Prints prints
     cdef Slab entries

@@ -40,9 +40,10 @@ SWEEP = 2  # entries that may be dropped for each one added: it shrinks faster t
 class Retries:
     """The ring of client order ids. Positions count up from 1 and are never used again."""
 
-    def __init__(self, open_orders: OrderIndex) -> None:
-        """Make an empty ring; open_orders finds an open order by its number."""
+    def __init__(self, open_orders: OrderIndex, open_lists: Index) -> None:
+        """Make an empty ring; the two find an open order, and an open list, by its number."""
         self.open_orders = open_orders
+        self.open_lists = open_lists
         self.ring = Slab(ROW_RETRY, row_bytes(ROW_RETRY))
         self.prints = Prints()  # print_0 -> position of the newest entry that looks like it
         self.entries = Slab(ROW_ENTRY, row_bytes(ROW_ENTRY))
@@ -213,7 +214,7 @@ class Retries:
             accepted_us = row.accepted_us
             self.unchain(self.head)
             self.head += 1
-            if self.open_orders.find(seq):
+            if self.open_orders.find(seq) or self.open_lists.find(seq):
                 self.append(account, print_0, print_1, seq, digest, accepted_us)
         return 0
 

@@ -49,7 +49,18 @@ class RobotOrders:
             self.met,
             self.rest,
             self.exit,
+            1,
         )
+        return reason
+
+    def admit_list(
+        self, instrument: Instrument, account: int, list_id: int, side: int, worth: int
+    ) -> int:
+        """Return 0 if a list that may come in keeps to its account's limits, or the reason.
+
+        `worth` is its larger leg's: only one of the two will trade.
+        """
+        reason: int = self.limits.admit(account, instrument, list_id, side, 0, worth, 0, 2)
         return reason
 
     def is_over(self, instrument: Instrument, order: Order) -> int:

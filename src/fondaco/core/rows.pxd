@@ -110,6 +110,24 @@ cdef struct Entry:
     int64_t seq
     int64_t digest
 
+cdef struct ListRow:
+    int64_t list_id
+    int64_t account
+    int64_t instrument
+    int64_t created_us
+    int64_t list_client_id_0
+    int64_t list_client_id_1
+    int64_t list_client_id_2
+    int64_t list_client_id_3
+    int64_t stop_client_id_0
+    int64_t stop_client_id_1
+    int64_t stop_client_id_2
+    int64_t stop_client_id_3
+    int64_t profit_client_id_0
+    int64_t profit_client_id_1
+    int64_t profit_client_id_2
+    int64_t profit_client_id_3
+
 cdef inline Order* order_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Order*> slab.memory) + slot
 
@@ -142,6 +160,9 @@ cdef inline Cell* cell_at(Slab slab, int64_t slot) noexcept nogil:
 
 cdef inline Entry* entry_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Entry*> slab.memory) + slot
+
+cdef inline ListRow* list_at(Slab slab, int64_t slot) noexcept nogil:
+    return (<ListRow*> slab.memory) + slot
 
 cdef inline Group* group_at(Slab slab, int64_t slot) noexcept nogil:
     return (<Group*> slab.memory) + slot
@@ -212,4 +233,6 @@ cdef inline int64_t row_bytes(int64_t kind) noexcept nogil:
         return sizeof(Page)
     if kind == ROW_PRINT:
         return sizeof(Print)
+    if kind == ROW_LIST:
+        return sizeof(ListRow)
     return 0

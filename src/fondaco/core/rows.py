@@ -295,6 +295,48 @@ class Print:
         self.position = 0
 
 
+class ListRow:
+    """A list of two orders of which a leg is open: what it is called, and who may ask."""
+
+    __slots__ = (
+        "account",
+        "created_us",
+        "instrument",
+        "list_client_id_0",
+        "list_client_id_1",
+        "list_client_id_2",
+        "list_client_id_3",
+        "list_id",
+        "profit_client_id_0",
+        "profit_client_id_1",
+        "profit_client_id_2",
+        "profit_client_id_3",
+        "stop_client_id_0",
+        "stop_client_id_1",
+        "stop_client_id_2",
+        "stop_client_id_3",
+    )
+
+    def __init__(self) -> None:
+        """Make a row of zeros."""
+        self.list_id = 0
+        self.account = 0
+        self.instrument = 0
+        self.created_us = 0
+        self.list_client_id_0 = 0
+        self.list_client_id_1 = 0
+        self.list_client_id_2 = 0
+        self.list_client_id_3 = 0
+        self.stop_client_id_0 = 0
+        self.stop_client_id_1 = 0
+        self.stop_client_id_2 = 0
+        self.stop_client_id_3 = 0
+        self.profit_client_id_0 = 0
+        self.profit_client_id_1 = 0
+        self.profit_client_id_2 = 0
+        self.profit_client_id_3 = 0
+
+
 class Entry:
     """The id of a money command that was carried out."""
 
@@ -326,6 +368,7 @@ ROW_CLASSES: Final[dict[int, type[Any]]] = {
     constants.ROW_GROUP: Group,
     constants.ROW_PAGE: Page,
     constants.ROW_PRINT: Print,
+    constants.ROW_LIST: ListRow,
 }
 
 
@@ -392,6 +435,12 @@ def cell_at(slab: Slab, slot: int) -> Cell:
 def entry_at(slab: Slab, slot: int) -> Entry:
     """Return the row in this slot."""
     row: Entry = slab.rows[slot]
+    return row
+
+
+def list_at(slab: Slab, slot: int) -> ListRow:
+    """Return the row in this slot."""
+    row: ListRow = slab.rows[slot]
     return row
 
 

@@ -47,6 +47,7 @@ def dump(exchange: Exchange) -> bytes:
         words.add(instrument.last_price_ticks)
         exchange.open_orders.dump(words, instrument)
     exchange.outside.dump(words)
+    exchange.orders.lists.dump(words)
     assets = [register.assets[number] for number in sorted(register.assets)]
     maintenance = exchange.orders.checks.maintenance
     parts: list[object] = [assets, [instrument.body for instrument in instruments]]
@@ -96,6 +97,8 @@ def load(exchange: Exchange, data: bytes) -> None:
         at = exchange.open_orders.load(words, at + 3, instrument)
     exchange.stops.left = int(any(one.triggers.waiting for one in register.defined()))
     at = exchange.outside.load(words, at)
+    if at < words.used:
+        at = exchange.orders.lists.load(words, at)
     if at != words.used:
         raise ValueError(f"{words.used - at} words are left over after the dump")
 

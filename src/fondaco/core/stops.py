@@ -61,6 +61,7 @@ class Stops:
         self.events.working.put(order.order_id, self.events.time_us)
         account = seat_at(self.accounts.seats, order.seat).account
         self.events.order(order, account, instrument.number, EXECUTION_TRIGGERED, 0)
+        self.orders.part(instrument, order)
         self.orders.release_all(order)
         robot = seat_at(self.accounts.seats, order.seat).robot
         if self.is_refused(instrument, order) or (

@@ -35,6 +35,7 @@ from fondaco.gateway.ingest import PATHS as INGEST
 from fondaco.gateway.ingest import Ingest
 from fondaco.gateway.lane import PATH, OrderLane
 from fondaco.gateway.limits import WEIGHT_PER_MINUTE, Limits
+from fondaco.gateway.lists import OrderLists
 from fondaco.gateway.market_reads import MarketReads
 from fondaco.gateway.markets import Markets
 from fondaco.gateway.native import Counters, Native
@@ -112,6 +113,7 @@ class Gateway:
         self.routes = table(
             MarketReads(self.edge, self._shown_limits),
             trading,
+            OrderLists(self.edge, trading),
             AccountReads(self.edge, self.limits),
             self.listen_keys,
             Markets(self.edge),

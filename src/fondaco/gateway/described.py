@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fondaco.gateway.account_reads import AccountReads
 from fondaco.gateway.app import NATIVE
+from fondaco.gateway.lists import OrderLists
 from fondaco.gateway.market_reads import MarketReads
 from fondaco.gateway.markets import Markets
 from fondaco.gateway.routes import Route, Security, table
@@ -44,6 +45,15 @@ ORDER: Final = (
     *("symbol!", "side!", "type!", "timeInForce", "quantity", "quoteOrderQty", "price"),
     *("stopPrice", "newClientOrderId", "newOrderRespType", "selfTradePreventionMode"),
 )
+LIST: Final = (
+    *("symbol!", "side!", "quantity!", "listClientOrderId", "newOrderRespType"),
+    "selfTradePreventionMode",
+)
+LEGS: Final = tuple(
+    f"{side}{word}"
+    for side in ("above", "below")
+    for word in ("Type!", "Price", "StopPrice", "TimeInForce", "ClientOrderId")
+)
 NAMED: Final = ("symbol!", "orderId", "origClientOrderId")
 # What each handler reads; "!" marks what must be there.
 PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
@@ -71,6 +81,15 @@ PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
         ),
         *ORDER,
     ),
+    "POST orderList/oco": (*LIST, *LEGS),
+    "POST order/oco": (
+        *LIST,
+        *("price!", "stopPrice!", "stopLimitPrice", "stopLimitTimeInForce"),
+        *("limitClientOrderId", "stopClientOrderId"),
+    ),
+    "DELETE orderList": ("symbol!", "orderListId", "listClientOrderId", "newClientOrderId"),
+    "GET orderList": ("orderListId", "origClientOrderId"),
+    "allOrderList": ("fromId", *RANGE),
     "GET openOrders": ("symbol",),
     "DELETE openOrders": ("symbol!",),
     "allOrders": ("symbol!", "orderId", *RANGE),
@@ -93,7 +112,15 @@ NATIVE_TEXTS: Final = {
     ),
 }
 INGEST: Final = "/api/v1/strategy/"
-WHOLE: Final = {"limit", "fromId", "orderId", "startTime", "endTime", "cancelOrderId"}
+WHOLE: Final = {
+    "limit",
+    "fromId",
+    "orderId",
+    "startTime",
+    "endTime",
+    "cancelOrderId",
+    "orderListId",
+}
 
 
 def routes() -> list[Route]:
@@ -101,6 +128,7 @@ def routes() -> list[Route]:
     return table(
         MarketReads.__new__(MarketReads),
         Trading.__new__(Trading),
+        OrderLists.__new__(OrderLists),
         AccountReads.__new__(AccountReads),
         ListenKeys.__new__(ListenKeys),
         Markets.__new__(Markets),

@@ -69,6 +69,8 @@ INVALID_LISTEN_KEY: Final = (-1125, "This listenKey does not exist.")
 INVALID_REPLY_TYPE: Final = (-1136, "Invalid newOrderRespType.")
 COMBINATION: Final = (-1128, "Combination of optional parameters invalid.")
 NO_SUCH_ORDER: Final = (-2013, "Order does not exist.")
+NO_SUCH_LIST: Final = (-2013, "Order list does not exist.")
+UNKNOWN_LIST: Final = (-2011, "Unknown order list sent.")
 UNKNOWN_ORDER: Final = (-2011, "Unknown order sent.")
 DUPLICATE: Final = (-2010, "Duplicate order sent.")
 MARKET_CLOSED: Final = (-2010, "Market is closed.")
@@ -155,6 +157,12 @@ _REASONS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.STALE_FENCE: (-2010, "The robot's lock has another holder."),
     Reason.LOCK_HELD: (-1130, "The robot's lock has a holder."),
     Reason.INVALID_FLAGS: (-1130, "Invalid data sent for parameter flags."),
+    Reason.INVALID_LIST: (-1014, "Unsupported order combination."),
+    Reason.LIST_PRICES: (
+        -2010,
+        "The relationship of the prices for the orders is not correct.",
+    ),
+    Reason.ORDER_IN_LIST: (-2038, "An order of a list can't be amended: cancel the list."),
     Reason.MAINTENANCE: MARKET_CLOSED,
 }
 _KEY_REASONS: Final = {Reason.UNKNOWN_KEY, Reason.KEY_SCOPE, Reason.UNKNOWN_ACCOUNT}
@@ -165,7 +173,9 @@ def of_reason(reason: int, command: int) -> Fault:
     code, text = _REASONS.get(Reason(reason), (-1000, "The order was refused."))
     if reason in _KEY_REASONS:
         return Fault(code, text, status=401)
-    if command == Command.CANCEL_ORDER and code == -2010:
+    if command == Command.CANCEL_LIST and reason == Reason.UNKNOWN_ORDER:
+        return Fault(*UNKNOWN_LIST)
+    if command in {Command.CANCEL_ORDER, Command.CANCEL_LIST} and code == -2010:
         code = -2011
     return Fault(code, text)
 

@@ -24,6 +24,7 @@ assert sys.byteorder == "little", "records are little-endian words, read in plac
 ORDER: Final = int(Event.ORDER)
 FILL: Final = int(Event.FILL)
 CANCEL: Final = int(Event.CANCEL)
+LIST: Final = int(Event.LIST)
 TRADE: Final = int(Event.TRADE)
 LEVEL: Final = int(Event.LEVEL)
 BALANCE: Final = int(Event.BALANCE)
@@ -122,6 +123,11 @@ class Feed:
                     market.tape.add(trade_row(events, at << 3))
                     market.trades_untold.append((events, at << 3))
                     self.touched.add(market)
+            elif kind == LIST:
+                account = words[at + 3]
+                segment.lists.setdefault(account, []).append((events, at << 3))
+                if account in accounts:
+                    self._on_user(account, events, at << 3, kind)
             elif kind in OUTSIDE_KINDS:
                 market = markets.get(words[at + 5])
                 if market is not None:

@@ -24,7 +24,9 @@ from fondaco.gateway.call import Call
 from fondaco.gateway.door import FrontDoor
 from fondaco.gateway.edge import Edge, fault_of
 from fondaco.gateway.faults import Fault
+from fondaco.gateway.instruments import Instrument
 from fondaco.gateway.limits import Limits
+from fondaco.gateway.list_answers import cancelled_json
 from fondaco.gateway.native import Counters
 from fondaco.gateway.orders import refusal_in
 from fondaco.gateway.routes import Route
@@ -128,7 +130,7 @@ class OrderLane:
         if not any(map(form.is_fresh, self.edge.clocks_us())):
             return None
         if not is_new:
-            return Wish((record,), shape.cancel_reply)
+            return Wish((record,), lambda events: cancelled(events, instrument))
         kind = form.reply_kind()
         if kind < 0:
             return None
@@ -162,6 +164,14 @@ class OrderLane:
 
     def _order_counts(self, passage: Passage) -> tuple[int, int]:
         return self._limits.order_counts(holder_of(passage.caller), int(time.time()))
+
+
+def cancelled(events: bytes, instrument: Instrument) -> bytes | None:
+    """Return the JSON of a cancel: of an order, or of the whole list that it was a leg of."""
+    found = instrument.shape.cancel_reply(events)
+    if found is None and refusal_in(events) is None:
+        return cancelled_json(events, instrument, None)[0].encode()
+    return found
 
 
 class Passing:

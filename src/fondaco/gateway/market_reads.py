@@ -269,7 +269,7 @@ def describe(instrument: Instrument, status: str) -> dict[str, object]:
         "quoteCommissionPrecision": instrument.quote.decimals,
         "orderTypes": SERVED_TYPES,
         "icebergAllowed": False,
-        "ocoAllowed": False,
+        "ocoAllowed": True,
         "otoAllowed": False,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,

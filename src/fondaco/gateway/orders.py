@@ -98,10 +98,10 @@ def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
     instrument = market.instrument
     side = SIDES.get(get("side") or "", 0)
     if not side:
-        raise _enumerated(call, "side", faults.INVALID_SIDE)
+        raise enumerated(call, "side", faults.INVALID_SIDE)
     order_type = TYPES.get(get("type") or "", 0)
     if not order_type:
-        raise _enumerated(call, "type", faults.INVALID_TYPE)
+        raise enumerated(call, "type", faults.INVALID_TYPE)
     if not UNSERVED.isdisjoint(call.parameters):
         raise Fault(-1020, "This operation is not supported: trailing, iceberg and pegged orders.")
     price = quantity = quote = time_in_force = stop_price = 0
@@ -117,7 +117,7 @@ def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
                 raise faults.not_required(name)
     else:
         price = ticks_of(call, instrument)
-        time_in_force = _time_in_force(call, order_type)
+        time_in_force = time_in_force_of(call, order_type)
     if order_type in STOPS:
         stop_price = ticks_of(call, instrument, "stopPrice")
     elif get("stopPrice"):
@@ -153,25 +153,33 @@ def id_words(client_id: str) -> tuple[int, ...]:
     return _ID_WORDS.unpack(b"%b\0\0\0\0%c" % (packed, len(client_id)))
 
 
-def _enumerated(call: Call, name: str, invalid: tuple[int, str]) -> Fault:
+def enumerated(call: Call, name: str, invalid: tuple[int, str]) -> Fault:
+    """Return the refusal of a word that is missing, or none of a few."""
     return Fault(*invalid) if call.get(name) else faults.mandatory(name)
 
 
-def _time_in_force(call: Call, order_type: int) -> int:
-    text = call.get("timeInForce")
+def time_in_force_of(call: Call, order_type: int, name: str = "timeInForce") -> int:
+    """Return the time in force of an order with a price. Raises Fault."""
+    text = call.get(name)
     if order_type == OrderType.LIMIT_MAKER:
         if text not in (None, "GTC"):
-            raise faults.not_required("timeInForce")
+            raise faults.not_required(name)
         return TimeInForce.GTC.value
     found = TIMES.get(text or "", 0)
     if not found:
-        raise _enumerated(call, "timeInForce", faults.INVALID_TIME_IN_FORCE)
+        raise enumerated(call, name, faults.INVALID_TIME_IN_FORCE)
     return found
 
 
 def _reply_type(text: str | None, order_type: int) -> str:
+    usual = "ACK" if order_type not in {OrderType.LIMIT, OrderType.MARKET} else "FULL"
+    return reply_type_of(text, usual)
+
+
+def reply_type_of(text: str | None, usual: str) -> str:
+    """Return ACK, RESULT or FULL, as asked or as usual. Raises Fault."""
     if text is None or text == "":
-        return "ACK" if order_type not in {OrderType.LIMIT, OrderType.MARKET} else "FULL"
+        return usual
     if text not in {"ACK", "RESULT", "FULL"}:
         raise Fault(*faults.INVALID_REPLY_TYPE)
     return text
@@ -348,6 +356,25 @@ def working_ms(order: OrderState | OrderRow) -> int:
     return order.working_us // 1000 if order.working_us else -1
 
 
+def list_number(order: OrderState | OrderRow) -> int:
+    """Return the list that an order is in as clients read it: -1 for none."""
+    return order.list_id or -1
+
+
+def state_json(state: OrderState, instrument: Instrument, reply_type: str) -> str:
+    """Return the JSON of an order that came in as one of several: ACK, or what is known of it."""
+    text = (
+        f'{{"symbol":"{instrument.symbol}","orderId":{state.order_id},'
+        f'"orderListId":{list_number(state)},'
+        f'"clientOrderId":"{client_id_text(words_of(state), state.order_id)}",'
+        f'"transactTime":{state.time_us // 1000}'
+    )
+    if reply_type == "ACK":
+        return f"{text}}}"
+    working = f'"workingTime":{working_ms(state)},{_prevention(state)}'
+    return f"{text},{_result(state, instrument)},{working}}}"
+
+
 def order_json(order: OrderRow, instrument: Instrument) -> str:
     """Return the JSON of an order as queries answer it."""
     none = "" if order.stop_price_ticks else '"stopPrice":"0.00000000",'
@@ -355,7 +382,8 @@ def order_json(order: OrderRow, instrument: Instrument) -> str:
     is_working = is_open and order.working_us != 0
     created_ms = order.created_us // 1000
     return (
-        f'{{"symbol":"{instrument.symbol}","orderId":{order.order_id},"orderListId":-1,'
+        f'{{"symbol":"{instrument.symbol}","orderId":{order.order_id},'
+        f'"orderListId":{list_number(order)},'
         f'"clientOrderId":"{client_id_text(words_of(order), order.order_id)}",'
         f"{_result(order, instrument)},"
         f'{none}"icebergQty":"0.00000000","time":{created_ms},'
@@ -371,7 +399,7 @@ def cancel_reply(events: bytes, offset: int, instrument: Instrument, cancel_id: 
     return (
         f'{{"symbol":"{instrument.symbol}",'
         f'"origClientOrderId":"{client_id_text(words_of(state), state.order_id)}",'
-        f'"orderId":{state.order_id},"orderListId":-1,'
+        f'"orderId":{state.order_id},"orderListId":{list_number(state)},'
         f'"clientOrderId":"{cancel_id or f"C{state.seq}"}",'
         f'"transactTime":{state.time_us // 1000},{_result(state, instrument)},'
         f"{_prevention(state)}}}"

@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from fondaco.core.records import HEAD_WORDS, LAYOUTS, Event
-from fondaco.projections.selectors import FillRow, OrderRow, TradeRow
+from fondaco.projections.selectors import FillRow, ListRow, OrderRow, TradeRow
 
-__all__ = ["ORDER_WORDS", "OrderState", "Overlay", "fill_row", "trade_row"]
+__all__ = ["ORDER_WORDS", "OrderState", "Overlay", "fill_row", "list_row", "trade_row"]
 
 SEGMENT_BYTES: Final = 1 << 18
 Place = tuple[bytes, int]  # the events of a commit, and the offset of one in them
 ORDER_WORDS: Final = HEAD_WORDS + len(LAYOUTS[Event.ORDER])
 _ORDER_STRUCT: Final = struct.Struct(f"<{ORDER_WORDS}q")
+_LIST_STRUCT: Final = struct.Struct("<8x3q8x18q")
 _FILL_STRUCT: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Event.FILL])}q")
 _TRADE_STRUCT: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Event.TRADE])}q")
 _KIND_MASK: Final = 0xFFFF
@@ -57,6 +58,7 @@ class OrderState(NamedTuple):
     client_order_id_2: int
     client_order_id_3: int
     working_us: int
+    list_id: int
 
     @classmethod
     def at(cls, records: bytes, offset: int) -> OrderState:
@@ -73,7 +75,7 @@ class OrderState(NamedTuple):
             self.instrument,
             self.status,
             *self[9:20],
-            *self[20:25],
+            *self[20:26],
         )
 
 
@@ -93,7 +95,13 @@ def fill_row(records: bytes, offset: int) -> FillRow:
         fee,
         fee_asset,
         bool(is_maker),
+        words[25],
     )
+
+
+def list_row(records: bytes, offset: int) -> ListRow:
+    """Read a LIST event as the projections' row."""
+    return ListRow(*_LIST_STRUCT.unpack_from(records, offset))
 
 
 def trade_row(records: bytes, offset: int) -> TradeRow:
@@ -103,13 +111,14 @@ def trade_row(records: bytes, offset: int) -> TradeRow:
 
 
 class Segment:
-    __slots__ = ("by_account", "bytes_held", "last_seq", "trades")
+    __slots__ = ("by_account", "bytes_held", "last_seq", "lists", "trades")
 
     def __init__(self) -> None:
         self.last_seq = 0
         self.bytes_held = 0
         self.by_account: dict[int, list[Place]] = {}
         self.trades: dict[int, list[Place]] = {}
+        self.lists: dict[int, list[Place]] = {}  # by account
 
 
 class Overlay:
@@ -158,6 +167,15 @@ class Overlay:
             for row in (fill_row(records, offset),)
             if row.instrument == instrument
         ]
+
+    def lists(self, account: int) -> dict[int, ListRow]:
+        """Return the newest states of an account's lists, by their numbers."""
+        rows = [
+            list_row(records, offset)
+            for segment in self._segments
+            for records, offset in segment.lists.get(account, ())
+        ]
+        return {row.list_id: row for row in rows}
 
     def trades(self, instrument: int) -> list[TradeRow]:
         """Return the trades of an instrument, oldest first."""

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from fondaco.core.records import Scope
 from fondaco.gateway.account_reads import AccountReads
 from fondaco.gateway.call import Call
+from fondaco.gateway.lists import OrderLists
 from fondaco.gateway.market_reads import MarketReads
 from fondaco.gateway.markets import Markets
 from fondaco.gateway.trading import Trading
@@ -46,6 +47,7 @@ class Route(NamedTuple):
     native: bool = False  # of the house's own: other errors, names in the path, both slash forms
 
 
+PLACES: Final = frozenset({"order.place", "orderList.place", "orderList.place.oco"})
 V3: Final = "/api/v3/"
 SAPI: Final = "/sapi/v1/"
 MARKETS: Final = "/api/v1/markets/"
@@ -54,6 +56,7 @@ MARKETS: Final = "/api/v1/markets/"
 def table(
     reads: MarketReads,
     trading: Trading,
+    lists: OrderLists,
     account: AccountReads,
     listen_keys: ListenKeys,
     markets: Markets,
@@ -62,6 +65,7 @@ def table(
     return [
         *market_routes(reads),
         *order_routes(trading),
+        *list_routes(lists),
         *account_routes(account, listen_keys),
         *shim_routes(account),
         *native_routes(markets),
@@ -72,7 +76,7 @@ def _row(
     security: Security, verb: str, name: str, ws_method: str, weight: int, handler: Handler
 ) -> Route:
     path = name if name.startswith("/") else V3 + name
-    return Route(verb, path, ws_method, security, weight, handler, ws_method == "order.place")
+    return Route(verb, path, ws_method, security, weight, handler, ws_method in PLACES)
 
 
 def market_routes(reads: MarketReads) -> list[Route]:
@@ -109,6 +113,24 @@ def order_routes(trading: Trading) -> list[Route]:
         ("openOrders", "openOrders.status", 6, trading.open_orders),
         ("allOrders", "allOrders", 20, trading.all_orders),
         ("myTrades", "myTrades", 20, trading.my_trades),
+    ]
+    return [
+        *(_row(Security.TRADE, *row) for row in writes),
+        *(_row(Security.READ, "GET", *row) for row in reads),
+    ]
+
+
+def list_routes(lists: OrderLists) -> list[Route]:
+    """Return what moves and reads order lists."""
+    writes: list[tuple[str, str, str, int, Handler]] = [
+        ("POST", "orderList/oco", "orderList.place.oco", 1, lists.new_oco),
+        ("POST", "order/oco", "orderList.place", 1, lists.new_oco_by_prices),
+        ("DELETE", "orderList", "orderList.cancel", 1, lists.cancel),
+    ]
+    reads: list[tuple[str, str, int, Handler]] = [
+        ("orderList", "orderList.status", 4, lists.one),
+        ("openOrderList", "openOrderLists.status", 6, lists.open),
+        ("allOrderList", "allOrderLists", 20, lists.all),
     ]
     return [
         *(_row(Security.TRADE, *row) for row in writes),

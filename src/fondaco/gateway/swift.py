@@ -36,7 +36,7 @@ SIGNATURE = b"signature"
 DIGITS_MAX = 17  # so many fit an int64 with room for a scale
 ORDER_KIND, FILL_KIND, CANCEL_KIND = 256, 257, 258  # compared with records.py by the test
 HEAD_WORDS = 5
-ORDER_WORDS = 25
+ORDER_WORDS = 26
 STATUSES = (
     b"", b"NEW", b"PARTIALLY_FILLED", b"FILLED", b"CANCELED", b"EXPIRED", b"REJECTED",
     b"EXPIRED_IN_MATCH",
@@ -509,8 +509,8 @@ class Shape:
         end = len(events) >> 3
         while place < end and word_at(events, place) & 0xFFFF != CANCEL_KIND:
             place += word_at(events, place) >> 35
-        if place >= end:
-            return None
+        if place >= end or word_at(events, place + 25):
+            return None  # or it was a leg of a list
         out = bytearray(1200)
         order_id = word_at(events, place + 6)
         at = put_bytes(out, 0, b'{"symbol":"')

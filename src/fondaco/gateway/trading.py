@@ -25,11 +25,11 @@ from fondaco.gateway.edge import Edge
 from fondaco.gateway.faults import Fault
 from fondaco.gateway.instruments import Instrument
 from fondaco.gateway.limits import Limits
+from fondaco.gateway.list_answers import cancelled_json
 from fondaco.gateway.orders import (
     NO_ID,
     NewOrder,
     cancel_record,
-    cancel_reply,
     id_words,
     new_order,
     new_order_reply,
@@ -48,7 +48,6 @@ __all__ = ["Trading", "Wish", "holder_of"]
 LIMIT_DEFAULT: Final = 500
 LIMIT_MAX: Final = 1000
 ORDER_EVENT: Final = int(Event.ORDER)
-CANCEL_EVENT: Final = int(Event.CANCEL)
 
 
 class Wish(NamedTuple):
@@ -119,8 +118,7 @@ class Trading:
             refusal = refusal_in(events)
             if refusal is not None:
                 raise faults.of_reason(*refusal)
-            (offset, *_) = offsets_of(events, CANCEL_EVENT)
-            return cancel_reply(events, offset, instrument, cancel_id).encode()
+            return cancelled_json(events, instrument, cancel_id)[0].encode()
 
         return Wish(records, reply)
 
@@ -150,10 +148,7 @@ class Trading:
         refusal = refusal_in(events) if events else None
         if refusal is not None:
             raise faults.of_reason(*refusal)
-        found = [
-            cancel_reply(events, offset, instrument, None)
-            for offset in offsets_of(events, CANCEL_EVENT)
-        ]
+        found = cancelled_json(events, instrument, None) if events else []
         if not found:
             raise Fault(*faults.UNKNOWN_ORDER)
         return f"[{','.join(found)}]".encode()
@@ -346,7 +341,7 @@ def fill_json(row: FillRow, instrument: Instrument) -> str:
     is_buyer = row.side == 1
     return (
         f'{{"symbol":"{instrument.symbol}","id":{row.trade_id},"orderId":{row.order_id},'
-        f'"orderListId":-1,"price":"{instrument.tick.text(row.price_ticks)}",'
+        f'"orderListId":{row.list_id or -1},"price":"{instrument.tick.text(row.price_ticks)}",'
         f'"qty":"{instrument.lot.text(row.quantity_lots)}",'
         f'"quoteQty":"{instrument.quote.text(row.quote_amount)}",'
         f'"commission":"{asset.text(row.fee)}","commissionAsset":"{asset.code}",'

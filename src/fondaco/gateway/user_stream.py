@@ -23,6 +23,7 @@ from fondaco.gateway.auth import Caller
 from fondaco.gateway.call import Call
 from fondaco.gateway.edge import Edge, Market
 from fondaco.gateway.faults import Fault
+from fondaco.gateway.list_answers import list_status_json
 from fondaco.gateway.orders import (
     EXECUTIONS,
     PREVENTION_TEXTS,
@@ -36,7 +37,7 @@ from fondaco.gateway.orders import (
     working_ms,
 )
 from fondaco.gateway.outside import VENUE_PART
-from fondaco.gateway.overlay import ORDER_WORDS, OrderState, unpack_fill
+from fondaco.gateway.overlay import ORDER_WORDS, OrderState, list_row, unpack_fill
 from fondaco.gateway.streams import USER, Topics
 from fondaco.identity.seal import open_secret, seal_secret
 
@@ -45,6 +46,7 @@ __all__ = ["ListenKeys", "UserStream", "report_json"]
 BALANCE: Final = int(Event.BALANCE)
 FILL: Final = int(Event.FILL)
 CANCEL: Final = int(Event.CANCEL)
+LIST: Final = int(Event.LIST)
 CANCEL_BYTES: Final = (ORDER_WORDS + 4) * 8
 QUOTE: Final = int(Event.QUOTE)
 LISTEN_KEY_S: Final = 3600.0
@@ -106,7 +108,8 @@ def report_json(events: bytes, offset: int, kind: int, edge: Edge) -> str:
         f'"S":"{SIDE_TEXTS[state.side]}","o":"{TYPE_TEXTS[state.order_type]}",'
         f'"f":"{TIME_TEXTS[state.time_in_force]}",'
         f'"q":"{lot(state.quantity_lots or state.filled_lots)}","p":"{tick(state.price_ticks)}",'
-        f'"P":"{tick(state.stop_price_ticks)}","F":"0.00000000","g":-1,"C":"{original}",'
+        f'"P":"{tick(state.stop_price_ticks)}","F":"0.00000000",'
+        f'"g":{state.list_id or -1},"C":"{original}",'
         f'"x":"{EXECUTIONS[state.execution]}","X":"{STATUSES[state.status]}","r":"NONE",'
         f'"i":{state.order_id},"l":"{lot(last_lots)}","z":"{lot(state.filled_lots)}",'
         f'"L":"{tick(last_price)}","n":{fee_text},"N":{fee_asset},"T":{stamp_ms},'
@@ -129,7 +132,7 @@ class UserStream:
         self._command: tuple[int, int] = (0, 0)  # seq and stamp of the balances
 
     def take(self, account: int, events: bytes, offset: int, kind: int) -> None:
-        """Take one event of an account: ORDER, FILL, CANCEL or BALANCE."""
+        """Take one event of an account: ORDER, FILL, CANCEL, LIST or BALANCE."""
         topic = self._topics.get(topic_of(account))
         if topic is None:
             return
@@ -138,6 +141,11 @@ class UserStream:
             self.flush()
             stamp = int.from_bytes(events[offset + 16 : offset + 24], "little")
             self._command = (seq, stamp)
+        if kind == LIST:
+            number = list_row(events, offset).instrument
+            instrument = self._edge.catalogue.instruments[number]
+            topic.publish(list_status_json(events, offset, instrument))
+            return
         if kind != BALANCE:
             topic.publish(report_json(events, offset, kind, self._edge))
             return

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from fondaco.core.exchange import events_digest
-from fondaco.core.records import HEAD_BYTES, Command
+from fondaco.core.records import HEAD_BYTES, Command, numbers_of
 from fondaco.journal.faults import Poisoned, ReplayDiffers
 from fondaco.journal.framing import FLAG_TOMBSTONE, Batch
 from fondaco.journal.sequencer import Core
@@ -52,7 +52,7 @@ class Replay:
         self._path = path
         self._keep = keep
         self._group: list[Batch] = []
-        self._counts: list[int] = []  # commands of each batch of the group
+        self._counts: list[int] = []  # numbers of each batch of the group
         self._size = 0
 
     def feed(self, batch: Batch) -> None:
@@ -134,13 +134,15 @@ def skipped_seqs(tombstones: bytes) -> set[int]:
 
 
 def without(commands: bytes, skipped: set[int]) -> tuple[bytes, int]:
-    """Return the run without the commands whose seq is skipped, and how many are left."""
+    """Return the run without the commands whose seq is skipped, and how many numbers are left."""
     kept = []
+    numbers = 0
     offset = 0
     while offset < len(commands):
         word, seq = _TWO_WORDS.unpack_from(commands, offset)
         length = word >> 32
         if seq not in skipped:
             kept.append(commands[offset : offset + length])
+            numbers += numbers_of(kept[-1])
         offset += length
-    return b"".join(kept), len(kept)
+    return b"".join(kept), numbers

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NamedTuple, Protocol
 
 from fondaco.core.exchange import events_digest
-from fondaco.core.records import Command, pack
+from fondaco.core.records import Command, numbers_of, pack
 from fondaco.journal.calendar import Calendar
 from fondaco.journal.clock import Clock
 from fondaco.journal.disk import Disk, OsDisk
@@ -78,9 +78,10 @@ class Core(Protocol):
 
 
 class Committed(NamedTuple):
-    """What one commit gave; boundaries are the end offsets of each command's events.
+    """What one commit gave; boundaries are the end offsets of each number's events.
 
-    Those of the first begin at `start`: before it are those of a ROLL that came first.
+    A list takes two numbers; the first has no events. Those of the first number begin at `start`:
+    before it are those of a ROLL that came first.
     """
 
     first_seq: int
@@ -212,7 +213,7 @@ class Sequencer:
         batch = bytearray().join(commands)
         first_seq = self._seq + 1
         count = self.exchange.stamp(batch, first_seq, time_us)
-        if count != len(commands):
+        if count != len(commands) and count != sum(map(numbers_of, commands)):
             raise ValueError(f"{len(commands)} commands were given, {count} records found in them")
         last_seq = self._seq + count
         stamped = bytes(batch)
@@ -239,7 +240,7 @@ class Sequencer:
             self._failure = halt
             raise
         counters.commits += 1
-        counters.commands += count
+        counters.commands += len(commands)
         counters.bytes += len(stamped)
         boundaries = self.exchange.boundaries()
         if self._snapshots is not None and last_seq - self._thread_seq >= self._snapshot_every:

@@ -23,7 +23,7 @@ import msgspec
 
 from fondaco.core.records import HEAD_BYTES as RECORD_HEAD_BYTES
 from fondaco.core.records import VERSION as RECORD_VERSION
-from fondaco.core.records import Command
+from fondaco.core.records import Command, numbers_of
 from fondaco.link.address import bound
 from fondaco.link.feed import CommitSource, Feed
 from fondaco.link.frames import (
@@ -217,11 +217,14 @@ class WriterServer:
         counters["commands"] += len(records)
         counters["batch_max"] = max(counters["batch_max"], len(records))
         events = committed.events
-        self.publish(committed.first_seq + len(records) - 1, events)
+        boundaries = committed.boundaries
+        self.publish(committed.first_seq + len(boundaries) - 1, events)
+        if len(boundaries) != len(records):
+            boundaries = ends_of(records, boundaries)
         pack = HEAD.pack
         place = PLACE.pack
         start = committed.start
-        for (peer, correlation), end in zip(askers, committed.boundaries, strict=True):
+        for (peer, correlation), end in zip(askers, boundaries, strict=True):
             if peer.by_place:
                 peer.places.append(place(correlation, start, end))
             else:
@@ -431,3 +434,13 @@ class Peer(asyncio.Protocol):
         self.flush()
         if self._transport is not None:
             self._transport.close()
+
+
+def ends_of(records: Sequence[bytes], boundaries: Sequence[int]) -> list[int]:
+    """Return where the events of each command end, of those of each number: lists take two."""
+    found = []
+    place = -1
+    for record in records:
+        place += numbers_of(record)
+        found.append(boundaries[place])
+    return found

@@ -10,6 +10,7 @@ from fondaco.projections.models import (
     ImportedFile,
     Instrument,
     Order,
+    OrderList,
     Posting,
     Summary,
     Trade,
@@ -56,6 +57,12 @@ class TradeAdmin(ReadOnly):
 class PostingAdmin(ReadOnly):
     list_display = ("seq", "index", "debit_account", "credit_account", "asset", "amount", "cause")
     search_fields = ("=debit_account", "=credit_account")
+
+
+@admin.register(OrderList)
+class OrderListAdmin(ReadOnly):
+    list_display = ("id", "account", "instrument", "status")
+    search_fields = ("=id", "=account")
 
 
 @admin.register(Summary)

@@ -1,9 +1,9 @@
 """Runs of events to rows: one pass over the words, no object for what is skipped.
 
-Promises: decode() is pure. Of each order, ours or outside, and of each summary, only its last state
-in the run becomes a row; trades, postings, parts and definitions all do. Postings are numbered
-within their command in event order. Levels, balances and refusals belong to now, not to history,
-and are passed over.
+Promises: decode() is pure. Of each order, ours or outside, of each list and of each summary, only
+its last state in the run becomes a row; trades, postings, parts and definitions all do. Postings
+are numbered within their command in event order. Levels, balances and refusals belong to now, not
+to history, and are passed over.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ INSTRUMENT: Final = int(records.Event.INSTRUMENT)
 VENUE_ORDER: Final = int(records.Event.VENUE_ORDER)
 VENUE_PART: Final = int(records.Event.VENUE_PART)
 SUMMARY: Final = int(records.Event.SUMMARY)
+LIST: Final = int(records.Event.LIST)
 FEES: Final = records.ACCOUNT_FEES
 CAUSE_TRADE: Final = int(records.Cause.TRADE)
 BUY: Final = int(records.Side.BUY)
@@ -38,9 +39,11 @@ VOLUME_MAX: Final = (1 << 63) - 1
 POSTINGS_MAX: Final = 1 << POSTING_BITS
 
 # Word places in a record; the layouts are records.LAYOUTS, checked by a test.
-ORDER_ID: Final = 6  # of a venue order's number, too
-# seq time account | instrument id | status ... created | client order id, working since
-_ORDER_ROW: Final = struct.Struct("<8x3q8x2q8x17q")
+ORDER_ID: Final = 6  # of a venue order's and a list's number, too
+# seq time account | instrument id | status ... created | client order id, working since, list
+_ORDER_ROW: Final = struct.Struct("<8x3q8x2q8x18q")
+# seq time account | instrument id ... created | client ids
+_LIST_ROW: Final = struct.Struct("<8x3q8x18q")
 # seq time | instrument number ... created
 _VENUE_ORDER_ROW: Final = struct.Struct("<8x2q16x12q")
 # account | venue order, order, lots
@@ -72,6 +75,7 @@ class Decoded(msgspec.Struct):
     venue_orders: list[tuple[int, ...]] = []
     venue_parts: list[tuple[int, ...]] = []
     summaries: list[tuple[int | str, ...]] = []
+    lists: list[tuple[int, ...]] = []
     time_us: int = 0
 
 
@@ -92,6 +96,7 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
         place += words[place] >> 35
     newest: dict[int, int] = {}
     venue_orders: dict[int, int] = {}
+    lists: dict[int, int] = {}
     summaries: dict[tuple[int, ...], tuple[int, ...]] = {}
     trades, postings = found.trades, found.postings
     posting_seq = index = 0
@@ -123,6 +128,8 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
         elif kind == SUMMARY:
             summary = _SUMMARY_ROW.unpack_from(events, place << 3)
             summaries[summary[2], summary[4], summary[5], summary[3]] = summary
+        elif kind == LIST:
+            lists[words[place + ORDER_ID]] = place
         elif kind == QUOTE:
             found.quotes.append(_quote_row(events, place << 3, trades))
         elif kind in {ASSET, INSTRUMENT}:
@@ -133,6 +140,7 @@ def decode(events: bytes, after_seq: int, terms: dict[int, InstrumentTerms]) -> 
     found.venue_orders = [
         _VENUE_ORDER_ROW.unpack_from(events, each << 3) for each in venue_orders.values()
     ]
+    found.lists = [_LIST_ROW.unpack_from(events, each << 3) for each in lists.values()]
     found.summaries = [("-".join(map(str, key)), *row) for key, row in summaries.items()]
     if last >= 0:
         found.time_us = words[last + 2]

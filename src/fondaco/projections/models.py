@@ -24,6 +24,7 @@ __all__ = [
     "ImportedFile",
     "Instrument",
     "Order",
+    "OrderList",
     "Posting",
     "Quote",
     "QuoteBar1d",
@@ -104,6 +105,7 @@ class Order(models.Model):
     client_order_id_2 = models.BigIntegerField()
     client_order_id_3 = models.BigIntegerField()
     working_us = models.BigIntegerField()  # 0: a stop that was not triggered
+    list_id = models.BigIntegerField()  # 0: in no list
     # The four words folded into one, so that finding an order by its client id needs one number.
     client_fold = models.BigIntegerField(null=True)
 
@@ -119,6 +121,38 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"order {self.id}"
+
+
+class OrderList(models.Model):
+    """The newest state of each list that the core accepted. The id is the seq that made it."""
+
+    id = models.BigIntegerField(primary_key=True)
+    updated_seq = models.BigIntegerField()
+    updated_us = models.BigIntegerField()
+    account = models.BigIntegerField()
+    instrument = models.IntegerField()
+    status = models.SmallIntegerField()  # records.ListStatus
+    stop_order_id = models.BigIntegerField()
+    profit_order_id = models.BigIntegerField()
+    created_us = models.BigIntegerField()
+    list_client_id_0 = models.BigIntegerField()
+    list_client_id_1 = models.BigIntegerField()
+    list_client_id_2 = models.BigIntegerField()
+    list_client_id_3 = models.BigIntegerField()
+    stop_client_id_0 = models.BigIntegerField()
+    stop_client_id_1 = models.BigIntegerField()
+    stop_client_id_2 = models.BigIntegerField()
+    stop_client_id_3 = models.BigIntegerField()
+    profit_client_id_0 = models.BigIntegerField()
+    profit_client_id_1 = models.BigIntegerField()
+    profit_client_id_2 = models.BigIntegerField()
+    profit_client_id_3 = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index("account", "id", name="list_of_account")]
+
+    def __str__(self) -> str:
+        return f"list {self.id}"
 
 
 class Trade(models.Model):

@@ -26,13 +26,14 @@ from fondaco.projections.models import (
     Trade,
 )
 from fondaco.projections.reading import fetch
-from fondaco.projections.tables import columns_of, table_of
+from fondaco.projections.tables import LISTS, columns_of, table_of
 
 __all__ = [
     "AggregateTrade",
     "CursorRow",
     "FillRow",
     "InstrumentRow",
+    "ListRow",
     "OrderRow",
     "PostingRow",
     "SummaryRow",
@@ -43,6 +44,8 @@ __all__ = [
     "balances",
     "cursor",
     "instruments",
+    "list_by_client_id",
+    "lists",
     "my_trades",
     "order",
     "order_by_client_id",
@@ -105,6 +108,33 @@ class OrderRow(msgspec.Struct, frozen=True):
     client_order_id_2: int
     client_order_id_3: int
     working_us: int  # 0: a stop that was not triggered
+    list_id: int = 0  # 0: in no list
+
+
+class ListRow(msgspec.Struct, frozen=True):
+    """The newest state of a list, in the words of records.Event.LIST."""
+
+    updated_seq: int
+    updated_us: int
+    account: int
+    instrument: int
+    list_id: int
+    status: int
+    stop_order_id: int
+    profit_order_id: int
+    created_us: int
+    list_client_id_0: int
+    list_client_id_1: int
+    list_client_id_2: int
+    list_client_id_3: int
+    stop_client_id_0: int
+    stop_client_id_1: int
+    stop_client_id_2: int
+    stop_client_id_3: int
+    profit_client_id_0: int
+    profit_client_id_1: int
+    profit_client_id_2: int
+    profit_client_id_3: int
 
 
 class TradeRow(msgspec.Struct, frozen=True):
@@ -142,6 +172,7 @@ class FillRow(msgspec.Struct, frozen=True):
     fee: int
     fee_asset: int
     is_maker: bool
+    list_id: int = 0  # of the order's list
 
 
 class AggregateTrade(msgspec.Struct, frozen=True):
@@ -191,6 +222,7 @@ _ORDER_COLUMNS: Final = ", ".join(columns_of(Order)[:-1])
 _TRADE_COLUMNS: Final = ", ".join(columns_of(Trade)[1:])
 _POSTING_COLUMNS: Final = ", ".join(columns_of(Posting))
 # ruff's S608 is about values in SQL text: here only names of our own tables are.
+_SELECT_LISTS: Final = f"SELECT {', '.join(LISTS.columns)} FROM {LISTS.name}"  # noqa: S608
 _SELECT_ORDERS: Final = f"SELECT {_ORDER_COLUMNS} FROM {_ORDERS} "  # noqa: S608
 _SELECT_TRADES: Final = f"SELECT {_TRADE_COLUMNS} FROM {_TRADES} "  # noqa: S608
 _SELECT_POSTINGS: Final = f"SELECT {_POSTING_COLUMNS} FROM {_POSTINGS} "  # noqa: S608
@@ -290,6 +322,47 @@ def _first_order_at(time_us: int) -> int:
     return _search(0, last[0][0] + 1 if last else 0, time_us, created)
 
 
+# ---- lists
+
+
+def lists(
+    account: int,
+    *,
+    from_id: int | None = None,
+    start_us: int | None = None,
+    end_us: int | None = None,
+    limit: int = 500,
+) -> list[ListRow]:
+    """Return an account's lists, oldest first: the newest, or those from an id or a time on."""
+    conditions, parameters = ["account = %s"], [account]
+    for condition, value in (
+        ("id >= %s", from_id),
+        ("created_us >= %s", start_us),
+        ("created_us < %s", end_us),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            parameters.append(value)
+    newest = from_id is None and start_us is None
+    rows = fetch(
+        f"{_SELECT_LISTS} WHERE {' AND '.join(conditions)} "
+        f"ORDER BY id {'DESC' if newest else 'ASC'} LIMIT %s",
+        (*parameters, _bounded(limit)),
+    )
+    found = [ListRow(*row) for row in rows]
+    return found[::-1] if newest else found
+
+
+def list_by_client_id(account: int, words: Sequence[int]) -> ListRow | None:
+    """Return the newest list of an account with that client id."""
+    named = " AND ".join(f"list_client_id_{place} = %s" for place in range(4))
+    rows = fetch(
+        f"{_SELECT_LISTS} WHERE account = %s AND {named} ORDER BY id DESC LIMIT 1",
+        (account, *words),
+    )
+    return ListRow(*rows[0]) if rows else None
+
+
 # ---- trades
 
 
@@ -342,11 +415,12 @@ def my_trades(
             parameters.append(order_id)
         rows = fetch(
             f"SELECT time_us, instrument, trade_id, {mine}_order_id, {side}, price_ticks, "  # noqa: S608
-            f"quantity_lots, quote_amount, {party}_fee, {party}_fee_asset, taker_side <> {side} "
+            f"quantity_lots, quote_amount, {party}_fee, {party}_fee_asset, taker_side <> {side}, "
+            f"COALESCE((SELECT list_id FROM {_ORDERS} AS o WHERE o.id = {mine}_order_id), 0) "
             f"FROM {_TRADES} WHERE {condition} ORDER BY id {direction} LIMIT %s",
             (*parameters, _bounded(limit)),
         )
-        fills.extend(FillRow(*(*row[:10], bool(row[10]))) for row in rows)
+        fills.extend(FillRow(*(*row[:10], bool(row[10]), row[11])) for row in rows)
     fills.sort(key=lambda fill: (fill.trade_id, fill.side))
     return fills[-limit:] if newest else fills[:limit]
 

@@ -148,6 +148,7 @@ class Writer:
         instruments = [_instrument_row(body) for body in _newest(found.instruments)]
         tables.INSTRUMENTS.write(cursor, instruments)
         tables.ORDERS.write(cursor, found.orders)
+        tables.LISTS.write(cursor, found.lists)
         tables.VENUE_ORDERS.write(cursor, found.venue_orders)
         tables.VENUE_PARTS.write(cursor, found.venue_parts)
         tables.SUMMARIES.write(cursor, found.summaries)

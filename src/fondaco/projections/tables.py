@@ -19,6 +19,7 @@ from fondaco.projections.models import (
     Candle1m,
     Instrument,
     Order,
+    OrderList,
     Posting,
     Quote,
     QuoteBar1d,
@@ -36,6 +37,7 @@ __all__ = [
     "CANDLES_1H",
     "CANDLES_1M",
     "INSTRUMENTS",
+    "LISTS",
     "ORDERS",
     "POSTINGS",
     "QUOTES",
@@ -182,6 +184,7 @@ _ORDER_COLUMNS: Final = (
     "client_order_id_2",
     "client_order_id_3",
     "working_us",
+    "list_id",
     "client_fold",
 )
 # What an order keeps from its beginning is not written again: it would touch every index.
@@ -197,6 +200,13 @@ _ORDER_CHANGES: Final = (
     "working_us",
 )
 ORDERS: Final = Table(Order, _ORDER_COLUMNS, _replaced(_ORDER_CHANGES))
+# The order in which decoding.decode unpacks a LIST event.
+_LIST_COLUMNS: Final = (
+    *("updated_seq", "updated_us", "account", "instrument", "id", "status"),
+    *("stop_order_id", "profit_order_id", "created_us"),
+    *(f"{each}_client_id_{n}" for each in ("list", "stop", "profit") for n in range(4)),
+)
+LISTS: Final = Table(OrderList, _LIST_COLUMNS, _replaced(("updated_seq", "updated_us", "status")))
 TRADES: Final = Table(Trade, columns_of(Trade), None)
 # The order in which decoding.decode unpacks a VENUE_ORDER event.
 _VENUE_ORDER_COLUMNS: Final = (
