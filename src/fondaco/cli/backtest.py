@@ -39,12 +39,35 @@ ROBOT_BYTES_MAX: Final = 1 << 20
 DECISIONS_SHOWN: Final = 40  # to a person; --json has all that are kept
 
 
+Trades = Annotated[
+    Path | None,
+    typer.Option(
+        help="Recorded trades: CSV with ts_ms, price, qty, buyer_is_maker; also .gz or .xz."
+    ),
+]
+Candles = Annotated[
+    Path | None,
+    typer.Option(help="Candles: CSV with ts_ms, open, high, low, close, volume; packed alike."),
+]
+Journal = Annotated[
+    Path | None, typer.Option(help="The data directory of a house: its own trades.")
+]
+WalkBy = Annotated[
+    Walk,
+    typer.Option(
+        "--walk",
+        help="Which way a candle goes; shape: open, low, high, close if it rose, else the high"
+        " first.",
+    ),
+]
 Rate = Annotated[str, typer.Option(help="A rate: 0.001 is 0.1 %.")]
 Depth = Annotated[
-    str | None, typer.Option(help="What stands at each price.  [default: ten mean trades]")
+    str | None,
+    typer.Option(help="What an order that takes finds at each price.  [default: ten mean trades]"),
 ]
 Queue = Annotated[
-    str | None, typer.Option(help="What stands before a resting order.  [default: the depth]")
+    str | None,
+    typer.Option(help="What stands before an order that joins a price.  [default: the depth]"),
 ]
 Zone = Annotated[str, typer.Option(help="The house's, for a robot that has lived and reads $time.")]
 
@@ -74,19 +97,12 @@ def register(app: typer.Typer) -> None:
 
 def backtest(
     robot: Annotated[Path, typer.Argument(help="The rule, or a robot with it: JSON.")],
-    trades: Annotated[
-        Path | None, typer.Option(help="Recorded trades: CSV, or CSV in .gz or .xz.")
-    ] = None,
-    candles: Annotated[Path | None, typer.Option(help="Candles: CSV as above.")] = None,
-    journal: Annotated[
-        Path | None, typer.Option(help="A house's data directory: its own trades.")
-    ] = None,
+    trades: Trades = None,
+    candles: Candles = None,
+    journal: Journal = None,
     *,
-    walk_by: Annotated[
-        Walk,
-        typer.Option("--walk", help="How a candle is walked; shape: the low first if it rose."),
-    ] = Walk.SHAPE,
-    quote: Annotated[str, typer.Option(help="The name of the cash.")] = "USD",
+    walk_by: WalkBy = Walk.SHAPE,
+    quote: Annotated[str, typer.Option(help="What the cash is called.")] = "USD",
     cash: Annotated[
         str | None, typer.Option(help=f"Cash at the start.  [default: the allotment's, or {CASH}]")
     ] = None,
@@ -96,7 +112,7 @@ def backtest(
     maker_fee: Rate = "0.001",
     taker_fee: Rate = "0.001",
     latency_ms: Annotated[
-        int, typer.Option(min=0, max=600_000, help="From robot to market, and back.")
+        int, typer.Option(min=0, max=600_000, help="From robot to market, and as long back.")
     ] = 100,
     depth: Depth = None,
     queue: Queue = None,
@@ -134,7 +150,9 @@ def backtest(
             )
     except JournalDamaged as error:
         stop(error.status, f"journal damaged: {error}")
-    except (TapeFault, OSError) as error:
+    except OSError as error:
+        stop(2, f"{error.filename or source}: {error.strerror or error}; name a file that is there")
+    except TapeFault as error:
         stop(2, str(error))
     except (RuleError, BacktestFault, FiguresMissing) as error:
         stop(2, f"{robot}: {error}")
