@@ -270,7 +270,7 @@ def test_my_robot_says_why_and_its_kill_switch_asks_once(house: RunningHouse, pa
     send_signal(house, "SELL", "20-07-2022 03:00:00")
     page.get_by_role("tab", name="Robots").click()
     row = page.locator('tr[data-robot="robot-1"]')
-    expect(row).to_contain_text("coin too low")
+    expect(row).to_contain_text("did not sell:")
     expect(row.locator("[data-label=State]")).to_have_text("on")
     expect(row.locator('[data-label="Today, USDT"]')).to_have_text("0.00")
     expect(row.get_by_role("link", name="robot-1")).to_have_attribute("href", "/robots/")
