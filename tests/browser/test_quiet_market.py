@@ -183,6 +183,52 @@ def test_a_stop_limit_comes_to_the_book_when_it_fired(house: RunningHouse, page:
     assert held(page, "USDT") == 0
 
 
+def test_a_pair_holds_once_and_the_first_to_go_ends_the_other(
+    house: RunningHouse, page: Page
+) -> None:
+    """A take profit and a stop loss from one ticket, both marked; a purchase at the profit."""
+    before = held(page, "BTC")
+    page.keyboard.press("o")
+    page.get_by_role("group", name="Side").get_by_role("button", name="Sell").click()
+    page.get_by_role("group", name="Kind of stop").get_by_role("button", name="OCO").click()
+    page.fill("#ticket-profit", "19000")
+    page.fill("#ticket-stop", "19500")
+    page.fill("#ticket-amount", "0.5")
+    expect(page.get_by_test_id("submit")).to_be_enabled()
+    page.get_by_test_id("submit").click()
+    expect(page.get_by_test_id("profit-problem")).to_contain_text("The last price is 20000.00")
+    page.fill("#ticket-profit", "20500")
+    page.get_by_test_id("submit").click()
+    rows = page.get_by_test_id("panel-open").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.locator("[data-list]")).to_have_count(2)
+    expect(rows.filter(has_text="19,500.00")).to_have_attribute("data-waits", "true")
+    expect(rows.filter(has_text="20,500.00")).to_have_attribute("data-waits", "false")
+    assert held(page, "BTC") == before + Decimal("0.5")
+    order(house, "BUY", "20500", "0.5")
+    expect(page.get_by_text("No open orders")).to_be_visible()
+    expect(page.get_by_label("Notices")).to_contain_text("Sold 0.50000 BTC")
+    assert held(page, "BTC") == before
+
+
+def test_cancelling_one_of_a_pair_cancels_both(page: Page) -> None:
+    """And what they held is free again."""
+    before = held(page, "USDT")
+    page.keyboard.press("o")
+    page.get_by_role("group", name="Side").get_by_role("button", name="Buy").click()
+    page.get_by_role("group", name="Kind of stop").get_by_role("button", name="OCO").click()
+    page.fill("#ticket-profit", "19500")
+    page.fill("#ticket-stop", "20500")
+    page.fill("#ticket-amount", "0.1")
+    page.keyboard.press("Enter")
+    rows = page.get_by_test_id("panel-open").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    assert held(page, "USDT") == before + Decimal("2152.5")  # the stop's, 5% above its trigger
+    rows.first.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("No open orders")).to_be_visible()
+    assert held(page, "USDT") == before
+
+
 def test_a_trigger_that_would_fire_at_once_is_said_and_not_sent(page: Page) -> None:
     """The last price, and where such a stop belongs; the field is marked and has the focus."""
     place_stop(page, "Stop loss", "Buy", "19999.99", "0.1")
@@ -270,10 +316,10 @@ def test_my_robot_says_why_and_its_kill_switch_asks_once(house: RunningHouse, pa
     send_signal(house, "SELL", "20-07-2022 03:00:00")
     page.get_by_role("tab", name="Robots").click()
     row = page.locator('tr[data-robot="robot-1"]')
-    expect(row).to_contain_text("did not sell:")
+    expect(row).to_contain_text("did not sell: 0 BTC, minimum 0.001")
     expect(row.locator("[data-label=State]")).to_have_text("on")
     expect(row.locator('[data-label="Today, USDT"]')).to_have_text("0.00")
-    expect(row.get_by_role("link", name="robot-1")).to_have_attribute("href", "/robots/")
+    expect(row.get_by_role("link", name="robot-1")).to_have_attribute("href", "/robots/robot-1/")
     assert page.evaluate(FINDINGS) == []
     button = row.get_by_role("button", name="Kill switch of robot-1")
     button.click()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from fondaco.core.records import Side
 from fondaco.identity.services import create_member
-from fondaco.projections.models import Instrument
+from fondaco.projections.models import Asset, Instrument
 from fondaco.robots.hub import published
-from fondaco.robots.models import Rating, Signal
+from fondaco.robots.hub.judging import Reason
+from fondaco.robots.hub.selectors import told_to_client
+from fondaco.robots.models import Decision, Rating, Signal
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 HOUR_US = 3_600_000_000
@@ -127,3 +130,26 @@ def test_an_interval_that_is_not_rated_is_said(asked: Client, interval: str) -> 
     text = "Give one of 1m, 5m, 15m, 30m, 1h, 6h, 1d."
     assert (answer.status_code, answer.json()) == (400, {"interval": [text]})
     assert asked.get("/api/v1/ratings/BTCUSDT/").json() == {"ratings": []}
+
+
+def test_the_newest_decision_of_a_client_is_a_sentence() -> None:
+    """What it did not do, and why, without idle zeros; with the time."""
+    for number, code in ((1, "USDT"), (2, "BTC")):
+        Asset.objects.create(number=number, code=code, decimals=8)
+    sizes = {"tick_size": "0.01", "lot_size": "1", "base_per_lot": 1, "quote_per_lot_tick": 1}
+    Instrument.objects.create(
+        number=1, symbol="BTCUSDT", base=2, quote=1, market=1, status=1, **sizes
+    )
+    assert told_to_client(7, cash="USDT") == ("", 0)
+    Decision.objects.create(
+        signal=sent(1).pk,
+        account=7,
+        time_us=5_000_000,
+        side=Side.SELL,
+        reason=Reason.COIN_TOO_LOW.value,
+        had=0,
+        needed=100_000,
+        price_ticks=2_000_000,
+    )
+    said = "did not sell: 0 BTC, minimum 0.001"
+    assert told_to_client(7, cash="USDT") == (said, 5_000)

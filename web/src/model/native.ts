@@ -154,7 +154,6 @@ export interface OutsideWish {
 export interface WireRobot {
   id: string;
   kind: string;
-  is_rule: boolean;
   is_active: boolean;
   killed: boolean;
   state_text: string;
