@@ -19,7 +19,10 @@ __all__ = ["ALL", "RobotHouse", "robot", "robot_house"]
 
 WAIT_S: Final = 60.0
 JSON: Final = {"Content-Type": "application/json"}
-SETTINGS: Final = 'rate_limits = false\nopen_api = true\ncash = "USDT"\nclock = "test"'
+# A slow machine makes no signal too late: what is late is tested in tests/robots.
+SETTINGS: Final = (
+    'rate_limits = false\nopen_api = true\ncash = "USDT"\nclock = "test"\nsignal_age_s_max = 0'
+)
 CONFIG: Final[dict[str, Any]] = {"buy_on": "STRONG_BUY", "sell_on": "SELL", "symbols": ["BTC"]}
 ALL: Final = {"USDT": "1000"}
 

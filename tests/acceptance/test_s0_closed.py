@@ -71,7 +71,7 @@ def hub(redis_url: str) -> Iterator[ClosedHouse]:
         robots = "".join(
             robot(name, operation_amount=100) for name in ("mine", "busy", "killed", "told")
         )
-        settings = 'rate_limits = false\nstaff_mfa = false\ncash = "USDT"'
+        settings = 'rate_limits = false\nstaff_mfa = false\ncash = "USDT"\nsignal_age_s_max = 0'
         with open_house(settings=settings, more=TOKENS + robots + MORE) as house:
             found = ClosedHouse(house)
             found.trade("20000")
