@@ -1,14 +1,16 @@
 """A dashboard over millions of reports: how long does it take, and what does more history cost?
 
     python bench/dashboard_bench.py [--strategies 20] [--days 365] [--asks 60] [--json]
+    python bench/dashboard_bench.py --prepare FOLDER; python bench/dashboard_bench.py --data FOLDER
 
 Fills the office's SQLite database with a report a minute of so many strategies on four accounts,
-half of the days first, then all of them, and asks after each for what `GET /api/v1/dashboard/`
-answers (30 days of hours, as JSON), and for the track record of a strategy over a month, a year and
-all (`GET /api/v1/track-records/`), in process: no server, no session. Between two asks a report is
-stored, so that nothing is remembered from the ask before. Printed: median, 95th percentile (also
-of the processor's time alone) and database size for both amounts of history, and how long a commit
-of 64 new reports takes with so much history. Rows are made by the same code that ingest uses.
+half of the days first, then all of them (`--prepare` does that alone, it takes minutes), and asks
+of each for what `GET /api/v1/dashboard/` answers (30 days of hours, as JSON), and for the track
+record of a strategy over a month, a year and all (`GET /api/v1/track-records/`), in process: no
+server, no session. Between two asks a report is stored, so that nothing is remembered from the ask
+before. Printed: median, 95th percentile (also of the processor's time alone) and database size for
+both amounts of history, and how long a commit of 64 new reports takes with so much history. Rows
+are made by the same code that ingest uses.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import tempfile
 import time
@@ -29,6 +32,8 @@ MINUTE_US: Final = 60_000_000
 BATCH: Final = 20_000
 DAY: Final = 1440
 COMMIT: Final = 64  # reports
+HALVES: Final = ("half", "whole")
+FILE: Final = "office.sqlite3"
 
 
 def main() -> None:
@@ -37,13 +42,20 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--asks", type=int, default=60)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--prepare", type=Path, metavar="FOLDER", help="fill only, for --data")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="what --prepare filled")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="fondaco-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fondaco-bench-") as made:
+        folder = (arguments.prepare or arguments.data or Path(made)).resolve()
         os.environ["DJANGO_SETTINGS_MODULE"] = "fondaco.office.settings"
         os.environ["FONDACO_SECRET_KEY"] = "a key for a bench that guards nothing at all"
-        os.environ["FONDACO_DATA"] = folder
+        os.environ["FONDACO_DATA"] = str(folder)
         django.setup()
-        found = measure(arguments, Path(folder))
+        if not arguments.data:
+            prepare(arguments, folder)
+        if arguments.prepare:
+            return
+        found = [ask(arguments, folder / half / FILE) for half in HALVES]
     if arguments.json:
         print(json.dumps(found))
         return
@@ -58,7 +70,10 @@ def main() -> None:
         )
 
 
-def measure(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+def prepare(arguments: argparse.Namespace, folder: Path) -> None:
+    """Fill a database for half of the days, and one for all."""
+    from django.db import connections
+
     from fondaco.identity import services as identity
     from fondaco.office.services import prepare_databases
     from fondaco.strategies import services
@@ -72,12 +87,12 @@ def measure(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]
         digests.append(services.digest_of(token))
     end_us = time.time_ns() // 1000 // MINUTE_US * MINUTE_US
     whole = arguments.days * DAY
-    found = []
-    for oldest, newest in ((whole // 2, 0), (whole, whole // 2)):
+    for half, oldest, newest in zip(HALVES, (whole // 2, whole), (0, whole // 2), strict=True):
         for digest in digests:
             fill(digest, end_us, oldest, newest)
-        found.append(ask(arguments, digests, folder))
-    return found
+        connections["default"].close()  # which folds the log into the file
+        (folder / half).mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / FILE, folder / half / FILE)
 
 
 def fill(digest: str, end_us: int, oldest: int, newest: int) -> None:
@@ -128,13 +143,18 @@ def commit(arguments: argparse.Namespace, digests: list[str]) -> dict[str, float
     }
 
 
-def ask(arguments: argparse.Namespace, digests: list[str], folder: Path) -> dict[str, Any]:
+def ask(arguments: argparse.Namespace, file: Path) -> dict[str, Any]:
+    from django.db import connections
+
     from fondaco.identity.models import Member
     from fondaco.strategies import selectors, words
-    from fondaco.strategies.models import Report
+    from fondaco.strategies.models import Report, Strategy
     from fondaco.strategies.reports import Incoming, Reports
 
+    connections["default"].close()
+    connections["default"].settings_dict["NAME"] = str(file)
     member = Member.objects.get()
+    digests = [row.token_digest or "" for row in Strategy.objects.order_by("pk")]
     storage = Reports()
     taken, worked = [], []
     for number in range(arguments.asks):
@@ -149,7 +169,7 @@ def ask(arguments: argparse.Namespace, digests: list[str], folder: Path) -> dict
         assert len(told["hourly"]) == selectors.HOURS_SHOWN
     commits = commit(arguments, digests)
     records = {span: ask_records(arguments, member, span) for span in ("30d", "1y", "all")}
-    size = sum(each.stat().st_size for each in folder.glob("office.sqlite3*"))
+    size = sum(each.stat().st_size for each in file.parent.iterdir())
     return {
         **commits,
         "reports": Report.objects.count(),

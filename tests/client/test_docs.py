@@ -88,9 +88,10 @@ def test_the_page_does_what_it_says(scope: dict[str, Any]) -> None:
     assert said[0] == "ann\n"
     assert "400 -2010 Account has insufficient balance" in said[1]
     assert said[3] == "1200\n1200\n1200 0\n"
-    assert said[4] == "2\n"
-    assert said[5].endswith(" NEW\n")
-    assert "60000" in said[6]
+    assert said[4] == "0 None\n"
+    assert said[5] == "2\n"
+    assert said[6].endswith(" NEW\n")
+    assert "60000" in said[7]
 
 
 def test_the_notebook_runs_and_is_stripped(scope: dict[str, Any]) -> None:

@@ -198,6 +198,47 @@ async def test_history_is_imported_in_pieces(house: RunningHouse, uma: Client) -
         uma.strategies.import_history(made.id, "[]", format="freqtrade", starting_balance=100)
 
 
+async def test_records_are_read_side_by_side(house: RunningHouse, uma: Client) -> None:
+    """Waiting and on asyncio: statistics, months and curves of strategies, and their frames."""
+    now = dt.datetime.now(dt.UTC)
+    made = [strategy_of(uma, name) for name in ("steady", "wild")]
+    for back in range(6):
+        when = now - dt.timedelta(days=back, minutes=1)
+        uma.strategies.report(report(str(1000 - 10 * back), when=when), token=made[0].token)
+        swing = 300 if back % 2 else 0
+        uma.strategies.report(report(str(1000 - swing), when=when), token=made[1].token)
+    ids = [each.id for each in made]
+    found = uma.strategies.records(ids, span="all")
+    steady, wild = found.records
+    assert (steady.key, steady.name, steady.source) == (
+        *(f"strategy:{ids[0]}", "steady"),
+        "self-reported",
+    )
+    assert (steady.first, steady.last, steady.profit) == (D(950), D(1000), D(50))
+    assert steady.statistics.total_return == pytest.approx(50 / 950)
+    assert steady.statistics.drawdown_deepest == 0
+    assert wild.statistics.worst_day is not None
+    assert wild.statistics.worst_day.share == pytest.approx(-0.3)
+    async with AsyncClient(house.url, Token(UMA)) as client:
+        days = await client.strategies.records(
+            ids[:1], first_day=now.date(), last_day=now.date(), equity="margin"
+        )
+    assert (days.equity, len(days.records)) == ("margin", 1)
+    with pytest.raises(Unfit) as unfit:
+        uma.strategies.records(ids, span="7d", last_day=now.date())
+    assert unfit.value.fields["span"] == ("Give either a span or days, not both.",)
+    with pytest.raises(NotFound):
+        uma.strategies.records([999_999])
+    with pytest.raises(ValueError, match="at least one strategy"):
+        uma.strategies.records()
+    frames = pytest.importorskip("fondaco_client.frames")
+    assert frames.record_frame(steady)["wallet"].iloc[-1] == 1000.0
+    assert list(frames.growth_frame(found).columns) == [each.key for each in found.records]
+    figures = frames.statistics_frame(found)
+    assert list(figures["name"]) == ["steady", "wild"]
+    assert figures.loc[wild.key, "worst_day"] == pytest.approx(-0.3)
+
+
 async def test_a_dashboard_is_followed(house: RunningHouse) -> None:
     """Waiting and on asyncio: told at once and after each report; a stranger is Unauthorised."""
     with Client(house.url, Token(VIC)) as vic:

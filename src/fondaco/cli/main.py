@@ -33,6 +33,7 @@ ROOMS: Final = {
     "replay": "replay",
     "backtest": "backtest",
     "import": "imports",
+    "import-history": "histories",
     "feed": "feed",
     "bench": "bench",
 }

@@ -118,14 +118,16 @@ def nothing_of(_body: bytes) -> None:
 
 
 def encoded(words: Mapping[str, object]) -> str:
-    """Return the query of those that aren't None; booleans are true and false."""
-    found = {}
+    """Return the query of those that aren't None; booleans are true and false, lists repeat."""
+    found: dict[str, str | list[str]] = {}
     for name, value in words.items():
         if isinstance(value, bool):
             found[name] = "true" if value else "false"
+        elif isinstance(value, list):
+            found[name] = [str(each) for each in value]
         elif value is not None:
             found[name] = str(value)
-    return urlencode(found)
+    return urlencode(found, doseq=True)
 
 
 def get(

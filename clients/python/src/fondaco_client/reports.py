@@ -7,6 +7,7 @@ sending it again stores nothing twice.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeVar
 
@@ -26,6 +27,7 @@ from fondaco_client.calls import (
     route,
 )
 from fondaco_client.flow import House
+from fondaco_client.records import Records, Span, records_call
 from fondaco_client.shapes import (
     BrokerageAccount,
     BrokerageAccounts,
@@ -187,6 +189,27 @@ class Strategies(Group[K]):
     def one(self, strategy_id: int) -> Call[Strategy]:
         """Return a strategy with its hours of the last 30 days and its newest reports."""
         return get(f"/api/v1/strategies/{strategy_id}/", reading(Strategy))
+
+    @route
+    def records(
+        self,
+        strategies: Iterable[int] = (),
+        *,
+        markets: Iterable[str] = (),
+        span: Span | None = None,
+        first_day: dt.date | None = None,
+        last_day: dt.date | None = None,
+        equity: Literal["wallet", "margin"] = "wallet",
+    ) -> Call[Records]:
+        """Return statistics, months and curves of at most six strategies and markets, side by side.
+
+        Over a span that ends now (30 days by default), or from a day to a day, both counted. Raises
+        Unfit for a span that can't be, NotFound for what isn't the member's.
+        """
+        return records_call(
+            strategies, markets,
+            span=span, first_day=first_day, last_day=last_day, equity=equity,
+        )  # fmt: skip
 
     @route
     def add(self, name: str, *, account: int, symbol: str = "") -> Call[Strategy]:

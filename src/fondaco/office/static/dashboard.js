@@ -18,6 +18,7 @@
   const DAY = format({ day: 'numeric', month: 'short' });
   const MONTH = format({ month: 'short', year: 'numeric' });
   const CLOCK = format({ hour: '2-digit', minute: '2-digit' });
+  const APART = 0.02; // labels have two digits after the point
   const HOUR = format({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
   const figure = document.querySelector('[data-curve], [data-track]');
   if (!figure) return;
@@ -46,12 +47,13 @@
 
   const signed = (value, unit) => `${value < 0 ? '\u2212' : unit === '%' && value > 0 ? '+' : ''}${MONEY.format(Math.abs(value))}`;
 
-  /** The extent of values; a flat one is given room, so that its line is in the middle. */
-  function extent(values, isUnder) {
+  /** The extent of values; a flat one is given room: its line in the middle, its labels apart. */
+  function extent(values, isUnder, least) {
     const [low, high] = [Math.min(...values), isUnder ? 0 : Math.max(...values)];
-    if (low !== high) return [low, high];
-    const room = Math.abs(low) * 0.001 || 1;
-    return isUnder ? [-1, 0] : [low - room, high + room];
+    if (high - low >= least && low !== high) return [low, high];
+    if (isUnder) return [Math.min(low, -1), 0];
+    const [middle, room] = [(low + high) / 2, Math.max(Math.abs(low) * 0.001, least) || 1];
+    return [middle - room, middle + room];
   }
 
   /** Draw lines of {at, value}; of one line also the area below it (of drawdowns above it). */
@@ -72,7 +74,7 @@
     const canLog = isLog && !isUnder && all.every((point) => point.value + base > 0);
     const bent = (value) => (canLog ? Math.log(value + base) : value);
     const straight = (value) => (canLog ? Math.exp(value) - base : value);
-    const [low, high] = extent(all.map((point) => bent(point.value)), isUnder);
+    const [low, high] = extent(all.map((point) => bent(point.value)), isUnder, canLog || isUnder ? 0 : APART);
     const x = (at) => ((at - first) / (last - first || 1)) * WIDTH;
     const y = (value) => 16 + ((high - value) / (high - low)) * (height - BOTTOM - 24);
     const svg = make('svg', { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: 'none' }, into);
