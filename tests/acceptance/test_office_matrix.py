@@ -371,6 +371,7 @@ ADMIN: Final[dict[str, tuple[str, str]]] = {
     "projections/importedfile": ("403 in", "403 403"),
     "projections/instrument": ("403 in", "403 403"),
     "projections/order": ("403 in", "403 403"),
+    "projections/orderlist": ("403 in", "403 403"),
     "projections/posting": ("403 in", "403 403"),
     "projections/summary": ("403 in", "403 403"),
     "projections/trade": ("403 in", "403 403"),

@@ -12,8 +12,9 @@ from django.core.exceptions import ValidationError
 
 __all__ = ["UNSEEN", "SignInForm", "seen"]
 
-# Control characters but tab and line ends, and those that turn the direction of what follows.
-UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Control characters but tab, line ends and NUL, which fields refuse by name; and those that turn
+# the direction of what follows.
+UNSEEN: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def seen(text: str) -> None:
