@@ -117,12 +117,10 @@ def send_alerts(house: RunningHouse, bob: Person) -> None:
     _, page = bob.post_form("/hooks/", {"name": "breakout, 1 h", "symbol": "BTC"})
     found = re.search(r"data-address>[^<]*(/api/v1/hooks/in/[^<]+)<", page)
     assert found, page
+    said = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     long, out = (
-        f'{{"action": "{side}", "ticker": "BTCUSDT", "order_id": "{name}", "time": "{time_of}Z"}}'
-        for side, name, time_of in (
-            ("buy", "Long", "2026-05-04T09:00:00"),
-            ("sell", "Exit", "2026-05-04T15:00:00"),
-        )
+        f'{{"action": "{side}", "ticker": "BTCUSDT", "order_id": "{name}", "time": "{said}"}}'
+        for side, name in (("buy", "Long"), ("sell", "Exit"))
     )
     for body in (long, long, out, "price crossed 64,000"):
         assert house.request("POST", found[1], body=body.encode()).status == 202

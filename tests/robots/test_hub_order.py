@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import Any
 
 import pytest
@@ -132,6 +134,33 @@ def test_an_alert_is_as_old_as_it_came(field: HubField, monkeypatch: pytest.Monk
     field.turn()
     again.refresh_from_db()
     assert set(field.reasons(again.signal).values()) == {"TRIGGERED"}
+
+
+def test_an_alert_s_own_time_is_looked_at_as_it_comes(field: HubField) -> None:
+    """Old by it, TOO_LATE and nobody acts; ahead of us, refused; by hand both count."""
+    hook, _ = services.add_hook(Member.objects.get(username="bob"), name="chart")
+    now = dt.datetime.now(dt.UTC)
+    rows = {}
+    for age_s in (3_600, -3_600, 30, -30):
+        said = (now - dt.timedelta(seconds=age_s)).isoformat()
+        body = f'{{"action": "strong_buy", "key": "{age_s}", "time": "{said}"}}'
+        rows[age_s] = services.take_alert(hook, body)
+    field.turn()
+    for row in rows.values():
+        row.refresh_from_db()
+    states = [row.state for row in rows.values()]
+    assert states == ["refused", "refused", "taken", "taken"]
+    assert re.fullmatch(r"TOO_LATE: 36\d\d s old when it came, at most 120 s", rows[3_600].reason)
+    assert re.fullmatch(
+        r"time is 3[56]\d\d s ahead of the house's clock, at most 60 s", rows[-3_600].reason
+    )
+    assert not rows[3_600].signal
+    again = [services.replay_alert(rows[3_600]), services.replay_alert(rows[-3_600])]
+    field.turn()
+    for row in again:
+        row.refresh_from_db()
+        assert row.state == "taken"
+        assert "TOO_LATE" not in field.reasons(row.signal).values()
 
 
 def test_a_buying_that_was_never_sent_is_not_sent_late(

@@ -17,9 +17,10 @@ import msgspec
 
 from fondaco.robots.hub.messages import SUMMARIES, SYMBOL, Unfit, read_time
 
-__all__ = ["NAMES", "TEMPLATE_MAX", "Alert", "check_template", "read_alert"]
+__all__ = ["NAMES", "TEMPLATE_MAX", "Alert", "check_template", "read_alert", "untimely"]
 
 TEMPLATE_MAX: Final = 300
+AHEAD_S_MAX: Final = 60  # of another's clock before ours
 WORD_MAX: Final = 128
 # Our name -> what charts call it, in the order in which they are looked for.
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -95,6 +96,19 @@ def read_alert(body: str, *, template: str, symbol: str, cash: str) -> Alert:
         key=words.get("key", ""),
         is_long=POSITIONS[position] if position else None,
     )
+
+
+def untimely(said_us: int, came_us: int, age_s_max: int) -> str:
+    """Return why an alert's own time is too old when it comes, or ahead of ours; "" for neither.
+
+    `age_s_max` 0: any age is good.
+    """
+    age_s = (came_us - said_us) // 1_000_000
+    if age_s_max and age_s > age_s_max:
+        return f"TOO_LATE: {age_s} s old when it came, at most {age_s_max} s"
+    if said_us - came_us > AHEAD_S_MAX * 1_000_000:
+        return f"time is {-age_s} s ahead of the house's clock, at most {AHEAD_S_MAX} s"
+    return ""
 
 
 def _json_words(body: str) -> dict[str, str]:

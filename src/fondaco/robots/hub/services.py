@@ -18,7 +18,7 @@ from django.utils import timezone
 from fondaco.identity.models import Member
 from fondaco.identity.networks import networks_of
 from fondaco.identity.security_log import Action, note
-from fondaco.robots.hub.alerts import Alert, check_template, read_alert
+from fondaco.robots.hub.alerts import Alert, check_template, read_alert, untimely
 from fondaco.robots.hub.messages import Incoming, Unfit
 from fondaco.robots.models import Decision, Hook, HookAlert, Operation, Robot, Signal
 
@@ -223,24 +223,27 @@ def replay_alert(row: HookAlert) -> HookAlert:
     return take_alert(row.hook, row.body, is_replay=True)
 
 
-def settle_alerts(cash: str) -> int:
-    """Read the alerts that wait, oldest first, and make signals of them; return how many."""
+def settle_alerts(cash: str, age_s_max: int = 0) -> int:
+    """Read the alerts that wait, oldest first, and make signals of them; return how many.
+
+    An alert whose own time was more than `age_s_max` seconds ago when it came is refused; 0: none.
+    """
     waiting = HookAlert.objects.filter(state=State.WAITING).select_related("hook").order_by("id")
     count = 0
     for row in waiting[:ALERTS_A_TURN]:
         with transaction.atomic():
-            _settle(row, cash)
+            _settle(row, cash, age_s_max)
         count += 1
     return count
 
 
-def _settle(row: HookAlert, cash: str) -> None:
+def _settle(row: HookAlert, cash: str, age_s_max: int) -> None:
     hook = row.hook
     try:
         alert = read_alert(row.body, template=hook.template, symbol=hook.symbol, cash=cash)
-    except Unfit as unfit:
-        field = f"{unfit.field} " if unfit.field else ""
-        _end(row, State.REFUSED, f"{field}{unfit}")
+    except Unfit as fault:
+        field = f"{fault.field} " if fault.field else ""
+        _end(row, State.REFUSED, f"{field}{fault}")
         return
     named = f"key {alert.key}" if alert.key else f"text {row.body}"
     row.dedupe = hashlib.sha256(named.encode()).hexdigest()
@@ -251,11 +254,14 @@ def _settle(row: HookAlert, cash: str) -> None:
     if first is not None:
         _end(row, State.DUPLICATE, f"the same as alert {first.pk}", signal=first.signal)
         return
-    if hook.checks_position and alert.is_long is not None:
-        unexpected = _unexpected(hook, alert)
-        if unexpected:
-            _end(row, State.REFUSED, unexpected)
-            return
+    unfit = ""
+    if alert.timestamp_us and not row.is_replay:  # by hand any time is meant so
+        unfit = untimely(alert.timestamp_us, row.received_us, age_s_max)
+    if not unfit and hook.checks_position and alert.is_long is not None:
+        unfit = _unexpected(hook, alert)
+    if unfit:
+        _end(row, State.REFUSED, unfit)
+        return
     incoming = Incoming(
         symbol=alert.symbol,
         strength=alert.strength,

@@ -194,7 +194,8 @@ class Hub:
 
     def _care(self) -> None:
         """Do what one worker of all does: read alerts, and let go of what is old."""
-        services.settle_alerts(self._house.house.cash)
+        settings = self._house.house
+        services.settle_alerts(settings.cash, settings.signal_age_s_max)
         if time.monotonic() >= self._forget_at_s:
             self._forget_at_s = time.monotonic() + FORGET_S
             services.forget_old(services.wall_us())
