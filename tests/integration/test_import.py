@@ -82,6 +82,16 @@ def test_what_cannot_be_taken_is_named_and_nothing_kept(
     assert kept_files(house.parent / "data") == []
 
 
+def test_a_data_directory_that_is_none_is_named(house: Path) -> None:
+    """A file where a folder is meant: its name and what to do, without an error's number."""
+    (house.parent / "data").write_text("")
+    trades = house.parent / "trades.csv"
+    trades.write_text(ROWS)
+    found, _, err = run_import(house, trades)
+    assert found == 1
+    assert err == f"fondaco: {house.parent / 'data'}: File exists; --data names a folder\n"
+
+
 def test_a_running_house_is_not_imported_into(house: Path) -> None:
     """While another process holds the data directory the status is 4."""
     trades = house.parent / "trades.csv"

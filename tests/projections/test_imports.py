@@ -183,6 +183,22 @@ def test_an_import_older_than_an_earlier_one_is_refused(tmp_path: Path) -> None:
     assert len(imports.kept_files(tmp_path, "XRPETH")) == 1
 
 
+def test_what_cannot_be_read_says_where_and_what_to_do(tmp_path: Path) -> None:
+    """The line of a foreign letter, the packing that isn't one; never a decoder's own words."""
+    for name, content, said in (
+        ("a.csv", f"{LINES}\u00e9,1,1,true\n".encode(), "line 4 has letters or bytes beyond ASCII"),
+        ("a.csv.gz", LINES.encode(), "line 0: it can't be unpacked as .gz; pack it again"),
+        ("a.csv.xz", LINES.encode(), "line 0: it can't be unpacked as .xz; pack it again"),
+        ("a.csv.gz", gzip.compress(LINES.encode())[:-9], "ends too early; pack or copy it again"),
+        ("none.csv", None, "none.csv can't be read: No such file or directory; name a file"),
+    ):
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(ImportFault, match=said):
+            services.import_trades(path, data_dir=tmp_path, instrument=XRPETH)
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe\x00", b"1600000000000,1,1,tru\xc3"])
 def test_an_empty_or_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
     """What holds no trades is said to, and a missing file too."""

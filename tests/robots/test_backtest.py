@@ -538,22 +538,30 @@ def test_candles_and_a_robots_file_are_read(tmp_path: Path) -> None:
         (SEED, TRADES + "1600000900000,NaN,1,true\n", [], "above 0"),
         (SEED, TRADES + "1600000900000,1,1,yes\n", [], "true or false"),
         (SEED, TRADES + "1600000900000,1.123456789,1,true\n", [], "at most 8"),
-        (SEED, TRADES, ["--cash", "much"], "write a number"),
-        (SEED, TRADES, ["--taker-fee", "1"], "below 1"),
-        (SEED, TRADES, ["--cash", "0.123456789"], "at most"),
+        (SEED, TRADES + "-1,1,1,true\n", [], "line 202: found time '-1'; it is milliseconds since"),
+        (SEED, TRADES + "9" * 5000 + ",1,1,true\n", [], "line 202: found time '9999"),
+        (SEED, TRADES + "1600000900000,x,1,true\n", [], "found 'x'; write a number like 20.55"),
+        (SEED, TRADES + "1600000900000," + "1" * 140_000, [], "line 202: it is no CSV with one"),
+        (SEED, TRADES + "1600000900000,\udcff,1,true\n", [], "line 202: found bytes that are no"),
+        (SEED, TRADES, ["--cash", "much"], "fondaco: --cash is 'much'; write a number"),
+        (SEED, TRADES, ["--depth", "-1"], "fondaco: --depth is -1; it is from 0"),
+        (SEED, TRADES, ["--taker-fee", "1"], "fondaco: --taker-fee is 1; it is below 1"),
+        (SEED, TRADES, ["--cash", "0.123456789"], "fondaco: --cash is 0.123456789; it has at most"),
+        (SEED, TRADES, ["--time-zone", "Mars/Base"], "--time-zone is 'Mars/Base', which is none"),
     ],
 )
 def test_what_cannot_be_run_is_one_sentence(
     tmp_path: Path, robot: str, tape: str, options: list[str], says: str
 ) -> None:
-    """Status 2 and, on the last line of stderr, the place and what to do; nothing on stdout."""
+    """Status 2 and, as the one line of stderr, the place and what to do; nothing on stdout."""
     (tmp_path / "robot.json").write_text(robot, encoding="utf-8")
-    (tmp_path / "trades.csv").write_text(tape, encoding="utf-8")
+    (tmp_path / "trades.csv").write_bytes(tape.encode("utf-8", "surrogateescape"))
     done = call(
         str(tmp_path / "robot.json"), "--trades", str(tmp_path / "trades.csv"), "--json", *options
     )
     assert done.exit_code == 2, done.output
-    assert says in done.stderr.splitlines()[-1]
+    [sentence] = done.stderr.splitlines()
+    assert says in sentence
     assert done.stdout == ""
 
 
@@ -572,8 +580,15 @@ def test_an_indicator_without_ta_lib_is_told(
 
 
 def test_a_compressed_file_that_is_none_is_named(tmp_path: Path) -> None:
-    """A file whose name promises gzip and whose bytes don't is a fault of its line 1."""
-    path = tmp_path / "trades.csv.gz"
-    path.write_text(TRADES, encoding="utf-8")
-    with pytest.raises(TapeFault, match="line 1"):
-        list(read_trades(path))
+    """A file whose name promises gzip or xz and whose bytes don't: line 1, and what to do."""
+    whole = gzip.compress(TRADES.encode())
+    for name, content, said in (
+        ("trades.csv.gz", TRADES.encode(), "line 1: it can't be unpacked as .gz; pack it again"),
+        ("trades.csv.xz", TRADES.encode(), "line 1: it can't be unpacked as .xz; pack it again"),
+        ("trades.csv.gz", whole[:-9], "the packed file ends too early; pack or copy it again"),
+        ("trades.csv.gz", whole[:20] + b"\xff" * 20 + whole[40:], "it can't be unpacked as .gz"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(TapeFault, match=said):
+            list(read_trades(path))

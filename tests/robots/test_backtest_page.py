@@ -118,8 +118,12 @@ def test_days_become_months_where_there_are_many(browser: Client) -> None:
             ",".join(HEAD).encode() + b"\n60000,20,21,19,20.5,1\n1,20,21,19,22,1\n",
             "a.csv, line 3: open and close lie between low and high",
         ),
-        ("a.csv", b"\xff\xfe\x00", "a.csv, line 1: "),
-        ("a.csv.gz", b"no gzip", "a.csv.gz, line 1: "),
+        ("a.csv", b"\xff\xfe\x00", "a.csv, line 1: found bytes that are no text in UTF-8; save"),
+        (
+            "a.csv.gz",
+            b"no gzip",
+            "a.csv.gz, line 1: it can&#x27;t be unpacked as .gz; pack it again",
+        ),
         ("a.csv", b"x" * (FILE_BYTES_MAX + 1), "larger than 1.9 MB"),
     ],
 )

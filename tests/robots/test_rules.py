@@ -430,6 +430,22 @@ def test_a_decision_is_told_by_its_numbers(price: str) -> None:
     assert tell(robot.plan, decision) == TOLD[price]
 
 
+def test_a_figure_is_told_without_the_dust_of_floats() -> None:
+    """12 digits, and every one where the comparison hangs on those beyond."""
+    robot = Robot(SEED)
+    [decision] = robot.look(quote("20.54")).decisions
+    [one] = decision.looks
+    for a, shown in (
+        (101.55600000000001, "last 101.556 "),
+        (20.550000000000001e-7, "last 0.000002055 "),
+    ):
+        look = msgspec.structs.replace(one, a=a)
+        assert shown in tell(robot.plan, msgspec.structs.replace(decision, looks=(look,)))
+    near = msgspec.structs.replace(one, a=20.540000000000003, b=Decimal("20.54"))
+    told = tell(robot.plan, msgspec.structs.replace(decision, looks=(near,)))
+    assert "last 20.540000000000003 " in told
+
+
 def test_every_kind_of_number_and_end_is_told() -> None:
     """Figures with parameters, holdings, what is unknown, and why an order failed."""
     text = """{"$when": {"$or": [

@@ -72,6 +72,10 @@ Queue = Annotated[
 Zone = Annotated[str, typer.Option(help="The house's, for a robot that has lived and reads $time.")]
 
 
+class OptionFault(ValueError):
+    """An option that can't be used: its name, what was given and what it takes."""
+
+
 class Began(msgspec.Struct, frozen=True):
     """Where in the journal a robot began."""
 
@@ -123,12 +127,15 @@ def backtest(
 ) -> None:
     """Run a rule bot on trades of the past, with fees, latency and queue position."""
     source, kind = _one_of(trades=trades, candles=candles, journal=journal)
+    zone = _zone(time_zone)
     try:
         plan, file = _read_robot(robot)
         if kind == "journal" and file.account and file.began is not None:
-            _print_replay(_replay(source, plan, file, quote, time_zone), plan, as_json=as_json)
+            _print_replay(_replay(source, plan, file, quote, zone), plan, as_json=as_json)
             return
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        console = Console(stderr=True)
+        console.quiet = not console.is_interactive  # else it ends with an empty line
+        with Progress(console=console, transient=True) as progress:
             task = progress.add_task(f"reading {source.name}", total=None)
             base = _base_of(plan, quote)
 
@@ -152,7 +159,7 @@ def backtest(
         stop(error.status, f"journal damaged: {error}")
     except OSError as error:
         stop(2, f"{error.filename or source}: {error.strerror or error}; name a file that is there")
-    except TapeFault as error:
+    except (TapeFault, OptionFault) as error:
         stop(2, str(error))
     except (RuleError, BacktestFault, FiguresMissing) as error:
         stop(2, f"{robot}: {error}")
@@ -162,13 +169,9 @@ def backtest(
     _print(plan, result)
 
 
-def _replay(data: Path, plan: Plan, file: RobotFile, cash: str, time_zone: str) -> Replay:
+def _replay(data: Path, plan: Plan, file: RobotFile, cash: str, zone: ZoneInfo) -> Replay:
     """Run again what a robot of the house did; raises BacktestFault and what replay() raises."""
     assert file.began is not None, "asked for by whoever calls"
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise BacktestFault(f"there is no time zone {time_zone!r}") from error
 
     def offset_s(time_us: int) -> int:
         offset = datetime.fromtimestamp(time_us / 1_000_000, UTC).astimezone(zone).utcoffset()
@@ -183,6 +186,14 @@ def _replay(data: Path, plan: Plan, file: RobotFile, cash: str, time_zone: str) 
         cash=cash,
         offset_s=offset_s,
     )
+
+
+def _zone(name: str) -> ZoneInfo:
+    """Return a time zone; ends the command if there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        stop(2, f"--time-zone is {name!r}, which is none; name one like UTC or Europe/Berlin")
 
 
 def _print_replay(found: Replay, plan: Plan, *, as_json: bool) -> None:
@@ -243,7 +254,12 @@ def _settings(
     depth = given.get("depth", survey.depth)
     for name in ("maker_fee", "taker_fee"):
         if given[name] >= 1 or given[name] != round(given[name], 6):
-            raise BacktestFault(f"{name} is {given[name]}; it is below 1 with at most 6 decimals")
+            text = f"{_option(name)} is {given[name]}; it is below 1 with at most 6 decimals"
+            raise OptionFault(text)
+    for name, places in zip(("coins", "cash"), tape.decimals, strict=True):
+        if name in given and given[name] != round(given[name], places):
+            text = f"{_option(name)} is {given[name]}; it has at most {places} decimals"
+            raise OptionFault(text)
     return Settings(
         source=tape.source,
         walk=tape.walk,
@@ -268,10 +284,14 @@ def _number(name: str, text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation as error:
-        raise BacktestFault(f"{name} is {text!r}; write a number like 0.5") from error
+        raise OptionFault(f"{_option(name)} is {text!r}; write a number like 0.5") from error
     if not number.is_finite() or not 0 <= number <= 10**15:
-        raise BacktestFault(f"{name} is {text}; it is from 0 to 10^15")
+        raise OptionFault(f"{_option(name)} is {text}; it is from 0 to 10^15")
     return number
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _base_of(plan: Plan, quote: str) -> str:

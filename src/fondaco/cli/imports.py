@@ -64,8 +64,10 @@ def import_command(
             kept = keep_trades(trades, data_dir=data, instrument=instruments[symbol])
     except DataInUse as error:
         stop(error.status, str(error))
-    except (ImportFault, OSError) as error:
+    except ImportFault as error:
         stop(1, str(error))
+    except OSError as error:
+        stop(1, f"{error.filename or data}: {error.strerror or error}; --data names a folder")
     found = {
         "symbol": symbol,
         "rows": kept.rows,

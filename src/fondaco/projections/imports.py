@@ -19,6 +19,7 @@ import lzma
 import os
 import re
 import time
+import zlib
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -136,23 +137,41 @@ def _write(
 
 def lines_of(source: Path) -> Iterator[tuple[int, str]]:
     """Yield number and text of each line that isn't empty; plain, .gz or .xz. ImportFault."""
+    number = 0
     try:
         with _opened(source) as lines:
             for number, line in enumerate(lines, 1):
                 if len(line) > LINE_CHARS_MAX:
                     raise ImportFault(f"{source} line {number} is over {LINE_CHARS_MAX} characters")
+                if not line.isascii():
+                    raise ImportFault(
+                        f"{source} line {number} has letters or bytes beyond ASCII; "
+                        "save it as plain CSV"
+                    )
                 if line.strip():
                     yield number, line.strip()
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise ImportFault(f"{source} can't be read: {error}") from error
+    except EOFError as error:
+        raise ImportFault(
+            f"{source} can't be read past line {number}: the packed file ends too early; "
+            "pack or copy it again"
+        ) from error
+    except (gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        raise ImportFault(
+            f"{source} can't be read past line {number}: it can't be unpacked as "
+            f"{source.suffix}; pack it again, or name it .csv if it is plain"
+        ) from error
+    except OSError as error:
+        raise ImportFault(
+            f"{source} can't be read: {error.strerror or error}; name a file that is there"
+        ) from error
 
 
 def _opened(source: Path) -> IO[str]:
     if source.suffix == ".gz":
-        return gzip.open(source, "rt", encoding="ascii")
+        return gzip.open(source, "rt", encoding="ascii", errors="surrogateescape")
     if source.suffix == ".xz":
-        return io.TextIOWrapper(lzma.open(source), encoding="ascii")
-    return source.open(encoding="ascii")
+        return io.TextIOWrapper(lzma.open(source), encoding="ascii", errors="surrogateescape")
+    return source.open(encoding="ascii", errors="surrogateescape")
 
 
 def _exact(

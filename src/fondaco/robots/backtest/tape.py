@@ -20,6 +20,7 @@ import csv
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -54,6 +55,9 @@ NUMBER_MAX: Final = Decimal(10) ** 15
 UPLOAD_BYTES_MAX: Final = 64 << 20  # unpacked
 UPLOAD_ROWS_MAX: Final = 600_000  # a year of minutes is 525,600
 TIME_MS_MAX: Final = 253_402_300_800_000  # the year 10000
+TIME_DIGITS_READ: Final = 20  # more than the greatest has
+SHOWN_LETTERS_MAX: Final = 40  # of a field, in a fault
+HEADER_LETTERS_MAX: Final = 200
 
 _TIMES: Final = ("ts_ms", "time_ms", "open_ms", "ts", "time", "timestamp", "date")
 _QUANTITIES: Final = ("qty", "quantity", "amount", "size")
@@ -230,28 +234,51 @@ def _open_text(source: Source) -> IO[str]:
     else:
         packed = opened.open("rb") if isinstance(opened, Path) else opened
     raw = io.BufferedReader(_Bounded(packed)) if isinstance(source, Upload) else packed
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-_UNREADABLE: Final = (ValueError, InvalidOperation, EOFError, lzma.LZMAError, OSError)
+_DAMAGED: Final = (gzip.BadGzipFile, lzma.LZMAError, zlib.error)
+_UNREADABLE: Final = (ValueError, EOFError, OSError, csv.Error, *_DAMAGED)
 Row = TypeVar("Row")
 Reader = Callable[[list[str]], Row]
 
 
 def _rows(path: Source, columns: Callable[[list[str]], Reader[Row]]) -> Iterator[tuple[int, Row]]:
     """Yield (line, row) of a file whose header `columns` turns into a reader."""
-    line = 1
+    line, fields = 1, list[str]()
     with _open_text(path) as text:
+        lines = csv.reader(text)
         try:
-            lines = csv.reader(text)
-            header = [name.strip().lower() for name in next(lines, [])]
+            fields = next(lines, [])
+            header = [name.strip().lower() for name in fields]
             read = columns(header)
             for line, fields in enumerate(lines, 2):
                 if line > UPLOAD_ROWS_MAX + 1 and isinstance(path, Upload):
                     raise ValueError(f"more than {UPLOAD_ROWS_MAX:,} rows; send fewer of them")
                 yield line, read(_whole(fields, header))
-        except (*_UNREADABLE, csv.Error) as error:
-            raise TapeFault(f"{path}, line {line}: {error}") from error
+        except _UNREADABLE as error:
+            line = lines.line_num if isinstance(error, csv.Error) else line
+            raise TapeFault(f"{path}, line {line}: {_told(path, error, fields)}") from error
+
+
+def _told(path: Source, error: Exception, fields: list[str]) -> str:
+    """Return what was found where a file can't be read, and what to do."""
+    if isinstance(error, EOFError):
+        return "the packed file ends too early; pack or copy it again"
+    if isinstance(error, _DAMAGED):
+        packing = path.name.lower().rpartition(".")[2]
+        return f"it can't be unpacked as .{packing}; pack it again, or name it .csv if it is plain"
+    if isinstance(error, csv.Error):
+        return "it is no CSV with one row a line; save it as CSV, with commas between its fields"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if any("\udc80" <= letter <= "\udcff" for field in fields for letter in field):
+        return "found bytes that are no text in UTF-8; save the file as CSV in UTF-8"
+    return str(error)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= SHOWN_LETTERS_MAX else f"{text[:SHOWN_LETTERS_MAX]}…")
 
 
 def _whole(fields: list[str], header: list[str]) -> list[str]:
@@ -264,26 +291,29 @@ def _place(header: list[str], names: tuple[str, ...]) -> int:
     for name in names:
         if name in header:
             return header.index(name)
-    shown = ", ".join(header) or "nothing"
+    shown = ", ".join(header)[:HEADER_LETTERS_MAX] or "nothing"
     raise ValueError(f"the header has {shown}; it needs {' or '.join(names)}")
 
 
 def _number(text: str, *, zero: bool = False) -> Decimal:
-    number = Decimal(text.strip())
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation as error:
+        raise ValueError(f"found {_shown(text)}; write a number like 20.55") from error
     if not number.is_finite() or number > NUMBER_MAX or number < 0 or (number == 0 and not zero):
-        raise ValueError(f"found {text}; a number is above 0 and at most 10^15")
+        raise ValueError(f"found {_shown(text)}; a number is above 0 and at most 10^15")
     return number
 
 
 def _boolean(text: str) -> bool:
     if text not in _BOOLS:
-        raise ValueError(f"found {text!r} for who made; it is true or false")
+        raise ValueError(f"found {_shown(text)} for who made; it is true or false")
     return _BOOLS[text]
 
 
 def _is_buy(text: str) -> bool:
     if text not in {"buy", "sell"}:
-        raise ValueError(f"found side {text!r}; it is buy or sell")
+        raise ValueError(f"found side {_shown(text)}; it is buy or sell")
     return text == "buy"
 
 
@@ -291,11 +321,16 @@ def _time_us(text: str) -> int:
     """Return a time in microseconds: from milliseconds, or a date and time (UTC without zone)."""
     text = text.strip()
     if text.isdecimal():
-        time_ms = int(text)
+        time_ms = int(text[:TIME_DIGITS_READ])
         if time_ms > TIME_MS_MAX:
-            raise ValueError(f"found time {text}; it is milliseconds since 1970")
+            raise ValueError(f"found time {_shown(text)}; it is milliseconds since 1970")
         return time_ms * 1000
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(
+            f"found time {_shown(text)}; it is milliseconds since 1970, or like 2026-01-31T12:00:00"
+        ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,13 +3,14 @@
     step 1 waits: STOCKA last 20.54 gte 20.55 is false
     step 2 can't order: shares would be 0.0 (of 0.05)
 
-Promises: every number that it names is the one that the look used, exactly; the same decision gives
-the same sentence. It decides nothing.
+Promises: every number that it names is the one that the look used: amounts exactly, figures to 12
+digits, and to the last where a comparison hangs on it; the same decision gives the same sentence.
+It decides nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -41,6 +42,7 @@ _DID: Final[Mapping[Code, str]] = {
     Code.ROUND_OVER: "is through, and begins again",
     Code.FINISHED: "is done",
 }
+FIGURE_DIGITS: Final = 12
 _TRUTHS: Final = {True: "true", False: "false", None: "not known yet"}
 
 
@@ -66,14 +68,17 @@ def _speaks(code: Code, look: Look) -> bool:
 
 
 def _tell_look(planned: PlannedLook, look: Look) -> str:
-    a, b = _tell_item(planned.a, look.a), _tell_item(planned.b, look.b)
+    show = _plain
+    if look.a is not None and look.b is not None and look.a != look.b:
+        show = _exact if _plain(look.a) == _plain(look.b) else _plain
+    a, b = _tell_item(planned.a, look.a, show), _tell_item(planned.b, look.b, show)
     return f"{a} {planned.type} {b} is {_TRUTHS[look.truth]}"
 
 
-def _tell_item(operand: Operand, number: Number | None) -> str:
+def _tell_item(operand: Operand, number: Number | None, show: Callable[[Number], str]) -> str:
     if isinstance(operand, Decimal):
-        return _plain(operand)
-    shown = "unknown" if number is None else _plain(number)
+        return show(operand)
+    shown = "unknown" if number is None else show(number)
     if isinstance(operand, TickerOf):
         return f"{operand.symbol} {operand.field} {shown}"
     if isinstance(operand, Figure):
@@ -88,4 +93,10 @@ def _tell_item(operand: Operand, number: Number | None) -> str:
 
 
 def _plain(number: Number) -> str:
+    """Return a number without the dust that floats gather at their end."""
+    exact = number if isinstance(number, Decimal) else Decimal(f"{number:.{FIGURE_DIGITS}g}")
+    return f"{exact:f}"
+
+
+def _exact(number: Number) -> str:
     return f"{number:f}" if isinstance(number, Decimal) else f"{number!r}"
