@@ -322,8 +322,10 @@ def test_my_robot_says_why_and_its_kill_switch_asks_once(house: RunningHouse, pa
     expect(row.get_by_role("link", name="robot-1")).to_have_attribute("href", "/robots/robot-1/")
     assert page.evaluate(FINDINGS) == []
     button = row.get_by_role("button", name="Kill switch of robot-1")
+    wide = button.evaluate("one => one.offsetWidth")
     button.click()
-    expect(button).to_have_text("Stop robot-1?")
+    expect(button).to_have_text("Sure?")
+    assert button.evaluate("one => one.offsetWidth") == wide
     expect(row).to_have_attribute("data-killed", "false")
     button.evaluate("one => { one.click(); one.click(); }")  # it asks anew after some seconds
     expect(row).to_have_attribute("data-killed", "true")
