@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import gzip
 import io
+import itertools
 import json
 import lzma
 from decimal import Decimal
@@ -20,6 +21,7 @@ from django.test import Client
 import fondaco.office.urls  # noqa: F401 - its views bind the real core, not a stand-in
 from fondaco.identity import services as identity
 from fondaco.office.robots.forms import FILE_BYTES_MAX
+from fondaco.office.robots.selectors import MARK_WIDTH
 from fondaco.robots.backtest import tape
 from fondaco.robots.backtest.run import Backtest
 from fondaco.robots.backtest.survey import open_file
@@ -105,6 +107,32 @@ def test_days_become_months_where_there_are_many(browser: Client) -> None:
     assert (periods["word"], len(periods["rows"])) == ("Month", 4)
     total = sum(Decimal(each["profit"]) for each in periods["rows"])
     assert total == Decimal(json.loads(row.result)["profit"])
+
+
+def test_marks_cover_the_whole_chart_and_long_tables_are_folded(browser: Client) -> None:
+    """Of very many fills one a side and place is marked, to the end; each count is told."""
+    rule = """{"$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "STOCKA",
+        "shares": 1}}, "$then": {"$do": {"$order": {"kind": "MARKET", "intent": "SELL",
+        "ticker": "STOCKA", "shares": 1}}}, "$repeat": {"times": 5000, "pause_s": 60}}"""
+    ask(browser, "a.csv", candles(4), rule=rule)
+    row = RuleBacktest.objects.get()
+    backtests.run_one(row, "USD", Path("/nowhere"))
+    row.refresh_from_db()
+    count = len(json.loads(row.result)["fills"])
+    assert count > 600
+    answer = browser.get(f"{PATH}{row.pk}")
+    price, equity, _ = answer.context["charts"]
+    for side in ("buy", "sell"):
+        places = [float(m["points"].split(",")[0]) for m in price["marks"] if m["side"] == side]
+        assert len(places) <= 1000 // MARK_WIDTH + 1
+        assert (min(places) < 50, max(places) > 950) == (True, True)
+        assert all(after > before for before, after in itertools.pairwise(places))
+    assert f"{len(price['marks'])} of {count} fills are marked" in price["said"]
+    assert equity["said"].startswith("from 10,000.00 to 9,")
+    told = answer.content.decode()
+    assert f'<details class="folded"><summary>The first 100 of {count}</summary>' in told
+    assert '<details class="folded" open><summary>' in told
+    assert told.count('data-label="Fee"') == 100
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,7 @@ def test_the_demo_s_house_file_stands() -> None:
     """The file of `fondaco demo` loads: four books, a coin bought outside, robots that can act."""
     import fondaco.cli
     from fondaco.house.robots import read_config
-    from fondaco.robots.rules.plan import plan_rule
+    from fondaco.robots.rules.plan import Figure, plan_rule
     from fondaco.robots.rules.validation import read_rule
 
     house = load(Path(fondaco.cli.__file__).with_name("demo.toml"))
@@ -292,7 +292,12 @@ def test_the_demo_s_house_file_stands() -> None:
     assert books == ["BTCUSDT", "ETHUSDT", "ETHBTC", "BTCUSD"]
     follower, seller = house.members[0].robots
     assert read_config(follower.config, decimals=8).symbols == ("BTC",)
-    assert plan_rule(read_rule(seller.rule)).traded == ("BTC",)
+    plan = plan_rule(read_rule(seller.rule))
+    assert plan.traded == ("BTC",)
+    bands = [look.b for step in plan.steps for look in step.looks]
+    assert [band.output for band in bands if isinstance(band, Figure)] == [
+        "upperband", "lowerband",
+    ]  # fmt: skip
     assert house.house.own_signals
     assert [each.symbol for each in house.instruments if each.venue] == ["ABANUSD"]
     made = split(b"".join(commands(house, Definitions({}, {}))))

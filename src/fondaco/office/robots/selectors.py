@@ -15,6 +15,7 @@ from django.conf import settings
 
 from fondaco.core.records import Event, Query, pack, split, unpack
 from fondaco.identity.core_door import Core, kind_of
+from fondaco.office.templatetags.figures import figure_text
 from fondaco.projections.selectors import InstrumentRow, asset_codes
 from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 WIDTH: Final = 1000
-MARKS_MAX: Final = 500  # of trades on a chart
+MARK_WIDTH: Final = 12  # on a chart; as much has at most one mark of each side
 DAYS_SHOWN: Final = 62  # past it months
 WALKS: Final = {
     "shape": "open, low, high, close if it rose, the high first if it fell",
@@ -201,7 +202,7 @@ def periods(result: Mapping[str, Any]) -> dict[str, Any]:
             rows.append({"name": name, "began": before, "fills": 0})
         row = rows[-1]
         profit = equity - row["began"]
-        percent = f"{profit * 100 / row['began']:.2f}" if row["began"] > 0 else ""
+        percent = f"{profit * 100 / row['began']:z.2f}" if row["began"] > 0 else ""
         fills = row["fills"] + day["fills"]
         row |= {
             "equity": f"{equity:f}", "profit": f"{profit:f}", "percent": percent, "fills": fills,
@@ -223,16 +224,33 @@ def charts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
         peak = max(peak, value)
         falls.append((value - peak) * 100 / peak if peak > 0 else Decimal(0))
     quote = result["settings"]["quote"]
-    fills = result["fills"][:MARKS_MAX]
+    fills = _thinned(result["fills"], times[0], times[-1])
     marks = [(fill["time_us"], Decimal(fill["price"]), fill) for fill in fills]
-    traded = f"{len(result['fills'])} fills" if fills else "nothing traded"
-    said = f"from {prices[0]:f} to {prices[-1]:f}, between {min(prices):f} and {max(prices):f}"
+    count = len(result["fills"])
+    traded = f"{count} fills" if fills else "nothing traded"
+    if len(fills) < count:
+        traded = f"{len(fills)} of {count} fills are marked"
+    first, last, low, high, began, ended = map(
+        figure_text, (prices[0], prices[-1], min(prices), max(prices), equity[0], equity[-1])
+    )
+    said = f"from {first} to {last}, between {low} and {high}"
     deepest = Decimal(result["drawdown_percent"])
     return [
         _chart("Price and trades", times, prices, 240, f"{said}; {traded}", marks),
-        _chart("Equity", times, equity, 200, f"from {equity[0]:f} to {equity[-1]:f} {quote}"),
+        _chart("Equity", times, equity, 200, f"from {began} to {ended} {quote}"),
         _chart("Drawdown, %", times, falls, 120, f"the deepest fall is {deepest:.2f} %"),
     ]
+
+
+def _thinned(
+    fills: Sequence[Mapping[str, Any]], begin_us: int, end_us: int
+) -> list[Mapping[str, Any]]:
+    """Return the first buy and the first sell of each place of a chart that has room for one."""
+    step_us = max(1, (end_us - begin_us) * MARK_WIDTH // WIDTH)
+    kept: dict[tuple[int, str], Mapping[str, Any]] = {}
+    for fill in fills:
+        kept.setdefault(((fill["time_us"] - begin_us) // step_us, fill["side"]), fill)
+    return list(kept.values())
 
 
 def _chart(

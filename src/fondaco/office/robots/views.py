@@ -43,7 +43,8 @@ __all__ = ["backtest", "backtests", "builder", "own_robot", "robot", "robots", "
 
 View = Callable[..., HttpResponse]
 ROBOTS_SHOWN: Final = 1000
-LINES_SHOWN: Final = 500  # of a backtest's fills, and of its decisions
+LINES_SHOWN: Final = 100  # of a backtest's fills, and of its decisions
+LINES_OPEN: Final = 20  # a longer table is folded
 FIELDS: Final = {"allotment": "cash"}
 BACKTEST_SETTINGS: Final = (
     *("walk", "cash", "coins", "latency_ms", "maker_fee", "taker_fee", "depth", "queue"),
@@ -297,10 +298,9 @@ def backtest(request: HttpRequest, number: str) -> HttpResponse:
                 {**fill, "at": selectors.moment(fill["time_us"])}
                 for fill in result["fills"][:LINES_SHOWN]
             ],
-            "fills_left_out": max(0, len(result["fills"]) - LINES_SHOWN),
             "decisions": selectors.told_decisions(row.rule, decisions[:LINES_SHOWN]),
-            "decisions_left_out": max(0, len(decisions) - LINES_SHOWN)
-            + result["decisions_left_out"],
+            "decisions_count": len(decisions) + result["decisions_left_out"],
+            "lines_open": LINES_OPEN,
         }
     return render(request, "office/robots/backtest.html", shown)
 
