@@ -340,6 +340,48 @@ def test_alerts_are_read_by_name_or_by_template(
 
 
 @pytest.mark.parametrize(
+    "body, said",
+    [
+        ("{}", 'is missing; send {"summary": "BUY", "symbol": "BTC"}, or a text like "buy BTC"'),
+        ("[1,2]", "the body is a list; send"),
+        ('{"summary":"BUY","summary":"SELL"}', 'the body says "summary" twice'),
+        ('{"summary":"BUY","of":{"a":1,"a":1}}', 'the body says "a" twice'),
+        ('{"summary":"BUY",}', "the body is not JSON"),
+    ],
+)
+def test_an_alert_that_cannot_be_meant_says_what_is_expected(body: str, said: str) -> None:
+    """Nothing in it, a list, or a name twice: a sentence, and never a guess."""
+    with pytest.raises(Unfit) as caught:
+        read_alert(body, template="", symbol="", cash="USD")
+    assert said in str(caught.value)
+
+
+def test_what_a_hook_s_routes_do_not_know_is_refused(ann: Member) -> None:
+    """An unknown field or a wrong limit is 400 with what is known; nothing is made or changed."""
+    client = bearer(ann, "read", "trade")
+    hook, _ = made_hook(ann)
+    for number in range(3):
+        services.take_alert(hook, f"buy {number}")
+    words: Any = {"content_type": "application/json"}
+    route = f"/api/v1/hooks/{hook.pk}/"
+    known = "symbol, template, addresses, checks_position"
+    answer = client.patch(route, {"symbl": "ETH", "template": "{summary}"}, **words)
+    assert (answer.status_code, list(answer.json())) == (400, ["symbl"])
+    assert answer.json()["symbl"] == [f"This field is unknown; known are {known}."]
+    answer = client.post("/api/v1/hooks/", {"name": "b", "secret": "s"}, **words)
+    assert (answer.status_code, list(answer.json())) == (400, ["secret"])
+    answer = client.patch(route, {"addresses": "192.0.2.1, 192.0.2.2"}, **words)
+    assert (answer.status_code, list(answer.json())) == (400, ["addresses"])
+    assert "one a line" in answer.json()["addresses"][0]
+    hook.refresh_from_db()
+    assert (hook.template, hook.addresses, Hook.objects.count()) == ("", "", 1)
+    for limit in ("0", "201", "-1", "x", "", "1.5", "9" * 5_000):
+        answer = client.get(f"{route}alerts/", {"limit": limit})
+        assert (answer.status_code, list(answer.json())) == (400, ["limit"]), limit
+    assert len(client.get(f"{route}alerts/", {"limit": "2"}).json()["alerts"]) == 2
+
+
+@pytest.mark.parametrize(
     "template", ["{symbol}", "{summary}{symbol}", "{summary} {summary}", "{summary} {what}"]
 )
 def test_a_template_that_cannot_be_read_by_is_refused(template: str) -> None:

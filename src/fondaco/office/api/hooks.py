@@ -8,12 +8,13 @@ not for the sender's network is 404. Another member's hooks are as unknown as no
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ValidationError
@@ -35,6 +36,7 @@ __all__ = ["HookAlerts", "HookIn", "Hooks", "OneHook", "ReplayAlert", "RotateHoo
 
 NAME_MAX: Final = 64
 SHOWN_MAX: Final = 200
+UNKNOWN_TOLD: Final = 20  # fields that are named in an answer
 
 
 class HookChange(serializers.Serializer):
@@ -82,6 +84,11 @@ class HookView(ScopedView):
 
 def _checked(request: Request, shape: type[serializers.Serializer]) -> dict[str, Any]:
     body = shape(data=request.data)
+    sent = request.data if isinstance(request.data, Mapping) else {}
+    unknown = [name for name in sent if name not in body.fields]
+    if unknown:
+        said = f"This field is unknown; known are {', '.join(body.fields)}."
+        raise ValidationError({str(name)[:NAME_MAX]: [said] for name in unknown[:UNKNOWN_TOLD]})
     body.is_valid(raise_exception=True)
     return {**body.validated_data}
 
@@ -133,10 +140,18 @@ class RotateHook(HookView):
 
 
 class HookAlerts(HookView):
-    @extend_schema(responses=OpenApiTypes.OBJECT, tags=["hooks"])
-    def get(self, _request: Request, number: str) -> Response:
+    @extend_schema(
+        responses=OpenApiTypes.OBJECT,
+        parameters=[OpenApiParameter("limit", int, description="1 to 200, 200 by default")],
+        tags=["hooks"],
+    )
+    def get(self, request: Request, number: str) -> Response:
         """Show the newest alerts of a hook, and what became of each."""
-        rows = HookAlert.objects.filter(hook=self.own(number)).order_by("-id")[:SHOWN_MAX]
+        hook = self.own(number)
+        text = str(request.query_params.get("limit", SHOWN_MAX))
+        if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= SHOWN_MAX):
+            raise ValidationError({"limit": [f"Give a number from 1 to {SHOWN_MAX}."]})
+        rows = HookAlert.objects.filter(hook=hook).order_by("-id")[: int(text)]
         return Response({"alerts": [selectors.alert_words(row) for row in rows]})
 
     @extend_schema(request=AlertBody, responses={202: OpenApiTypes.OBJECT}, tags=["hooks"])

@@ -8,6 +8,7 @@ Nothing of a text is run: a template is names between literals.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,6 +21,7 @@ from fondaco.robots.hub.messages import SUMMARIES, SYMBOL, Unfit, read_time
 __all__ = ["NAMES", "TEMPLATE_MAX", "Alert", "check_template", "read_alert", "untimely"]
 
 TEMPLATE_MAX: Final = 300
+EXPECTED: Final = 'send {"summary": "BUY", "symbol": "BTC"}, or a text like "buy BTC"'
 AHEAD_S_MAX: Final = 60  # of another's clock before ours
 WORD_MAX: Final = 128
 # Our name -> what charts call it, in the order in which they are looked for.
@@ -77,7 +79,9 @@ def read_alert(body: str, *, template: str, symbol: str, cash: str) -> Alert:
     Raises Unfit.
     """
     words = _json_words(body) if body.lstrip().startswith("{") else _text_words(body, template)
-    said = words.get("summary", "").upper().replace(" ", "_")
+    if "summary" not in words:
+        raise Unfit("summary", f"is missing; {EXPECTED}")
+    said = words["summary"].upper().replace(" ", "_")
     if said not in _WORDS:
         raise Unfit("summary", f'"{said[:32]}" must be one of {", ".join(_WORDS)}')
     named = words.get("symbol", "").rpartition(":")[2].upper()
@@ -114,7 +118,8 @@ def untimely(said_us: int, came_us: int, age_s_max: int) -> str:
 def _json_words(body: str) -> dict[str, str]:
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+        json.loads(body, object_pairs_hook=_once, parse_int=str)  # the other reader keeps the last
+    except (msgspec.DecodeError, json.JSONDecodeError, RecursionError) as error:
         raise Unfit("", f"the body is not JSON: {error}") from error
     words: dict[str, str] = {}
     for name, spellings in NAMES.items():
@@ -130,9 +135,20 @@ def _json_words(body: str) -> dict[str, str]:
     return words
 
 
+def _once(pairs: list[tuple[str, object]]) -> None:
+    """Raise Unfit for an object that says a name twice: which one is meant?"""
+    said = set()
+    for name, _ in pairs:
+        if name in said:
+            raise Unfit("", f'the body says "{name[:32]}" twice; say it once')
+        said.add(name)
+
+
 def _text_words(body: str, template: str) -> dict[str, str]:
     text = " ".join(body.split())
     if not template:
+        if text.startswith("["):
+            raise Unfit("", f"the body is a list; {EXPECTED}")
         first, _, rest = text.partition(" ")
         return {"summary": first, "symbol": rest.partition(" ")[0]}
     match = _pattern(template).match(text)

@@ -200,7 +200,7 @@ def _networks(text: str) -> str:
     try:
         return "\n".join(networks_of(text))
     except ValueError as error:
-        raise Unfit("addresses", str(error)) from error
+        raise Unfit("addresses", f"{error}; write addresses or networks, one a line") from error
 
 
 # ---- alerts
