@@ -109,16 +109,19 @@ def test_what_became_of_each_alert_is_told_with_each_robot_s_reason(
     page = text_of(browser, f"/hooks/{hook.pk}/")
     assert "<strong>poor</strong> did not buy: cash 3, minimum 20" in page
     assert "<strong>idle</strong> did not buy: it is switched off" in page
-    assert "the same as alert" in page
+    first, _, unread = HookAlert.objects.order_by("pk")
+    assert f"the same as alert {first.pk}" in page
+    assert f">alert {first.pk}<" in page
+    assert re.findall(r'name="replay" value="(\d+)"', page) == [str(unread.pk)]
     assert "&lt;b&gt;up&lt;/b&gt;" in page
-    first = HookAlert.objects.order_by("pk").first()
-    assert first is not None
     page = text_of(browser, f"/hooks/{hook.pk}/", replay=str(first.pk))
     assert f"Alert {first.pk} is read once more." in page
     text_of(browser, f"/hooks/{hook.pk}/", do="take", body="sell BTC")
     services.settle_alerts("USD")
     newest = [(row.state, row.is_replay) for row in HookAlert.objects.order_by("-pk")[:2]]
     assert newest == [("taken", True), ("duplicate", True)]
+    offered = re.findall(r'name="replay" value="(\d+)"', text_of(browser, f"/hooks/{hook.pk}/"))
+    assert offered == [str(unread.pk + 2), str(unread.pk)]
 
 
 def test_what_a_form_says_wrongly_is_told_at_its_field_and_changes_nothing(

@@ -13,6 +13,8 @@ from django.conf import settings
 
 from fondaco.identity.models import Member
 from fondaco.robots.hub import selectors as hub
+from fondaco.robots.hub.alerts import read_alert
+from fondaco.robots.hub.messages import Unfit
 from fondaco.robots.models import Hook, HookAlert, Robot, RobotKind
 
 __all__ = ["alerts", "hook_of", "hooks"]
@@ -44,7 +46,25 @@ def alerts(hook: Hook) -> list[dict[str, Any]]:
     names = dict(robots.order_by("pk").values_list("account_id", "pk")[:ROBOTS_SHOWN])
     signals = {row.signal for row in rows if row.signal}
     told = hub.decided(signals, names, cash=settings.CASH)
-    return [{**_shown(row), "decisions": told.get(row.signal, [])} for row in rows]
+    return [
+        {
+            **_shown(row),
+            "decisions": told.get(row.signal, []),
+            "may_replay": _may_replay(row, hook),
+        }
+        for row in rows
+    ]
+
+
+def _may_replay(row: HookAlert, hook: Hook) -> bool:
+    """Return whether reading an alert once more can do anything: a key or a time counts once."""
+    if row.state != HookAlert.State.TAKEN:
+        return row.state == HookAlert.State.REFUSED
+    try:
+        read = read_alert(row.body, template=hook.template, symbol=hook.symbol, cash=settings.CASH)
+    except Unfit:
+        return False
+    return not read.key and not read.timestamp_us
 
 
 def _shown(row: HookAlert) -> dict[str, Any]:
