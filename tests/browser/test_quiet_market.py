@@ -197,11 +197,20 @@ def test_a_pair_holds_once_and_the_first_to_go_ends_the_other(
     expect(page.get_by_test_id("submit")).to_be_enabled()
     page.get_by_test_id("submit").click()
     expect(page.get_by_test_id("profit-problem")).to_contain_text("The last price is 20000.00")
+    page.fill("#ticket-stop", "21000")
+    expect(page.get_by_test_id("profit-problem")).to_contain_text("The two prices are swapped")
+    page.get_by_role("button", name="Swap").click()
+    expect(page.locator("#ticket-profit")).to_have_value("21000")
     page.fill("#ticket-profit", "20500")
+    page.fill("#ticket-stop", "19500")
+    expect(page.get_by_test_id("pair-end")).to_have_count(2)
     page.get_by_test_id("submit").click()
     rows = page.get_by_test_id("panel-open").locator("tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.locator("[data-list]")).to_have_count(2)
+    notices = page.get_by_label("Notices")
+    expect(notices).to_contain_text("Pair placed")
+    expect(notices).not_to_contain_text("Order on the book")
     expect(rows.filter(has_text="19,500.00")).to_have_attribute("data-waits", "true")
     expect(rows.filter(has_text="20,500.00")).to_have_attribute("data-waits", "false")
     assert held(page, "BTC") == before + Decimal("0.5")
@@ -226,7 +235,10 @@ def test_cancelling_one_of_a_pair_cancels_both(page: Page) -> None:
     assert held(page, "USDT") == before + Decimal("2152.5")  # the stop's, 5% above its trigger
     rows.first.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("No open orders")).to_be_visible()
+    expect(page.get_by_label("Notices")).to_contain_text("Pair cancelled")
     assert held(page, "USDT") == before
+    page.get_by_role("tab", name="History").click()
+    expect(page.get_by_test_id("panel-history").locator("tr [data-list]").first).to_be_visible()
 
 
 def test_a_trigger_that_would_fire_at_once_is_said_and_not_sent(page: Page) -> None:

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Instrument } from '../src/model/instrument.ts';
 import {
   fillFromReport,
   isNewer,
@@ -10,7 +11,7 @@ import {
 import { csrfToken } from '../src/model/rest.ts';
 import { readPreferences } from '../src/model/preferences.ts';
 import type { ExecutionReport, WireOrder } from '../src/model/wire.ts';
-import { changePercent, clockText, signed } from '../src/model/words.ts';
+import { changePercent, clockText, pairNews, signed } from '../src/model/words.ts';
 import { fromWire } from '../src/model/decimal.ts';
 
 const wire: WireOrder = {
@@ -93,6 +94,31 @@ describe('orders', () => {
   it('have a fill only in a trade', () => {
     expect(fillFromReport(report({}))?.feeAsset).toBe('BTC');
     expect(fillFromReport(report({ x: 'NEW' }))).toBeNull();
+  });
+});
+
+describe('a pair in one notice', () => {
+  const coins = { base: 'BTC', pricePlaces: 2, quantityPlaces: 1 } as Instrument;
+  const of = (status: string, part: Partial<WireOrder> = {}) =>
+    orderFromWire({ ...wire, side: 'SELL', status, executedQty: '0', orderListId: 3, ...part });
+  const stop = { orderId: 8, type: 'STOP_LOSS', stopPrice: '19', price: '0', workingTime: -1 };
+
+  it.each([
+    ['NEW', 'NEW', {}, 'Pair placed'],
+    ['NEW', 'CANCELED', {}, 'Pair cancelled'],
+    ['CANCELED', 'CANCELED', {}, 'Pair cancelled'],
+    ['EXPIRED', 'EXPIRED', {}, 'Pair ended, unfilled'],
+    ['EXPIRED', 'FILLED', { executedQty: '1.0' }, 'Sold 1.0 BTC'],
+    ['EXPIRED', 'NEW', { price: '19', workingTime: 5 }, 'Order on the book'],
+  ])('%s and %s', (first, second, part, title) => {
+    const pair = [of(first, { type: 'LIMIT_MAKER' }), of(second, { ...stop, ...part })];
+    expect(pairNews(pair, coins).title).toBe(title);
+  });
+
+  it('says both prices', () => {
+    expect(pairNews([of('NEW'), of('NEW', stop)], coins).text).toBe(
+      'Sell 1.0 BTC: take profit 20.00; stop \u2264 19.00',
+    );
   });
 });
 

@@ -94,6 +94,8 @@ describe('a ticket that is right', () => {
       '0.0005',
       'BTC',
     ]);
+    const never = evaluate(ticket({ type: 'LIMIT_MAKER', price: '20.05' }), market());
+    expect(never.role).toBe('maker');
     const takes = evaluate(ticket({ price: '20.05', amount: '2' }), market());
     expect([takes.role, formatDecimal(takes.total ?? 0n)]).toEqual(['taker', '40.02']);
     const both = evaluate(ticket({ price: '20.05', amount: '6' }), market());
@@ -321,6 +323,24 @@ describe('a pair', () => {
     const [problem, ...more] = evaluate(pair(part), market()).problems;
     expect([problem?.field, more]).toEqual(['profit', []]);
     expect(problem?.text).toContain(text);
+  });
+});
+
+describe('a pair with its prices changed about', () => {
+  it.each<[Partial<Ticket>, string]>([
+    [
+      { side: 'SELL', profit: '19', stop: '21' },
+      'sells has its profit above the last price, 20.00',
+    ],
+    [{ side: 'BUY', profit: '21', stop: '19' }, 'buys has its stop above the last price, 20.00'],
+  ])('is told once, and is right when they are swapped: %o', (part, text) => {
+    const told = ticket({ type: 'STOP_LOSS', pair: true, price: '', ...part });
+    const [problem, ...more] = evaluate(told, market()).problems;
+    expect([problem?.field, problem?.swap, more]).toEqual(['profit', true, []]);
+    expect(problem?.text).toContain(text);
+    const swapped = evaluate({ ...told, profit: told.stop, stop: told.profit }, market());
+    expect(swapped.problems).toEqual([]);
+    expect(swapped.profitTotal).toBe(d(told.stop));
   });
 });
 

@@ -10,7 +10,7 @@ import type { Notices } from './notices.svelte.ts';
 import { type Order, orderFromWire } from './orders.ts';
 import { NoAnswer, type PairWish, Refusal, rest } from './rest.ts';
 import { type Wish, isPair } from './ticket.ts';
-import { orderNews } from './words.ts';
+import { orderNews, pairNews } from './words.ts';
 
 const NEWS_WAIT_MS = 120;
 const RETRY_MS = 1_500;
@@ -127,20 +127,32 @@ export class Desk {
     this.refresh();
   }
 
-  /** One notice for an order's burst of events, from the state it came to rest in. */
+  /** One notice for the burst of events of an order or a pair, from where it came to rest. */
   tell(order: Order): void {
-    clearTimeout(this.#news.get(order.key));
+    const subject = order.list >= 0 ? `${order.symbol}-list-${order.list}` : order.key;
+    clearTimeout(this.#news.get(subject));
     this.#news.set(
-      order.key,
+      subject,
       setTimeout(() => {
-        this.#news.delete(order.key);
-        const now = this.account.orders.find((one) => one.key === order.key) ?? order;
+        this.#news.delete(subject);
         const instrument = this.instruments().find((one) => one.symbol === order.symbol);
         if (!instrument) return;
-        const news = orderNews(now, instrument);
-        this.notices.say(news.tone, news.title, news.text, order.key);
+        const news =
+          order.list >= 0
+            ? pairNews(this.#pairOf(order), instrument)
+            : orderNews(this.#newest(order), instrument);
+        this.notices.say(news.tone, news.title, news.text, subject);
       }, NEWS_WAIT_MS),
     );
+  }
+
+  #newest(order: Order): Order {
+    return this.account.orders.find((one) => one.key === order.key) ?? order;
+  }
+
+  #pairOf({ symbol, list }: Order): readonly Order[] {
+    const pair = this.account.orders.filter((one) => one.symbol === symbol && one.list === list);
+    return pair.sort((left, right) => (left.stop < right.stop ? -1 : 1)); // its stop last
   }
 
   #refused(fault: unknown, title: string): void {

@@ -69,6 +69,8 @@ export interface Problem {
   readonly fixes: readonly string[];
   /** An empty field is not shouted at; the ticket just cannot be sent yet. */
   readonly quiet?: boolean;
+  /** The two prices of a pair are each on the other's side: changed about they would be right. */
+  readonly swap?: boolean;
 }
 
 export interface Estimate {
@@ -85,6 +87,8 @@ export interface Estimate {
   readonly role: 'maker' | 'taker' | 'both';
   /** The price the book ends at, for a warning about slippage; null when nothing is taken. */
   readonly worstPrice: Decimal | null;
+  /** Of a pair: the total if it ends at its profit; by its stop it is `total`. Else null. */
+  readonly profitTotal: Decimal | null;
   readonly wish: Wish | null;
 }
 
@@ -115,6 +119,7 @@ export function evaluate(ticket: Ticket, market: Market): Estimate {
   }
   if (ticket.pair) readProfit(ticket, market, draft);
   if (isStop(ticket.type)) readStop(ticket, ticket.type, market, draft);
+  if (ticket.pair) tellSwapped(ticket, market, draft);
   if (isPriced(ticket.type)) readPrice(ticket, market.instrument, draft);
   readAmount(ticket, market.instrument, draft);
   const outcome = isStop(ticket.type)
@@ -139,6 +144,10 @@ export function evaluate(ticket: Ticket, market: Market): Estimate {
     feeRate: rate,
     role: outcome.role,
     worstPrice: outcome.worst,
+    profitTotal:
+      draft.profit !== null && draft.quantity !== null
+        ? multiplyFloor(draft.profit, draft.quantity)
+        : null,
     wish: draft.problems.length > 0 ? null : wishOf(ticket, market.instrument, draft),
   };
 }
@@ -200,6 +209,22 @@ function readProfit(ticket: Ticket, market: Market, draft: Draft): void {
     `The ${what} is ${formatFixed(mark, instrument.pricePlaces)}: a pair that ` +
       `${buying ? 'buys takes profit below' : 'sells takes profit above'} it.`,
   );
+}
+
+/** Says once that the two prices of a pair are changed about, in place of two faults. */
+function tellSwapped(ticket: Ticket, market: Market, draft: Draft): void {
+  const { last, instrument } = market;
+  const [stop, profit] = [parseDecimal(ticket.stop), parseDecimal(ticket.profit)];
+  if (stop === null || profit === null || last === null) return;
+  const [low, high] = ticket.side === 'SELL' ? [profit, stop] : [stop, profit];
+  if (low === ZERO || low >= last || high <= last) return;
+  const [above, below] = ticket.side === 'SELL' ? ['profit', 'stop'] : ['stop', 'profit'];
+  const text =
+    `The two prices are swapped: a pair that ${ticket.side === 'SELL' ? 'sells' : 'buys'} has its ` +
+    `${above} above the last price, ${formatFixed(last, instrument.pricePlaces)}, ` +
+    `and its ${below} below.`;
+  draft.problems = draft.problems.filter(({ field }) => field !== 'stop' && field !== 'profit');
+  draft.problems.push({ field: 'profit', text, fixes: [], swap: true });
 }
 
 /** The price that a quantity is measured by: its own, or the one that it waits for. */
@@ -365,6 +390,7 @@ function rest(ticket: Ticket, market: Market, draft: Draft): Outcome {
         `${buying ? 'Best ask' : 'Best bid'} is ${places(best)}.`,
       fixes: passive > 0n ? [places(passive)] : [],
     });
+    return { ...none, total: multiplyFloor(price, quantity), quantity };
   }
   if (ticket.timeInForce === 'FOK' && ticket.type === 'LIMIT' && !taken.whole) {
     draft.problems.push({

@@ -1,7 +1,7 @@
 /** How the page says prices, quantities, times and orders. One place, so that all views agree. */
 import { type Decimal, ONE, formatDecimal, formatFixed, formatGrouped } from './decimal.ts';
 import type { Instrument } from './instrument.ts';
-import { type Order, averagePrice, isWaiting } from './orders.ts';
+import { type Order, averagePrice, isOpen, isWaiting } from './orders.ts';
 import { firesOnRise } from './stops.ts';
 import type { Tone } from './notices.svelte.ts';
 
@@ -104,11 +104,32 @@ export function triggerText(instrument: Instrument, order: Order): string {
   return `${way} ${priceText(instrument, order.stop)}`;
 }
 
+export interface News {
+  readonly tone: Tone;
+  readonly title: string;
+  readonly text: string;
+}
+
+/** What a notice says of a pair: both together, until one of them acts. */
+export function pairNews(pair: readonly Order[], instrument: Instrument): News {
+  const fired = (one: Order) => isOpen(one) && one.stop > 0n && one.works;
+  const acted = pair.find((one) => one.filled > 0n) ?? pair.find(fired);
+  if (acted) return orderNews(acted, instrument);
+  const told = { tone: 'plain' as const, text: pair.map((one) => leg(one, instrument)).join('; ') };
+  if (pair.every(isOpen)) return { ...told, title: 'Pair placed' };
+  const cancelled = pair.some((one) => one.status === 'CANCELED');
+  return { ...told, title: cancelled ? 'Pair cancelled' : 'Pair ended, unfilled' };
+}
+
+function leg(order: Order, instrument: Instrument): string {
+  const amount = `${sideText(order.side)} ${quantityText(instrument, order.quantity)}`;
+  return order.stop > 0n
+    ? `stop ${triggerText(instrument, order)}`
+    : `${amount} ${instrument.base}: take profit ${priceText(instrument, order.price)}`;
+}
+
 /** What a notice says when an order came to rest in some state. */
-export function orderNews(
-  order: Order,
-  instrument: Instrument,
-): { tone: Tone; title: string; text: string } {
+export function orderNews(order: Order, instrument: Instrument): News {
   const tone = order.side === 'BUY' ? 'buy' : 'sell';
   const verb = order.side === 'BUY' ? 'Buy' : 'Sell';
   const past = order.side === 'BUY' ? 'Bought' : 'Sold';
@@ -147,13 +168,6 @@ export function orderNews(
         text: `${verb} ${whole} ${instrument.base}${limit}${order.filled > 0n ? partly : ''}`,
       };
     default:
-      if (order.list >= 0 && order.filled === 0n) {
-        return {
-          tone: 'plain',
-          title: 'The pair is done',
-          text: `Its other order ended: ${typeText(order.type).toLowerCase()}, unfilled`,
-        };
-      }
       return {
         tone: order.filled > 0n ? tone : 'bad',
         title: `Order ${statusText(order.status).toLowerCase()}`,
