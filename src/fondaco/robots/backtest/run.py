@@ -155,8 +155,7 @@ class Backtest:
             self._take(look(self.plan, self.state, self._view(time_us), self.prefix), time_us)
         if not self.latency_us:
             self._deliver(time_us)
-        if self.market.free[1] or self.market.held[1]:
-            self._mark(tick.price)
+        self._mark(tick.price)
 
     def _ticks_of(self, price: Decimal) -> int:
         ticks = price / self.settings.tick
