@@ -44,6 +44,7 @@ POLL_S: Final = 0.02
 BACKLOG: Final = 2048
 OFFICE_THREADS: Final = 8
 OFFICE_BODY_BYTES_MAX: Final = 2 << 20  # forms and JSON; files have their own door
+TOO_LARGE: Final = "fondaco.too_large"  # in a WSGI environment; no header can be called so
 LIVE: Final = "/health/live"
 RETRY: Final = (b"retry-after", b"1")
 BINANCE: Final = ("/api/v3/", "/sapi/")
@@ -278,13 +279,14 @@ class Office:
             body = await whole_body(receive)
         except Disconnected:
             return  # what came is not what was meant
+        environ = environ_of(scope, body or b"")
         if body is None:
-            await answer(send, 413, b"the body is too large; at most 2 MiB here\n")
-            return
+            if "text/html" not in environ.get("HTTP_ACCEPT", ""):
+                await answer(send, 413, b"the body is too large; at most 2 MiB here\n")
+                return
+            environ[TOO_LARGE] = True  # a page says it
         loop = asyncio.get_running_loop()
-        status, headers, content = await loop.run_in_executor(
-            self._threads, self._call, environ_of(scope, body)
-        )
+        status, headers, content = await loop.run_in_executor(self._threads, self._call, environ)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 

@@ -19,6 +19,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 import fondaco.office.urls  # noqa: F401 - its views bind the real core, not a stand-in
+from fondaco.asgi import TOO_LARGE
 from fondaco.identity import services as identity
 from fondaco.office.robots.forms import FILE_BYTES_MAX
 from fondaco.office.robots.selectors import MARK_WIDTH
@@ -162,6 +163,16 @@ def test_what_is_wrong_with_a_file_is_said_at_once(
     status, told = ask(browser, name, content)
     assert (status, said in told) == (400, True)
     assert not RuleBacktest.objects.exists()
+
+
+def test_a_body_over_the_limit_is_a_page(browser: Client) -> None:
+    """413 in the house's dress, with what to do; no view sees what is left of it."""
+    answer = browser.post(PATH, {"rule": SEED}, **{TOO_LARGE: True})  # type: ignore[arg-type]
+    told = answer.content.decode()
+    assert answer.status_code == 413
+    assert "at most 2 MiB at once" in told
+    assert 'action="/logout"' in told or "ann" in told
+    assert "Choose the file" not in told
 
 
 def test_a_rule_that_no_file_can_serve(browser: Client) -> None:

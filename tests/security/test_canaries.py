@@ -134,3 +134,11 @@ def test_a_body_above_its_cap_is_413(house: RunningHouse, path: str, size: int) 
     """64 KiB for the trading API, 2 MiB for pages and the native API."""
     # One byte more: nothing of it is still under way when the answer comes and the line is closed.
     assert house.request("POST", path, body=b"a" * (size + 1)).status == 413
+
+
+def test_a_form_above_its_cap_is_answered_by_a_page(house: RunningHouse) -> None:
+    """Who asks for a page hears 413 in the house's dress, also before signing in."""
+    headers = {"Accept": "text/html,*/*;q=0.8"}
+    answer = house.request("POST", "/login", body=b"a" * (MIB_2 + 1), headers=headers)
+    assert answer.status == 413
+    assert "Too much at once" in answer.body.decode()

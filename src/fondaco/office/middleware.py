@@ -1,7 +1,8 @@
-"""What stands around every page: the Content-Security-Policy header.
+"""What stands around every page: the Content-Security-Policy header, and what is sent too much.
 
 Promises: every answer of the office carries the policy of the settings, unless a view set one of
 its own (Django brings its own middleware for it from release 6.0 on; until then this one does).
+A request whose body was over the limit, and so was left out, reaches no view: a page says so.
 """
 
 from __future__ import annotations
@@ -10,10 +11,24 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
-__all__ = ["ContentSecurityPolicy"]
+__all__ = ["BodyLimit", "ContentSecurityPolicy"]
 
 HEADER = "Content-Security-Policy"
+TOO_LARGE = "fondaco.too_large"  # as asgi marks it
+
+
+class BodyLimit:
+    """Stands innermost, so that the page has the session of who asked."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.META.get(TOO_LARGE):
+            return render(request, "413.html", status=413)
+        return self._get_response(request)
 
 
 class ContentSecurityPolicy:

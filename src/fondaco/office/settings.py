@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "fondaco.office.audit.AuditActor",
     "fondaco.office.staff_gate.StaffGate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "fondaco.office.middleware.BodyLimit",
 ]
 TEMPLATES = [
     {
