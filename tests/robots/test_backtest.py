@@ -371,16 +371,6 @@ def test_money_equity_and_drawdown_are_the_fills(
     assert result.drawdown == slow_drawdown(result, tape)
 
 
-def test_a_robot_that_ends_each_look_in_cash_falls_too() -> None:
-    """What a sale cost counts as a fall although nothing is held after it."""
-    sell = rule('"kind": "MARKET", "intent": "SELL", "shares": 1')
-    text = rule('"kind": "MARKET", "intent": "BUY", "shares": 1', then=sell)
-    result = run(text, ticks(*(f"{n} 100 1 sell" for n in range(5))), coins=D(0))
-    assert [fill.side for fill in result.fills] == ["BUY", "SELL"]
-    assert result.coins == 0
-    assert result.drawdown == -result.profit > 0
-
-
 def slow_drawdown(result: Result, tape: list[Tick]) -> Decimal:
     peak, deepest = result.equity_first, D(0)
     for place, tick in enumerate(tape):

@@ -31,7 +31,8 @@ from fondaco.robots.models import RuleBacktest
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import plain
-from tests.robots.test_backtest import SETTINGS
+from tests.robots.test_backtest import SETTINGS, run, ticks
+from tests.robots.test_backtest import rule as ruled
 from tests.robots.test_rules import SEED
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
@@ -112,10 +113,10 @@ def test_days_become_months_where_there_are_many(browser: Client) -> None:
 
 def test_marks_cover_the_whole_chart_and_long_tables_are_folded(browser: Client) -> None:
     """Of very many fills one a side and place is marked, to the end; each count is told."""
-    rule = """{"$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "STOCKA",
+    churns = """{"$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "STOCKA",
         "shares": 1}}, "$then": {"$do": {"$order": {"kind": "MARKET", "intent": "SELL",
         "ticker": "STOCKA", "shares": 1}}}, "$repeat": {"times": 5000, "pause_s": 60}}"""
-    ask(browser, "a.csv", candles(4), rule=rule)
+    ask(browser, "a.csv", candles(4), rule=churns)
     row = RuleBacktest.objects.get()
     backtests.run_one(row, "USD", Path("/nowhere"))
     row.refresh_from_db()
@@ -241,3 +242,13 @@ def test_fees_of_a_file_are_what_a_house_takes(tmp_path: Path) -> None:
         )  # fmt: skip
         [fill] = Backtest(plan_rule(read_rule(buys)), settings).run(opened.ticks).fills
         assert (plain(fill.fee), fill.fee_asset) == (Decimal(fee), asset)
+
+
+def test_a_robot_that_ends_each_look_in_cash_falls_too() -> None:
+    """What a sale cost counts as a fall although nothing is held after it."""
+    sell = ruled('"kind": "MARKET", "intent": "SELL", "shares": 1')
+    text = ruled('"kind": "MARKET", "intent": "BUY", "shares": 1', then=sell)
+    result = run(text, ticks(*(f"{n} 100 1 sell" for n in range(5))), coins=Decimal(0))
+    assert [fill.side for fill in result.fills] == ["BUY", "SELL"]
+    assert result.coins == 0
+    assert result.drawdown == -result.profit > 0
