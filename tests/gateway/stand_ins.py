@@ -413,10 +413,10 @@ class Socket:
     async def __aexit__(self, *_: object) -> None:
         self._in.put_nowait({"type": "websocket.disconnect", "code": 1000})
         assert self._task is not None
-        await asyncio.wait_for(self._task, 5)
+        await asyncio.wait_for(self._task, 60)
 
     async def next_message(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.out.get(), 5)
+        return await asyncio.wait_for(self.out.get(), 60)
 
     async def next(self) -> Any:
         """Return the JSON of the next text."""

@@ -222,6 +222,32 @@ async def test_the_cursor_lets_memory_go_and_nothing_is_answered_twice() -> None
     assert not list(overlay.states(16))
 
 
+async def test_an_open_order_tells_when_it_changed_itself() -> None:
+    """Its updateTime stands while others trade, also when memory has let it go."""
+    house = await small_house()
+    ids = [(await house.place("ann", "BUY", "2", price))["orderId"] for price in ("19000", "20000")]
+
+    async def times() -> list[int]:
+        listed = (await house.signed("ann", "GET", "/api/v3/openOrders", symbol="BTCUSDT")).json
+        alone = [
+            (await house.signed("ann", "GET", "/api/v3/order", symbol="BTCUSDT", orderId=each)).json
+            for each in ids
+        ]
+        assert [each["updateTime"] for each in alone] == [each["updateTime"] for each in listed]
+        return [each["updateTime"] - each["time"] for each in listed]
+
+    await house.place("bob", "SELL", "1", "30000")
+    assert await times() == [0, 0]
+    await house.place("bob", "SELL", "1", "20000")  # fills half of the second, the fourth command
+    assert await times() == [0, 2]
+    overlay = house.gateway.edge.overlay
+    house.history.orders = {state.order_id: state.row() for state in overlay.states(16)}
+    house.writer.say_cursor(house.writer.seq)
+    assert not list(overlay.states(16))
+    await house.place("bob", "SELL", "1", "30001")
+    assert await times() == [0, 2]
+
+
 @given(st.from_regex(r"[A-Za-z0-9_-]{1,36}", fullmatch=True))
 def test_client_order_ids_are_the_cores_words(text: str) -> None:
     """The edge's quicker way there and back gives what core.client_ids gives."""

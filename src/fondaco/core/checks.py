@@ -217,6 +217,7 @@ class Checks:
             return CAPACITY
         return 0
 
+    @cython.overflowcheck(False)  # places of bits: check_shape() has bounded the words
     def digest_of(self, command: NewOrder) -> int:
         """Return a digest of the parameters of an order."""
         kinds = (

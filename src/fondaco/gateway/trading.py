@@ -7,8 +7,10 @@ after an acknowledged write always sees it. It keeps no state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
+
+import msgspec
 
 from fondaco.core.records import (
     Command,
@@ -191,7 +193,8 @@ class Trading:
         )
         answer = await self._edge.query(question)
         for offset in offsets_of(answer.records, ORDER_EVENT):
-            return OrderState.at(answer.records, offset).row()
+            (dated,) = await self._dated(account, [OrderState.at(answer.records, offset).row()])
+            return dated
         newest: OrderRow | None = None
         for state in self._edge.overlay.states(account):
             matches = state.order_id == order_id if order_id else words_of(state) == words
@@ -210,6 +213,22 @@ class Trading:
         mine = row is not None and row.account == account
         return row if mine and row is not None and row.instrument == instrument.number else None
 
+    async def _dated(self, account: int, rows: Sequence[OrderRow]) -> list[OrderRow]:
+        """Return open orders as the core told them, each with the time of its own last change.
+
+        The core's answer has the time of the house's newest command; an order's own is in memory,
+        or follows from its row as long as nothing was filled, or is in SQL.
+        """
+        changed = {state.order_id: state.time_us for state in self._edge.overlay.states(account)}
+        found = []
+        for row in rows:
+            at_us = changed.get(row.order_id) or max(row.created_us, row.working_us)
+            if row.filled_lots and row.order_id not in changed:
+                stored = await self._edge.read(selectors.order, row.order_id)
+                at_us = stored.updated_us if stored is not None else at_us
+            found.append(msgspec.structs.replace(row, updated_us=at_us))
+        return found
+
     async def open_orders(self, call: Call) -> bytes:
         """Return the open orders of book markets; the others' are at /api/v1/orders/."""
         symbol = call.get("symbol")
@@ -217,13 +236,12 @@ class Trading:
         question = pack(Query.OPEN_ORDERS, account=call.who.account, instrument=number)
         records = (await self._edge.query(question)).records
         instruments = self._edge.catalogue.instruments
-        found = []
-        for offset in offsets_of(records, ORDER_EVENT):
-            row = OrderState.at(records, offset).row()
-            instrument = instruments[row.instrument]
-            if instrument.is_book:
-                found.append(order_json(row, instrument))
-        return f"[{','.join(found)}]".encode()
+        told = [OrderState.at(records, offset).row() for offset in offsets_of(records, ORDER_EVENT)]
+        books = [row for row in told if instruments[row.instrument].is_book]
+        rows = await self._dated(call.who.account, books)
+        return (
+            f"[{','.join(order_json(row, instruments[row.instrument]) for row in rows)}]".encode()
+        )
 
     async def all_orders(self, call: Call) -> bytes:
         instrument = self._edge.market_of(call.need("symbol")).instrument
