@@ -169,26 +169,32 @@ def test_signed_in_people_reach_every_route(house: RunningHouse, name: str) -> N
 
 @pytest.mark.parametrize("name", ["una", "bob", "mia"])
 def test_s1_8_nobody_reaches_anothers_things(house: RunningHouse, name: str) -> None:
-    """S1-8: with ann's order id and listen key in hand, every route is as if there were none."""
+    """S1-8: with ann's order, list and listen key in hand, every route is as if there were none."""
     terms: dict[str, Any] = {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
     terms |= {"symbol": "BTCUSDT", "quantity": "1.2345", "price": "10123"}
     made = house.signed(house.ann, "POST", "/api/v3/order", **terms).json
+    pair: dict[str, Any] = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "1.2345"}
+    pair |= {"aboveType": "LIMIT_MAKER", "abovePrice": "30123", "belowType": "STOP_LOSS"}
+    pair |= {"belowStopPrice": "10123"}
+    pair_id = house.signed(house.ann, "POST", "/api/v3/orderList/oco", **pair).json["orderListId"]
     listen_key = house.signed(house.ann, "POST", "/api/v3/userDataStream").json["listenKey"]
     hers = house.signed(house.ann, "GET", "/api/v3/account").json["uid"]
     browser = Browser(house)
     browser.sign_in(name, f"{name}-s long password")
     own: dict[str, Any] = {"Origin": house.url, "X_CSRFToken": browser.cookie("csrftoken")}
-    named = f"symbol=BTCUSDT&orderId={made['orderId']}&listenKey={listen_key}&uid={hers}"
+    named = f"symbol=BTCUSDT&orderId={made['orderId']}&orderListId={pair_id}"
+    named += f"&listenKey={listen_key}&uid={hers}"
     for route, security in SECURITIES.items():
         method, _, path = route.partition(" ")
         _, text = browser.ask(method, f"{path}?{named}", **own)
         if route in FOREIGN:
             assert json.loads(text)["code"] == FOREIGN[route], (route, text)
         if security is not Security.NONE:
-            told = [each for each in ("1.2345", "10123", listen_key) if each in text]
+            told = [each for each in ("1.2345", "10123", "30123", listen_key) if each in text]
             assert not told, (route, text)
     resting = house.signed(house.ann, "GET", "/api/v3/openOrders").json
     assert made["orderId"] in [each["orderId"] for each in resting]
+    assert [each["orderListId"] for each in resting].count(pair_id) == 2
     kept = house.signed(house.ann, "PUT", "/api/v3/userDataStream", listenKey=listen_key)
     assert kept.status == 200
-    house.signed(house.ann, "DELETE", "/api/v3/order", symbol="BTCUSDT", orderId=made["orderId"])
+    house.signed(house.ann, "DELETE", "/api/v3/openOrders", symbol="BTCUSDT")
