@@ -229,6 +229,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"GET ^robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/rule/?\Z",
         r"POST ^robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/rule/?\Z",
         r"GET ^robots/backtests/(?P<number>[0-9]{1,18})/?\Z",
+        r"POST ^robots/backtests/(?P<number>[0-9]{1,18})/?\Z",
         r"POST ^profile/keys/?\Z",
         r"POST ^profile/tokens/?\Z",
         "GET account/mfa/webauthn/keys/<int:pk>/edit/",

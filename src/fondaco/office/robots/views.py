@@ -32,7 +32,7 @@ from fondaco.office.robots import selectors, services
 from fondaco.office.robots.forms import BacktestForm, RobotForm, RuleForm
 from fondaco.office.robots.views_signals import signal_robot
 from fondaco.robots.bots import selectors as bots
-from fondaco.robots.bots.services import ask_backtest
+from fondaco.robots.bots.services import ask_backtest, cancel_backtest, repeat_backtest
 from fondaco.robots.hub.selectors import client_of
 from fondaco.robots.models import Robot, RuleBacktest, RuleMode
 from fondaco.robots.rules.model import schema
@@ -275,14 +275,21 @@ def backtests(request: HttpRequest) -> HttpResponse:
     return render(request, "office/robots/backtests.html", shown, status=status)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def backtest(request: HttpRequest, number: str) -> HttpResponse:
-    """Show what came of a backtest."""
+    """Show what came of a backtest; a POST gives up one that runs, or repeats one that failed."""
     member = member_of(request.user)
-    row = RuleBacktest.objects.filter(pk=int(number), member=member).defer("file").first()
+    rows = RuleBacktest.objects.filter(pk=int(number), member=member).defer("file")
+    row = rows.annotate(has_tape=Q(source="journal") | ~Q(file=b"")).first()
     if row is None:
         raise Http404("You have no backtest of that number.")
+    if request.method == "POST":
+        acts = {"cancel": cancel_backtest, "again": repeat_backtest}
+        asked = request.POST.get("do", "")
+        if asked in acts and not acts[asked](row.pk):
+            messages.error(request, "It was through already; this is what came of it.")
+        return redirect("robot-backtest", number=row.pk)
     shown: dict[str, Any] = {"row": row, "result": None}
     if row.result:
         result = msgspec.json.decode(row.result)

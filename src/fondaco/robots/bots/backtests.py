@@ -1,49 +1,48 @@
 """Runs the backtests that members ask for, on the house's own past or a file, one at a time.
 
-Promises: of several workers one runs them (a lease); what can't be run is told at its row in one
-sentence and stops no other. A row has its result or its fault, or it is run again.
+Promises: each runs in a process of its own that gives way to the live bots, is bounded, and stops
+nobody however it ends; of several workers one runs them (a lease). Members take turns. A row has
+its result, its fault, or is run again; one whose process was ended keeps its file, so that its
+member can start it again.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from decimal import Decimal
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from fondaco.journal.faults import JournalDamaged
-from fondaco.robots.backtest.figures import FiguresMissing
-from fondaco.robots.backtest.result import Result, Settings, encode
-from fondaco.robots.backtest.run import Backtest, BacktestFault
-from fondaco.robots.backtest.survey import open_file, open_journal
-from fondaco.robots.backtest.tape import TapeFault, Upload, Walk
+from fondaco.robots.backtest.apart import Ended, Fault, Job, run_apart, run_here
 from fondaco.robots.bots import services
 from fondaco.robots.holding import Held, while_held
 from fondaco.robots.models import RuleBacktest
-from fondaco.robots.rules.plan import plan_rule
-from fondaco.robots.rules.validation import RuleError, read_rule
 
-__all__ = ["run_one", "start"]
+__all__ = ["next_row", "run_one", "start"]
 
 POLL_S: Final = 0.5
-FEE: Final = Decimal("0.001")  # of a market that the file doesn't tell
-FAULTS: Final = (RuleError, BacktestFault, TapeFault, FiguresMissing, JournalDamaged, OSError)
+LOOK_S: Final = 0.5  # how soon a cancel is seen
+CANCELED: Final = "canceled"
+
+Run = Callable[[Job], bytes]
 
 
 def start(cash: str, data_dir: Path, stop: threading.Event) -> threading.Thread:
     """Start the thread; it ends soon after `stop`."""
 
     def work(held: Held) -> None:
+        served: dict[int, float] = {}
         while not held.wait(POLL_S):
             close_old_connections()
             try:
-                for row in RuleBacktest.objects.filter(result="", fault="").order_by("pk"):
-                    run_one(row, cash, data_dir)
-                    if held.is_set():
-                        break
+                row = next_row(served)
+                if row is not None:
+                    served[row.member_id] = time.monotonic()
+                    _run_row(row, cash, data_dir, held)
             except DatabaseError as error:
                 print(f"fondaco: backtests: {error}", file=sys.stderr, flush=True)  # noqa: T201
                 connections.close_all()
@@ -59,44 +58,51 @@ def start(cash: str, data_dir: Path, stop: threading.Event) -> threading.Thread:
     return thread
 
 
-def run_one(row: RuleBacktest, cash: str, data_dir: Path) -> None:
-    """Run one and keep what came of it."""
+def next_row(served: dict[int, float]) -> RuleBacktest | None:
+    """Return the oldest that waits of the member whose turn it is; `served` says when each was."""
+    waiting = RuleBacktest.objects.filter(result="", fault="").values_list("member_id", "pk")
+    found = min(waiting, key=lambda row: (served.get(row[0], 0.0), row[1]), default=None)
+    return None if found is None else RuleBacktest.objects.filter(pk=found[1]).first()
+
+
+def _run_row(row: RuleBacktest, cash: str, data_dir: Path, held: Held) -> None:
+    """Run one in a process of its own, until it is through, canceled, or we must end."""
+    looked = time.monotonic()
+
+    def is_over() -> str:
+        nonlocal looked
+        if held.is_set():
+            return CANCELED
+        if time.monotonic() - looked < LOOK_S:
+            return ""
+        looked = time.monotonic()
+        waits = RuleBacktest.objects.filter(pk=row.pk, result="", fault="").exists()
+        return "" if waits else CANCELED
+
+    def run(job: Job) -> bytes:
+        return run_apart(job, is_over=is_over)
+
+    run_one(row, cash, data_dir, run=run)
+
+
+def run_one(row: RuleBacktest, cash: str, data_dir: Path, *, run: Run = run_here) -> None:
+    """Run one and keep what came of it; one that was canceled is left as it is."""
+    job = Job(
+        rule=row.rule,
+        ticker=row.ticker,
+        cash=cash,
+        settings=row.settings,
+        source=row.source,
+        data_dir=str(data_dir),
+        file_name=row.file_name,
+        file=bytes(row.file),
+    )
     try:
-        result = encode(_backtest(row, cash, data_dir)).decode()
-    except FAULTS as error:
-        services.keep_backtest(row.pk, fault=str(error))
+        result = run(job).decode()
+    except Fault as fault:
+        services.keep_backtest(row.pk, fault=str(fault))
+    except Ended as ended:
+        if str(ended) != CANCELED:
+            services.keep_backtest(row.pk, fault=str(ended), is_final=False)
     else:
         services.keep_backtest(row.pk, result=result)
-
-
-def _backtest(row: RuleBacktest, cash: str, data_dir: Path) -> Result:
-    plan = plan_rule(read_rule(row.rule))
-    asked = dict(row.settings)
-    way = Walk(asked.pop("walk", Walk.SHAPE))
-    figures = {name: Decimal(text) for name, text in asked.items()}
-    if row.source == "journal":
-        tape = open_journal(data_dir, base=row.ticker, quote=cash)
-    else:
-        tape = open_file(Upload(row.file_name, bytes(row.file)), row.source, way)
-    lot = tape.survey.lot
-    depth = max(lot, figures.get("depth", tape.survey.depth) // lot * lot)
-    fees = (FEE, FEE) if tape.past is None else tape.past.fees
-    settings = Settings(
-        source=tape.source,
-        walk=tape.walk,
-        interval_s=tape.survey.interval_us // 1_000_000 or None,
-        base=row.ticker,
-        quote=cash,
-        tick=tape.survey.tick,
-        lot=lot,
-        maker_fee=figures.get("maker_fee", fees[0]),
-        taker_fee=figures.get("taker_fee", fees[1]),
-        latency_ms=int(figures.get("latency_ms", Decimal(100))),
-        depth=depth,
-        queue=figures.get("queue", depth) // lot * lot,
-        cash=figures.get("cash", Decimal(10_000)),
-        coins=figures.get("coins", Decimal(0)),
-        decimals=tape.decimals,
-        fee_in_quote=tape.fee_in_quote,
-    )
-    return Backtest(plan, settings).run(tape.ticks)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from django.db import transaction
+from django.db.models import Q
 
 from fondaco.identity.models import Member
 from fondaco.robots.backtest.tape import Upload
@@ -32,10 +33,12 @@ __all__ = [
     "Kept",
     "ask_backtest",
     "begin_run",
+    "cancel_backtest",
     "keep",
     "keep_backtest",
     "keep_checkpoint",
     "prefix_of",
+    "repeat_backtest",
     "tell_fault",
 ]
 
@@ -162,8 +165,20 @@ def ask_backtest(
     return row
 
 
-def keep_backtest(number: int, *, result: str = "", fault: str = "") -> None:
-    """Keep what came of a backtest, and its file no longer."""
-    RuleBacktest.objects.filter(pk=number).update(
-        result=result, fault=fault[:FAULT_LETTERS_MAX], file=b""
-    )
+def keep_backtest(number: int, *, result: str = "", fault: str = "", is_final: bool = True) -> None:
+    """Keep what came of a backtest that waits, and if that is final its file no longer."""
+    waiting = RuleBacktest.objects.filter(pk=number, result="", fault="")
+    file = {"file": b""} if is_final else {}
+    waiting.update(result=result, fault=fault[:FAULT_LETTERS_MAX], **file)
+
+
+def cancel_backtest(number: int) -> bool:
+    """Give up a backtest that waits or runs; its process ends soon. False if it is through."""
+    waiting = RuleBacktest.objects.filter(pk=number, result="", fault="")
+    return bool(waiting.update(fault="You canceled it."))
+
+
+def repeat_backtest(number: int) -> bool:
+    """Have one that failed run again, on the file that it had. False if it can't."""
+    failed = RuleBacktest.objects.exclude(fault="").filter(pk=number)
+    return bool(failed.exclude(~Q(source="journal"), file=b"").update(fault=""))

@@ -1,0 +1,88 @@
+"""A backtest in a process of its own: the same bytes, bounds that end it, and no orphans."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fondaco.robots.backtest.apart import Ended, Fault, Job, run_apart, run_here
+from tests.acceptance.test_backtests_apart import CANDLES, LONG
+from tests.robots.test_rules import SEED
+
+TRADES = b"ts_ms,price,qty,buyer_is_maker\n" + b"".join(
+    b"%d,20.%02d,5000,false\n" % (second * 1000, 50 + second % 50) for second in range(300)
+)
+SHORT = Job(
+    rule=SEED, ticker="STOCKA", cash="USD", settings={"latency_ms": "0"}, source="trades",
+    file_name="a.csv", file=TRADES,
+)  # fmt: skip
+ENDLESS = msgspec.structs.replace(SHORT, rule=LONG, source="candles", file=CANDLES.encode())
+WAITER = """
+import sys, msgspec
+from fondaco.robots.backtest.apart import Job, run_apart
+run_apart(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job))
+"""
+
+
+def test_apart_is_what_it_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes; and the process knows nothing secret of the house."""
+    started: list[Any] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            started.append(more["env"])
+            super().__init__(*given, **more)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    monkeypatch.setenv("FONDACO_SECRET_KEY", "canary")
+    assert run_apart(SHORT) == run_here(SHORT)
+    assert [name for name in started[0] if name.startswith("FONDACO_")] == []
+    assert started[0]["PATH"] == os.environ["PATH"]
+
+
+def test_a_fault_is_told_as_here() -> None:
+    """What is wrong with the tape comes through in the same words."""
+    wrong = msgspec.structs.replace(SHORT, file=TRADES + b"1,x,1,false\n")
+    for run in (run_here, run_apart):
+        with pytest.raises(Fault, match=r"a\.csv, line 302: found 'x'; write a number"):
+            run(wrong)
+
+
+def test_time_and_memory_are_bounded() -> None:
+    """Past either bound it ends with what to do; so it does when it is told to."""
+    with pytest.raises(Ended, match="it ran for 0 minutes, which is the most; give it a shorter"):
+        run_apart(ENDLESS, run_s_max=0)
+    with pytest.raises(Ended, match="it took more than 1 MiB of memory, which is the most"):
+        run_apart(msgspec.structs.replace(SHORT, file=bytes(32 << 20)), memory_bytes_max=1 << 20)
+    with pytest.raises(Ended, match="enough"):
+        run_apart(ENDLESS, is_over=lambda: "enough")
+
+
+def children(pid: int) -> list[int]:
+    listed = subprocess.run(
+        ["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, text=True, check=False
+    ).stdout
+    return [int(word) for word in listed.split()]
+
+
+def test_it_ends_with_whoever_started_it() -> None:
+    """However that one ended: a killed worker leaves no backtest behind."""
+    with subprocess.Popen([sys.executable, "-c", WAITER], stdin=subprocess.PIPE) as waiter:
+        assert waiter.stdin is not None
+        waiter.stdin.write(msgspec.msgpack.encode(ENDLESS))
+        waiter.stdin.close()
+        deadline = time.monotonic() + 60
+        while not (found := children(waiter.pid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        waiter.kill()
+    while Path(f"/proc/{found[0]}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
