@@ -7,9 +7,13 @@ in a folder of its own): the hub's whole way for one signal, from its look at ev
 commit of all decisions with the marks of the shares, and for those that trigger the lock, the
 operation, the buying and the stop, with what is written of each. The core is the exchange itself
 in this process: its commands are applied, but travel over no socket and are not synced. The peer
-runs in the same rounds: one executemany of the very rows that the hub has just written, into a
-table of the same shape and indexes, and its commit. One in a hundred triggers, spread over all;
+runs in the same rounds: an executemany of the very rows that the hub has just written, into tables
+of the same shape and indexes, and one commit. One in a hundred triggers, spread over all;
 the others are of every kind that doesn't. The reasons of a round are counted.
+
+The peer's rows are all that a round leaves behind: each decision, each operation as it ended, each
+share's mark. What the hub writes on the way there (an operation before its first order, and once
+more with what it bought; a mark after each piece) is in its own time alone.
 """
 
 from __future__ import annotations
@@ -32,7 +36,8 @@ ROUNDS: Final = 7
 SELLER: Final = 16
 FIRST_ACCOUNT: Final = 17
 CASH: Final = 10**8
-COPY: Final = "robots_decision_copy"
+TABLES: Final = ("robots_decision", "robots_operation", "robots_hubcursor")
+Rows = dict[str, list[tuple[Any, ...]]]
 
 
 class BareCore:
@@ -161,16 +166,43 @@ class Bench:
         self.hub.shares.turn()
 
 
-def copy_of_the_table(cursor: Any) -> None:
-    """Make a table of the decisions' shape with the same indexes."""
-    cursor.execute(
-        "SELECT type, sql FROM sqlite_master WHERE tbl_name = 'robots_decision' AND sql IS NOT NULL"
-    )
-    for kind, sql in cursor.fetchall():
-        text = sql.replace("robots_decision", COPY)
-        if kind == "index":
-            text = text.replace('INDEX "', 'INDEX "copy_of_')
-        cursor.execute(text)
+def copy_tables(cursor: Any) -> None:
+    """Make a table of each one's shape with the same indexes."""
+    for table in TABLES:
+        cursor.execute(
+            "SELECT type, sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL", [table]
+        )
+        for kind, sql in cursor.fetchall():
+            text = sql.replace(table, f"copy_of_{table}")
+            if kind == "index":
+                text = text.replace('INDEX "', 'INDEX "copy_of_')
+            cursor.execute(text)
+
+
+def rows_of(cursor: Any, signal: int) -> Rows:
+    """Return what the tables have of a signal."""
+    names = {
+        "robots_decision": f"signal = {signal}",
+        "robots_operation": f"id LIKE '{signal}-%%'",
+        "robots_hubcursor": f"signal = {signal}",
+    }
+    found: Rows = {}
+    for table, which in names.items():
+        what = ", ".join(_fields()) if table == "robots_decision" else "*"
+        cursor.execute(f"SELECT {what} FROM {table} WHERE {which} ORDER BY rowid")
+        found[table] = cursor.fetchall()
+    return found
+
+
+def store_again(cursor: Any, rows: Rows) -> None:
+    """Write rows into the copies, by the hub's own statement or one like it."""
+    from fondaco.robots.hub.worker import INSERT
+
+    for table, some in rows.items():
+        places = ", ".join(["%s"] * len(some[0])) if some else ""
+        sql = INSERT if table == "robots_decision" else f"INSERT INTO {table} VALUES ({places})"
+        if some:
+            cursor.executemany(sql.replace(table, f"copy_of_{table}"), some)
 
 
 def measure(count: int, rounds: int, triggered: int = TRIGGERED) -> dict[str, Any]:
@@ -178,8 +210,7 @@ def measure(count: int, rounds: int, triggered: int = TRIGGERED) -> dict[str, An
 
     from fondaco.robots.hub import services
     from fondaco.robots.hub.messages import Incoming
-    from fondaco.robots.hub.worker import INSERT
-    from fondaco.robots.models import Decision, Operation
+    from fondaco.robots.models import Operation
 
     bench = Bench(count, triggered)
     hub = bench.hub
@@ -187,7 +218,7 @@ def measure(count: int, rounds: int, triggered: int = TRIGGERED) -> dict[str, An
     peers: list[float] = []
     reasons: dict[int, int] = {}
     with connection.cursor() as cursor:
-        copy_of_the_table(cursor)
+        copy_tables(cursor)
         for number in range(rounds):
             incoming = Incoming(symbol="BTC", strength=2, timestamp_us=number)
             signal, _ = services.take_signal(incoming, source="bench")
@@ -195,16 +226,19 @@ def measure(count: int, rounds: int, triggered: int = TRIGGERED) -> dict[str, An
             begun = time.perf_counter()
             hub.judge_signal(signal, list(hub.shares.held))
             ours.append(time.perf_counter() - begun)
-            stored = Decision.objects.filter(signal=signal.pk)
-            rows = list(stored.order_by("pk").values_list(*_fields()))
-            assert len(rows) == count, f"{len(rows)} decisions for {count} clients"
+            rows = rows_of(cursor, signal.pk)
+            told = len(rows["robots_decision"])
+            assert told == count, f"{told} decisions for {count} clients"
             held = Operation.objects.filter(status=Operation.Status.AWAITING_SELL).count()
             assert held == triggered, f"{held} operations for {triggered} triggers"
-            for row in rows:
+            assert len(rows["robots_operation"]) == triggered, "an operation is not the signal's"
+            for row in rows["robots_decision"]:
                 reasons[row[4]] = reasons.get(row[4], 0) + 1
+            cursor.execute("DELETE FROM copy_of_robots_hubcursor")
+            cursor.execute("DELETE FROM copy_of_robots_operation")
             begun = time.perf_counter()
             with transaction.atomic():
-                cursor.executemany(INSERT.replace("robots_decision", COPY), rows)
+                store_again(cursor, rows)
             peers.append(time.perf_counter() - begun)
     ratios = [mine / peer for mine, peer in zip(ours, peers, strict=True)]
     return {

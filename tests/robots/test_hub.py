@@ -18,6 +18,7 @@ from fondaco.link.answers import Unanswered
 from fondaco.robots.hub import roster, services, worker
 from fondaco.robots.hub.roster import SHARES
 from fondaco.robots.hub.shares import Shares
+from fondaco.robots.hub.words import command, place_of
 from fondaco.robots.models import HookAlert, HubCursor, Operation, Robot, Signal
 from tests.robots.hub_field import START_US, HubField
 from tests.robots.real_core import RealCore
@@ -309,6 +310,16 @@ def test_places_of_words_are_those_of_the_records() -> None:
     assert words[roster._INSTRUMENT_AT] == 7
     assert words[roster._PRICE_AT] == 9
     assert words[roster._ACCOUNT_AT] == 5
+    for kind, names in records.LAYOUTS.items():
+        told = {name: number for number, name in enumerate(names, 1)}
+        record = records.pack(kind, account=5, **told)
+        if kind < Event.ORDER:
+            assert command(Command(kind), 5, told) == record
+        words = memoryview(record).cast("q")
+        assert {name: words[place_of(kind, name)] for name in names} == told
+    for event in (Event.FILL, Event.CANCEL):
+        named = records.LAYOUTS[Event.ORDER]
+        assert records.LAYOUTS[event][: len(named)] == named
     assert max(Event.ORDER, Event.FILL) < Event.CANCEL < min(Event.TRADE, Event.BALANCE)
 
 

@@ -22,11 +22,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from fondaco.core import records
 from fondaco.core.records import Command, Event
-from fondaco.identity import core_door
 from fondaco.link.answers import LinkError, Unanswered
 from fondaco.robots import lease
+from fondaco.robots.hub.words import command, place_of
 
 __all__ = [
     "KEY",
@@ -46,6 +45,7 @@ REDIS_URL: Final = "FONDACO_REDIS_URL"
 KEY: Final = "CRYPTO_ROBOT_OPERATION_HUB_CLIENT_LOCK_"
 TTL_US: Final = 60_000_000
 TOKEN: Final = struct.Struct("<2q")
+_FENCE_AT: Final = place_of(Event.ROBOT, "fence")
 RELEASE: Final = (
     "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 )
@@ -206,10 +206,7 @@ class Locks:
     def release(self, held: Sequence[Held]) -> None:
         """Give locks back; one that is another's by now stays theirs."""
         self._core.submit_many(
-            [
-                records.pack(Command.UNLOCK_ROBOT, account=each.account, fence=each.fence)
-                for each in held
-            ]
+            [command(Command.UNLOCK_ROBOT, each.account, {"fence": each.fence}) for each in held]
         )
         if held:
             self._keys.release({each.robot: each.value for each in held})
@@ -217,19 +214,17 @@ class Locks:
     def _command(self, account: int, token: str) -> bytes:
         owner = TOKEN.unpack(bytes.fromhex(token))
         supersedes = self._succeeds and account not in self._ours
-        return records.pack(
-            Command.LOCK_ROBOT,
-            account=account,
-            owner_0=owner[0],
-            owner_1=owner[1],
-            ttl_us=self._ttl_us,
-            force=self._keys.force | int(supersedes),
-        )
+        force = self._keys.force | int(supersedes)
+        words = {"owner_0": owner[0], "owner_1": owner[1], "ttl_us": self._ttl_us, "force": force}
+        return command(Command.LOCK_ROBOT, account, words)
 
 
 def _fence(events: bytes) -> int:
     """Return the fence that a lock was given, 0 if it is another's."""
-    for record in records.split(events):
-        if core_door.kind_of(record) == Event.ROBOT:
-            return records.unpack(record)["fence"]
+    told = memoryview(events).cast("q")
+    at, end = 0, len(told)
+    while at < end:
+        if told[at] & 0xFFFF == Event.ROBOT:
+            return told[at + _FENCE_AT]
+        at += told[at] >> 35
     return 0

@@ -26,7 +26,7 @@ from fondaco.robots.hub.roster import SHARES, Roster
 from fondaco.robots.hub.steps import STOP_LOSS, Step, Steps, act, bought, client_id, close
 from fondaco.robots.models import Operation
 
-__all__ = ["RETRY_S_MAX", "Operations", "save_all"]
+__all__ = ["RETRY_S_MAX", "Operations", "new_operation", "save_all"]
 
 RETRY_S: Final = 0.25
 RETRY_S_MAX: Final = 15.0
@@ -42,6 +42,8 @@ Status: Final = Operation.Status
 # A signal may trigger thousands: one prepared statement for all is 20 times what the ORM's are.
 _TABLE: Final = Operation._meta.db_table  # noqa: SLF001
 _COLUMNS: Final = tuple(field.attname for field in Operation._meta.concrete_fields)  # noqa: SLF001
+_DEFAULTS: Final = tuple(field.get_default() for field in Operation._meta.concrete_fields)  # noqa: SLF001
+_MAKE: Final[Callable[..., Operation]] = Operation
 _INSERT: Final = (
     f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) "  # noqa: S608 - its own names
     f"VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
@@ -49,6 +51,11 @@ _INSERT: Final = (
 _UPDATE: Final = f"UPDATE {_TABLE} SET {', '.join(f'{name} = %s' for name in FIELDS)} WHERE id = %s"  # noqa: S608
 _ROW: Final = attrgetter(*_COLUMNS)
 _CHANGED: Final = attrgetter(*FIELDS, "id")
+
+
+def new_operation(**said: int | str | bool) -> Operation:
+    """Return an operation that is not stored yet; fields in their places are quicker than named."""
+    return _MAKE(*map(said.get, _COLUMNS, _DEFAULTS))
 
 
 def save_all(ops: Iterable[Operation]) -> None:
@@ -149,10 +156,9 @@ class Operations:
                 continue
         while going:
             answers = self._submit([record for _, _, record in going])
+            self._roster.take(b"".join(each for each in answers if isinstance(each, bytes)))
             after = []
             for (step, acting, _), answer in zip(going, answers, strict=True):
-                if isinstance(answer, bytes):
-                    self._roster.take(answer)
                 try:
                     after.append((step, acting, acting.send(answer)))
                 except StopIteration:

@@ -23,6 +23,7 @@ from fondaco.identity import core_door
 from fondaco.identity.core_door import Core
 from fondaco.journal.calendar import Calendar
 from fondaco.robots.hub.judging import Client, Look, look_at
+from fondaco.robots.hub.words import place_of
 from fondaco.robots.models import Robot, RobotKind
 
 __all__ = ["SHARES", "Market", "Roster", "share_of"]
@@ -30,10 +31,18 @@ __all__ = ["SHARES", "Market", "Roster", "share_of"]
 SHARES: Final = 16  # pieces of work that workers share; each client is in one
 BOOK: Final = 1  # InstrumentBody.market
 SKEW_US: Final = 2_000_000  # how late the row of a change may be seen after its time
-# Word places; a test checks them against records.LAYOUTS.
-_ACCOUNT_AT: Final = 3
-_INSTRUMENT_AT: Final = records.HEAD_WORDS  # of a TRADE
-_PRICE_AT: Final = records.HEAD_WORDS + 2
+_ACCOUNT_AT: Final = 3  # of a head
+_INSTRUMENT_AT: Final = place_of(Event.TRADE, "instrument")
+_PRICE_AT: Final = place_of(Event.TRADE, "price_ticks")
+_ASSET_AT: Final = place_of(Event.BALANCE, "asset")
+_FREE_AT: Final = place_of(Event.BALANCE, "free")
+_HELD_AT: Final = place_of(Event.BALANCE, "held")
+_DAY_AT: Final = place_of(Event.ROBOT, "day")
+_MONTH_AT: Final = place_of(Event.ROBOT, "month")
+_DAY_PROFIT_AT: Final = place_of(Event.ROBOT, "day_profit")
+_MONTH_PROFIT_AT: Final = place_of(Event.ROBOT, "month_profit")
+_MONTH_SOLD_AT: Final = place_of(Event.ROBOT, "month_sold")
+_ROBOT: Final = int(Event.ROBOT)
 _TRADE: Final = int(Event.TRADE)
 _CANCEL: Final = int(Event.CANCEL)  # ORDER, FILL and CANCEL come first
 _OF_CLIENTS: Final = {
@@ -147,29 +156,29 @@ class Roster:
                 if market is not None:
                     market.price_ticks = words[at + _PRICE_AT]
             elif kind in _OF_CLIENTS:
-                if words[at + _ACCOUNT_AT] in clients:
-                    record = events[at * WORD : (at + length) * WORD]
+                client = clients.get(words[at + _ACCOUNT_AT])
+                if client is not None:
                     if kind > _CANCEL:
-                        self._take(kind, record)
+                        self._take(client, kind, words[at : at + length])
                     elif on_order is not None:
-                        on_order(record)
+                        on_order(events[at * WORD : (at + length) * WORD])
             elif kind in _DEFINED:
                 self._define(kind, events[at * WORD : (at + length) * WORD])
             at += length
 
-    def _take(self, kind: int, record: bytes) -> None:
+    def _take(self, client: Client, kind: int, words: memoryview[int]) -> None:
         """Take in a client's balance, or how its robot stands."""
-        words = records.unpack(record)
-        client = self.clients[words["account"]]
-        if kind == Event.ROBOT:
-            client.day_loss, client.month_loss = -words["day_profit"], -words["month_profit"]
-            client.month_sold = words["month_sold"]
-            self._periods[client.account] = words["day"], words["month"]
-        elif words["asset"] == self.cash.number:
-            client.cash = words["free"]
+        if kind == _ROBOT:
+            client.day_loss, client.month_loss = -words[_DAY_PROFIT_AT], -words[_MONTH_PROFIT_AT]
+            client.month_sold = words[_MONTH_SOLD_AT]
+            self._periods[client.account] = words[_DAY_AT], words[_MONTH_AT]
+            return
+        asset, free = words[_ASSET_AT], words[_FREE_AT]
+        if asset == self.cash.number:
+            client.cash = free
         else:
-            client.coins[words["asset"]] = words["free"] + words["held"]
-            client.free[words["asset"]] = words["free"]
+            client.coins[asset] = free + words[_HELD_AT]
+            client.free[asset] = free
 
     def _define(self, kind: int, record: bytes) -> None:
         raw = records.unpack_body(record)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from django.db import DatabaseError, connections
@@ -59,15 +60,18 @@ class Shares:
         after = set(self.fences)
         return after - before, before - after
 
-    def is_ours(self, share: int) -> bool:
-        """Ask, inside the transaction that writes for a share, whether it is still ours."""
+    def lost(self, shares: Iterable[int]) -> list[int]:
+        """Ask, inside the transaction that writes for shares, which are not ours any more."""
+        named = {f"{PREFIX}{share}": share for share in shares}
         held = Lease.objects.select_for_update().filter(
-            pk=f"{PREFIX}{share}",
-            owner=self.owner,
-            fence=self.fences.get(share, 0),
-            until_us__gt=_now_us(),
+            pk__in=named, owner=self.owner, until_us__gt=_now_us()
         )
-        return held.exists()
+        fences = dict(held.order_by("pk").values_list("pk", "fence"))
+        return [
+            share
+            for name, share in named.items()
+            if name not in fences or fences[name] != self.fences.get(share)
+        ]
 
     def release(self) -> None:
         """Give everything back, at the end."""

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from fractions import Fraction
 from math import ceil
-from typing import Any, Final
+from typing import Final
 
 from fondaco.core import client_ids, records
 from fondaco.core.records import Command, Event, OrderType, Reason, Side
-from fondaco.identity import core_door
 from fondaco.link.answers import LinkError
 from fondaco.robots.hub.judging import Client
 from fondaco.robots.hub.roster import Market
+from fondaco.robots.hub.words import command, place_of
 from fondaco.robots.models import Operation
 
 __all__ = [
@@ -43,6 +43,18 @@ SIGNAL: Final = "SIGNAL"  # notes: why an operation is closed
 STOP_LOSS: Final = "STOP_LOSS"
 TOO_LATE: Final = "TOO_LATE"
 EXIT: Final = int(records.Flag.EXIT)
+ClientId = tuple[int, int, int, int]
+_CLIENT_ID: Final = tuple(f"client_order_id_{place}" for place in range(4))
+_FILL: Final = int(Event.FILL)
+_OF_ORDERS: Final = {int(Event.ORDER), _FILL}  # an order's words come first in a fill
+_REFUSED: Final = int(Event.REFUSED)
+_TIME_AT: Final = 2  # of a head
+_REASON_AT: Final = place_of(Event.REFUSED, "reason")
+_LOTS_AT: Final = place_of(Event.ORDER, "filled_lots")
+_QUOTE_AT: Final = place_of(Event.ORDER, "filled_quote")
+_CLIENT_ID_AT: Final = place_of(Event.ORDER, "client_order_id_0")
+_FEE_AT: Final = place_of(Event.FILL, "fee")
+_FEE_ASSET_AT: Final = place_of(Event.FILL, "fee_asset")
 # Refusals that time may mend; any other is final.
 PASSING: Final = frozenset(
     {
@@ -82,27 +94,26 @@ class Step:
 class Outcome:
     """What an order's answer says of it: filled so far, or refused."""
 
-    def __init__(self, answer: bytes, words: tuple[int, int, int, int]) -> None:
+    def __init__(self, answer: bytes, words: ClientId) -> None:
         self.refused: Reason | None = None
         self.lots = 0
         self.quote = 0
         self.fees: dict[int, int] = {}
         self.time_us = 0
-        for record in records.split(answer):
-            kind = core_door.kind_of(record)
-            if kind == Event.REFUSED:
-                self.refused = Reason(records.unpack(record)["reason"])
-            elif kind in {Event.ORDER, Event.FILL}:
-                found = records.unpack(record)
-                if _words_of(found) == words:
-                    self._take(kind, found)
-
-    def _take(self, kind: int, found: dict[str, int]) -> None:
-        self.lots, self.quote = found["filled_lots"], found["filled_quote"]
-        self.time_us = found["time_us"]
-        if kind == Event.FILL:
-            asset = found["fee_asset"]
-            self.fees[asset] = self.fees.get(asset, 0) + found["fee"]
+        told = memoryview(answer).cast("q")
+        at, end = 0, len(told)
+        while at < end:
+            word = told[at]
+            kind = word & 0xFFFF
+            if kind == _REFUSED:
+                self.refused = Reason(told[at + _REASON_AT])
+            elif kind in _OF_ORDERS and _words_of(told, at) == words:
+                self.lots, self.quote = told[at + _LOTS_AT], told[at + _QUOTE_AT]
+                self.time_us = told[at + _TIME_AT]
+                if kind == _FILL:
+                    asset, fee = told[at + _FEE_ASSET_AT], told[at + _FEE_AT]
+                    self.fees[asset] = self.fees.get(asset, 0) + fee
+            at += word >> 35
 
 
 def client_id(op: Operation, suffix: str) -> str:
@@ -201,8 +212,8 @@ def _sell(step: Step, fence: int) -> Steps:
     """Sell all free coin at the market, after taking the stop back."""
     op, body = step.op, step.market.body
     if op.stop_ticks and op.note != STOP_LOSS:
-        cancel = _command(Command.CANCEL_ORDER, step, f"x{op.tries}", {})
-        answer = yield cancel
+        stop = client_ids.encode(client_id(op, f"x{op.tries}"))
+        answer = yield _command(Command.CANCEL_ORDER, step, stop, {})
         if isinstance(answer, LinkError):
             step.wants_more = True
             return
@@ -248,36 +259,29 @@ def close(step: Step) -> None:
 
 
 def _order(
-    step: Step, fence: int, suffix: str, order: dict[str, Any], *, flags: int = 0
+    step: Step, fence: int, suffix: str, order: dict[str, int], *, flags: int = 0
 ) -> Generator[bytes, bytes | LinkError, Outcome | None]:
     """Send one order; None where history must tell what became of it."""
-    words = {**order, "fence": fence, "flags": flags}
-    answer = yield _command(Command.ROBOT_ORDER, step, suffix, words)
+    words = client_ids.encode(client_id(step.op, suffix))
+    order["fence"], order["flags"] = fence, flags
+    answer = yield _command(Command.ROBOT_ORDER, step, words, order)
     if isinstance(answer, LinkError):
         step.is_unsure = step.wants_more = True
         return None
-    outcome = Outcome(answer, client_ids.encode(client_id(step.op, suffix)))
+    outcome = Outcome(answer, words)
     if outcome.refused in {Reason.DUPLICATE_ORDER, Reason.CLIENT_ORDER_ID_OPEN}:
         step.is_unsure = step.wants_more = True
         return None
     return outcome
 
 
-def _command(kind: Command, step: Step, suffix: str, words: dict[str, Any]) -> bytes:
-    parts = client_ids.encode(client_id(step.op, suffix))
-    return records.pack(
-        kind,
-        account=step.op.account,
-        instrument=step.op.instrument,
-        **words,
-        **{f"client_order_id_{place}": word for place, word in enumerate(parts)},
-    )
+def _command(kind: Command, step: Step, words: ClientId, order: dict[str, int]) -> bytes:
+    """Return a command about the order with this client id; words not given are 0."""
+    order["instrument"] = step.op.instrument
+    order.update(zip(_CLIENT_ID, words, strict=True))
+    return command(kind, step.op.account, order)
 
 
-def _words_of(found: dict[str, int]) -> tuple[int, int, int, int]:
-    return (
-        found["client_order_id_0"],
-        found["client_order_id_1"],
-        found["client_order_id_2"],
-        found["client_order_id_3"],
-    )
+def _words_of(told: memoryview[int], at: int) -> ClientId:
+    first = at + _CLIENT_ID_AT
+    return told[first], told[first + 1], told[first + 2], told[first + 3]

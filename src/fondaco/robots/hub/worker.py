@@ -38,7 +38,7 @@ from fondaco.robots.hub.judging import (
     judge,
 )
 from fondaco.robots.hub.locks import Held, Keys, Locks, make_keys
-from fondaco.robots.hub.operations import Operations, save_all
+from fondaco.robots.hub.operations import Operations, new_operation, save_all
 from fondaco.robots.hub.roster import Roster, share_of
 from fondaco.robots.hub.shares import Shares
 from fondaco.robots.hub.steps import Step
@@ -52,7 +52,7 @@ LOCK_TURN_S: Final = 0.05
 POLL_S: Final = 0.05
 RETRY_S: Final = 1.0
 CATCH_UP_S: Final = 2.0  # how long a signal waits for the events of what was committed before
-TRIGGERED_MAX: Final = 500  # clients of one transaction that are locked at once
+TRIGGERED_MAX: Final = 1_000  # clients of one transaction that are locked at once
 SIGNALS_MAX: Final = 20  # judged before leases, alerts and waiting operations have their turn
 ROWS_MAX: Final = 500  # named in one statement
 COMMITS_MAX: Final = 500  # read before signals are looked for
@@ -325,7 +325,7 @@ class Hub:
         market = self._roster.markets[look.symbol]
         status = Operation.Status.AWAITING_SELL if sells else Operation.Status.AWAITING_BUY
         begun = self._operations.add(
-            Operation(
+            new_operation(
                 id=f"{look.signal}-{client.account}",
                 account=client.account,
                 robot=client.robot,
@@ -345,9 +345,9 @@ class Hub:
     ) -> None:
         """Write decisions, operations and how far the shares are, all or nothing."""
         with transaction.atomic():
-            for share in shares:
-                if not self.shares.is_ours(share):
-                    raise LostShare(f"share {share} is another worker's by now")
+            lost = self.shares.lost(shares)
+            if lost:
+                raise LostShare(f"shares {lost} are another worker's by now")
             with connection.cursor() as cursor:
                 cursor.executemany(INSERT, rows)
             save_all(step.op for step in started)
@@ -359,8 +359,12 @@ class Hub:
                 if stopped:
                     self._lock_until(stopped, until_us(look.now_us))
             mark = {"signal": look.signal} if is_last else _part(look, rows)
-            for share in shares:
-                HubCursor.objects.update_or_create(pk=share, defaults=mark)
+            HubCursor.objects.bulk_create(
+                [HubCursor(share=share, **mark) for share in shares],
+                update_conflicts=True,
+                unique_fields=["share"],
+                update_fields=list(mark),
+            )
 
     def _lock_until(self, accounts: list[int], until_us: int) -> None:
         """Lock clients that have reached a loss limit; it ends by itself."""
