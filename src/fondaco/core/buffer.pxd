@@ -39,6 +39,7 @@ cdef class Words:
     cdef int64_t capacity
     cdef int64_t likely
     cdef int64_t grow(self, int64_t capacity) except -1 nogil
+    cdef int64_t make_room(self) except -1 nogil
     cdef int64_t refuse(self, int64_t capacity) except -1 nogil
     cdef int64_t extend(self, int64_t count) except -1 nogil
     cpdef int64_t add(self, int64_t word) except -1 nogil

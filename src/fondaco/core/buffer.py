@@ -66,8 +66,12 @@ class Words:
         at = self.used
         self.used = at + count
         if self.used > self.capacity:
-            self.grow(max(2 * self.used, self.likely))
+            self.make_room()
         return at
+
+    def make_room(self) -> int:
+        """Make room for the words that were added."""
+        return self.grow(max(2 * self.used, self.likely))
 
     def add(self, word: int) -> int:
         """Add one word."""

@@ -61,6 +61,8 @@ LIST_MARK: Final = (
     1 << 32
 )  # in the last word of a list's client id where it is kept: no order's has it
 ACCOUNT_BITS: Final = 16  # an account's number is shifted by these to make room for an asset's
+BYTES_SHIFT: Final = 35  # a head's length field is bytes << 32: words << 35
+SWEEP: Final = 2  # retries that may be dropped for each one added: it shrinks faster than it grows
 TRIGGERS_MAX: Final = 16  # stops that run in one command: what waits is a matter of microseconds
 RETRIES_MAX: Final = 1 << 23  # client order ids remembered in a day: 97 orders a second
 ACCOUNT_MAX: Final = 1 << 40  # account numbers are below it: with the asset's bits they fit a word

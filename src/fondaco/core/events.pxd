@@ -1,5 +1,3 @@
-cdef int64_t BYTES_SHIFT
-
 @cython.final
 cdef class Events:
     cdef readonly Words words

@@ -10,6 +10,7 @@ if not cython.compiled:
     from fondaco.core.buffer import Words
     from fondaco.core.constants import (
         BALANCE_HEAD,
+        BYTES_SHIFT,
         CANCEL_HEAD,
         EXECUTION_CANCELED,
         EXECUTION_TRADE,
@@ -44,8 +45,6 @@ if not cython.compiled:
         trade_event_at,
     )
     from fondaco.core.rows import Order
-
-BYTES_SHIFT = 35  # a head's length field is bytes << 32: words << 35
 
 
 class Events:

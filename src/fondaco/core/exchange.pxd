@@ -19,6 +19,7 @@ cdef class Exchange:
     cdef Words known
     cdef int64_t* input
     cdef int64_t whole
+    cdef int64_t paired
     cdef public int64_t seq
     cdef public int64_t time_us
     cdef public int64_t halted_seq

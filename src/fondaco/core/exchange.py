@@ -154,7 +154,10 @@ class Exchange:
     def check_batch(self, total: int) -> int:
         """See that a batch is whole records, whose seqs and times go on from the last."""
         self.starts.used = 0
+        self.starts.extend(total // HEAD_WORDS)  # as many as there can be
+        count = 0
         self.whole = 0
+        self.paired = 0
         at = 0
         seq = self.seq
         time_us = self.time_us
@@ -169,30 +172,42 @@ class Exchange:
                     f"seq {self.input[at + 1]} at {self.input[at + 2]} us at byte {at * 8} does"
                     f" not follow seq {seq} at {time_us} us"
                 )
-            if self.input[at] & 0xFFFF == NEW_LIST and self.input[at + 1] == seq + 1:
-                raise ValueError(f"no number is left for the stop leg of the list at byte {at * 8}")
+            if self.input[at] & 0xFFFF == NEW_LIST:
+                self.paired = 1
+                if self.input[at + 1] == seq + 1:
+                    raise ValueError(
+                        f"no number is left for the stop leg of the list at byte {at * 8}"
+                    )
             seq = self.input[at + 1]
             time_us = self.input[at + 2]
-            self.starts.add(at)
+            self.starts.items[count] = at
+            count += 1
             if total - at >= NEW_ORDER_WORDS:
                 self.whole += 1
             at += length
+        self.starts.used = count
         return 0
 
     @cython.overflowcheck(False)  # places in the batch, bounded by its length
     def carry_out_all(self, batch: bytes) -> int:
         """Carry out the commands of a batch, and look ahead of each if it isn't the only one."""
         count = self.starts.used
+        self.ends.extend(2 * count)  # a list has two
+        self.ends.used = 0
+        ended = 0
         place = -AHEAD_3 if count > 1 else 0
         while place < count:
             if self.whole > 1:
                 self.look_ahead(place)
             if place >= 0:
-                if self.input[self.starts.items[place]] & 0xFFFF == NEW_LIST:
-                    self.ends.add(self.events.words.used * 8)
+                if self.paired and self.input[self.starts.items[place]] & 0xFFFF == NEW_LIST:
+                    self.ends.items[ended] = self.events.words.used * 8
+                    ended += 1
                 self.carry_out(batch, self.starts.items[place])
-                self.ends.add(self.events.words.used * 8)
+                self.ends.items[ended] = self.events.words.used * 8
+                ended += 1
             place += 1
+        self.ends.used = ended
         return 0
 
     @cython.overflowcheck(False)  # places in the batch, bounded by its length
@@ -202,11 +217,12 @@ class Exchange:
         First where an order's number or client order id is found, then its row, then its
         neighbours. A cancel names its order in the word that holds a new order's side.
         """
-        if 0 <= place + AHEAD_3 < self.whole:
+        if place + AHEAD_3 < self.whole:
             at = self.starts.items[place + AHEAD_3]
-            self.orders.foresee(cancel_order_at(self.input, at).order_id)
             if self.input[at] == NEW_ORDER_HEAD:
                 self.orders.foresee_client_id(new_order_at(self.input, at))
+            else:
+                self.orders.foresee(cancel_order_at(self.input, at).order_id)
         if 0 <= place + AHEAD_2 < self.whole:
             at = self.starts.items[place + AHEAD_2]
             self.orders.foresee_row(cancel_order_at(self.input, at).order_id)

@@ -12,5 +12,5 @@ cdef class Index:
     cdef int64_t find(self, int64_t key) except -1 nogil
     cdef int64_t put(self, int64_t key, int64_t value) except -1 nogil
     cdef int64_t remove(self, int64_t key) except -1 nogil
-    cdef int64_t widen(self) except -1
+    cdef int64_t widen(self) except -1 with gil
     cdef int64_t clear(self) except -1 nogil

@@ -68,8 +68,7 @@ class Index:
                 break
             at = (at + 1) & self.mask
         if self.count >= self.limit:
-            with cython.gil:
-                self.widen()
+            self.widen()
             return self.put(key, value)
         self.count += 1
         cell.key = key

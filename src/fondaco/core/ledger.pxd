@@ -16,6 +16,7 @@ cdef class Ledger:
     cdef int64_t pay(self, int64_t slot, int64_t amount, int64_t cause) except -1 nogil
     cdef int64_t receive(self, int64_t slot, int64_t amount, int64_t cause) except -1 nogil
     cdef int64_t check(self, Balance* balance) except -1 nogil
+    cdef int64_t check_owing(self, Balance* balance) except -1 nogil
     cdef int64_t may_owe(self, int64_t account) except -1 nogil
     cdef int64_t breach(self, int64_t account, int64_t asset, int64_t free, int64_t held) except -1 nogil
     cpdef int64_t fits(self, int64_t asset, int64_t amount) except -1 nogil

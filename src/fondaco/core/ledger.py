@@ -112,7 +112,13 @@ class Ledger:
 
     def check(self, balance: Balance) -> int:
         """Halt if a balance that may not be is below zero."""
-        if balance.held < 0 or (balance.free < 0 and not self.may_owe(balance.account)):
+        if balance.held | balance.free < 0:
+            return self.check_owing(balance)
+        return 0
+
+    def check_owing(self, balance: Balance) -> int:
+        """Halt unless what is below zero is free, and the house's."""
+        if balance.held < 0 or not self.may_owe(balance.account):
             return self.breach(balance.account, balance.asset, balance.free, balance.held)
         return 0
 

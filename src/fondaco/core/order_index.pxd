@@ -18,6 +18,6 @@ cdef class OrderIndex:
     cdef int64_t remove(self, int64_t number) except -1 nogil
     cdef int64_t close_up(self, int64_t hole) except -1 nogil
     cdef int64_t move(self, Group* source, Group* target) except -1 nogil
-    cdef int64_t widen(self) except -1
+    cdef int64_t widen(self) except -1 with gil
     cdef int64_t reserve(self, int64_t numbers) except -1 nogil
     cdef int64_t clear(self) except -1 nogil

@@ -77,8 +77,7 @@ class OrderIndex:
         group = group_at(self.groups, self.place_of(name))
         if group.name == 0:
             if self.pages.live >= self.limit:
-                with cython.gil:
-                    self.widen()
+                self.widen()
                 return self.put(number, slot)
             group.name = name
             group.page = self.pages.take()

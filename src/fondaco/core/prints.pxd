@@ -14,6 +14,6 @@ cdef class Prints:
     cdef int64_t put(self, int64_t print_0, int64_t position) except -1 nogil
     cdef int64_t turn_back(self, int64_t print_0, int64_t position) except -1 nogil
     cdef int64_t remove(self, int64_t print_0) except -1 nogil
-    cdef int64_t widen(self, int64_t capacity) except -1
+    cdef int64_t widen(self, int64_t capacity) except -1 with gil
     cdef int64_t reserve(self, int64_t count) except -1
     cdef int64_t clear(self) except -1 nogil

@@ -67,8 +67,7 @@ class Prints:
         if cell.tag:
             before = position - (position - cell.position & MASK_31)
         elif self.count >= self.limit:
-            with cython.gil:
-                self.widen(2 * (self.mask + 1))
+            self.widen(2 * (self.mask + 1))
             return self.put(print_0, position)
         else:
             self.count += 1

@@ -1,6 +1,5 @@
 cdef int64_t RING_FIRST
 cdef int64_t REUSES_MAX
-cdef int64_t SWEEP
 
 @cython.final
 cdef class Retries:
@@ -32,7 +31,7 @@ cdef class Retries:
     cdef int64_t append(self, int64_t account, int64_t print_0, int64_t print_1, int64_t seq, int64_t digest, int64_t time_us) except -1 nogil
     cdef int64_t unchain(self, int64_t position) except -1 nogil
     cdef int64_t sweep(self, int64_t time_us) except -1 nogil
-    cdef int64_t widen(self) except -1
+    cdef int64_t widen(self) except -1 with gil
     cpdef int64_t reserve(self, int64_t count) except -1
     cpdef int64_t fold(self, list words) except -1
     cpdef int64_t entry_seq(self, int64_t entry) except -1

@@ -25,6 +25,7 @@ if not cython.compiled:
         RETRIES_MAX,
         ROW_ENTRY,
         ROW_RETRY,
+        SWEEP,
     )
     from fondaco.core.index import Index
     from fondaco.core.order_index import OrderIndex
@@ -34,7 +35,6 @@ if not cython.compiled:
 
 RING_FIRST = 64
 REUSES_MAX = 32  # orders of one client order id that are remembered: a look-up walks past them
-SWEEP = 2  # entries that may be dropped for each one added: it shrinks faster than it grows
 
 
 class Retries:
@@ -134,6 +134,9 @@ class Retries:
         if newest:
             self.limit_reuses(newest)
         self.append(account, self.print_0, self.print_1, seq, digest, time_us)
+        row = retry_at(self.ring, self.head & self.mask)
+        if row.account and time_us - row.accepted_us < DAY_US:
+            return 0  # the oldest still counts
         return self.sweep(time_us)
 
     def limit_reuses(self, position: int) -> int:
@@ -159,8 +162,7 @@ class Retries:
     ) -> int:
         """Add an entry at the end of the ring."""
         if self.tail - self.head > self.mask:
-            with cython.gil:
-                self.widen()
+            self.widen()
         row = retry_at(self.ring, self.tail & self.mask)
         row.account = account
         row.print_0 = print_0
