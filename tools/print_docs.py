@@ -17,13 +17,25 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 WIDTH: Final = 96
 PRINTED: Final = "printed by `python tools/print_docs.py`; edit the source, not this page"
 
+STATUSES: Final = """\
+Every command ends with one of these statuses, and one sentence on the last line of stderr:
+
+| status | meaning |
+|---|---|
+| 0 | done |
+| 1 | what was asked failed: a disk, a broker, a proof that doesn't hold |
+| 2 | what was given is wrong: an option, the house file, a secret, an input file |
+| 3 | the journal is damaged |
+| 4 | the data directory is in use |
+"""
+
 
 def command_line() -> str:
     """Return docs/command-line.md: the help of every command."""
     from fondaco.cli.main import build_app
 
     app = build_app()
-    parts = [f"# The command line\n\n<!-- {PRINTED} -->\n"]
+    parts = [f"# The command line\n\n<!-- {PRINTED} -->\n\n{STATUSES}\n"]
     for path in [[], *_paths(app)]:
         asked = CliRunner().invoke(app, [*path, "--help"], terminal_width=WIDTH, color=False)
         text = "\n".join(line.rstrip() for line in asked.output.strip().splitlines())

@@ -24,7 +24,7 @@ from typing import Any, Final
 import uvicorn
 
 from fondaco.gateway.app import Gateway
-from fondaco.gateway.faults import Fault, not_executed
+from fondaco.gateway.faults import Fault, starting
 from fondaco.gateway.ingest import PATHS as INGEST
 from fondaco.gateway.ingest import Ingest
 from fondaco.gateway.lane import OrderLane
@@ -246,7 +246,7 @@ async def not_ready(scope: Scope, send: Send) -> None:
         await answer(send, 503, STARTING, RETRY, kind)
     elif scope["path"].startswith(BINANCE):
         kind = (b"content-type", b"application/json;charset=UTF-8")
-        await answer(send, 503, not_executed().body(), RETRY, kind)
+        await answer(send, 503, starting().body(), RETRY, kind)
     else:
         await answer(send, 503, b"the house is starting\n", RETRY)
 

@@ -201,6 +201,25 @@ def test_cancel_all(ann: Any) -> None:
         ann.cancel_all_orders(SYMBOL)
 
 
+def test_cancel_all_with_lists_open(ann: Any) -> None:
+    """Open legs are orders to fetch_open_orders(); cancel_all_orders() ends lists and orders."""
+    terms = {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.1", "stopPrice": "30000"}
+    for price in ("14000", "14001"):
+        ann.private_post_order_oco({**terms, "price": price})
+    single = ann.create_order(SYMBOL, "limit", "buy", 0.1, 14002)
+    ann.options["fetchOpenOrders"] = {"warnWithoutSymbol": False}
+    opened = ann.fetch_open_orders(SYMBOL)
+    assert [each["type"] for each in opened] == ["market", "limit"] * 2 + ["limit"]
+    assert {each["id"] for each in ann.fetch_open_orders()} == {each["id"] for each in opened}
+    gone = ann.cancel_all_orders(SYMBOL)
+    assert len(gone) == 3
+    assert [each["status"] for each in gone if each["id"] == single["id"]] == ["canceled"]
+    told = [each["info"] for each in gone if each["info"].get("contingencyType") == "OCO"]
+    assert [len(each["orderReports"]) for each in told] == [2, 2]
+    assert not ann.fetch_open_orders(SYMBOL)
+    assert ann.fetch_balance()["USDT"]["used"] == 0
+
+
 def test_an_oco_list_by_both_spellings(ann: Any, bob: Any) -> None:
     """ccxt's own calls place, read and cancel lists; a fill of the maker ends the stop."""
     terms = {"symbol": "ETHUSDT", "side": "SELL", "quantity": "2"}

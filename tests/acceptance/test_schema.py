@@ -72,6 +72,30 @@ def test_a_route_tells_how_one_proves_oneself(schema: dict[str, Any]) -> None:
     assert set(defined) >= {"apiKey", "signature", "bearerAuth", "cookieAuth"}
 
 
+def test_every_native_route_tells_how_it_refuses(schema: dict[str, Any]) -> None:
+    """404 of a path with a name is {"detail"}; all else {"error"} or of a field."""
+    native = {path: item for path, item in schema["paths"].items() if path.startswith("/api/v1/")}
+    assert len(native) > 60
+    for path, item in native.items():
+        for method, told in item.items():
+            if path == "/api/v1/strategy/":
+                continue
+            assert "4XX" in told["responses"], (method, path)
+            assert ("404" in told["responses"]) == ("{" in path), (method, path)
+            if "{" in path:
+                (missing,) = told["responses"]["404"]["content"].values()
+                assert missing["schema"] == {"$ref": "#/components/schemas/Missing"}
+    assert schema["components"]["schemas"]["Missing"]["required"] == ["detail"]
+
+
+async def test_the_gateways_own_404_has_that_shape() -> None:
+    """What the gateway serves below /api/v1/ says 404 as the office does."""
+    house = await small_house()
+    for method, path in (("POST", "/api/v1/test/clock/"), ("GET", "/api/v1/markets/NONE/")):
+        reply = await house.http(method, path, body=b"{}")
+        assert (reply.status, list(reply.json)) == (404, ["detail"]), path
+
+
 class Recorder(dict[str, str]):
     """Parameters that note what was asked of them."""
 

@@ -285,7 +285,7 @@ async def test_history_answers_when_memory_has_let_go() -> None:
 
 REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"abovePrice": "18000"}, -2010, "The relationship of the prices for the orders is"),
-    ({"aboveType": "STOP_LOSS", "abovePrice": "", "aboveStopPrice": "1"}, -1014, "Unsupported"),
+    ({"aboveStrategyId": "7"}, -1020, "This operation is not supported: leave parameter 'above"),
     ({"aboveType": "NOTHING"}, -1116, "Invalid orderType."),
     ({"aboveType": ""}, -1102, "Mandatory parameter 'aboveType' was not sent"),
     ({"belowStopPrice": ""}, -1102, "Mandatory parameter 'belowStopPrice' was not sent"),
@@ -314,6 +314,55 @@ async def test_what_makes_no_list_is_refused_in_binances_words(
     assert (reply.status, reply.json["code"]) == (400, code), reply.json
     assert reply.json["msg"].startswith(text)
     assert await locked(house, "BTC") == "0.00000000"
+
+
+PLACES: list[tuple[str, str, str, int, str]] = [
+    ("SELL", "MARKET", "STOP_LOSS", -1158, "Order type not supported in OCO."),
+    ("SELL", "LIMIT_MAKER", "LIMIT", -1158, "Order type not supported in OCO."),
+    ("BUY", "LIMIT_MAKER", "LIMIT_MAKER", -1168, "At least one OCO order must be contingent."),
+    ("BUY", "LIMIT_MAKER", "STOP_LOSS", -1165, "A limit order in a buy OCO must be below."),
+    ("SELL", "STOP_LOSS", "LIMIT_MAKER", -1166, "A limit order in a sell OCO must be above."),
+    ("BUY", "STOP_LOSS", "STOP_LOSS", -1196, "A stop loss order in a buy OCO must be above."),
+    ("SELL", "STOP_LOSS", "STOP_LOSS", -1197, "A stop loss order in a sell OCO must be below."),
+    ("BUY", "TAKE_PROFIT", "TAKE_PROFIT", -1198, "A take profit order in a buy OCO must be below."),
+    ("SELL", "TAKE_PROFIT", "TAKE_PROFIT", -1199, "A take profit order in a sell OCO must be abo"),
+]
+
+
+@pytest.mark.parametrize(("side", "above", "below", "code", "text"), PLACES)
+async def test_types_in_the_wrong_places_are_named_as_at_binance(
+    side: str, above: str, below: str, code: int, text: str
+) -> None:
+    """Each pair of types that makes no OCO has a code and a text of its own."""
+    house = await small_house()
+    words: dict[str, Any] = {"symbol": "BTCUSDT", "side": side, "quantity": "1"}
+    for where, kind, price in (("above", above, "21000"), ("below", below, "19000")):
+        named = "StopPrice" if kind in {"STOP_LOSS", "TAKE_PROFIT"} else "Price"
+        words |= {f"{where}Type": kind} | ({} if kind == "MARKET" else {where + named: price})
+        if kind == "LIMIT":
+            words[f"{where}TimeInForce"] = "GTC"
+    reply = await house.signed("ann", "POST", "/api/v3/orderList/oco", **words)
+    assert (reply.status, reply.json["code"]) == (400, code), reply.json
+    assert reply.json["msg"].startswith(text)
+
+
+async def test_a_number_and_an_id_must_be_of_one_list() -> None:
+    """Given both, the list must have both: else nothing is told and nothing is cancelled."""
+    house = await small_house()
+    one = (await place(house, **OCO, listClientOrderId="one"))["orderListId"]
+    other = (await place(house, **BUY))["orderListId"]
+    for number, text in ((one, "two"), (one, f"L{other}"), (other, "one"), (other, f"L{one}")):
+        told = await ask(house, "GET", "orderList", orderListId=number, origClientOrderId=text)
+        assert told["code"] == -2013, (number, text)
+        words = {"symbol": "BTCUSDT", "orderListId": number, "listClientOrderId": text}
+        assert (await ask(house, "DELETE", "orderList", **words))["code"] == -2011, (number, text)
+    assert len(await ask(house, "GET", "openOrderList")) == 2
+    for number, text in ((one, "one"), (other, f"L{other}")):
+        told = await ask(house, "GET", "orderList", orderListId=number, origClientOrderId=text)
+        assert told["orderListId"] == number
+        words = {"symbol": "BTCUSDT", "orderListId": number, "listClientOrderId": text}
+        gone = await ask(house, "DELETE", "orderList", **words)
+        assert gone["listOrderStatus"] == "ALL_DONE"
 
 
 async def test_a_price_that_was_reached_or_is_bid_is_refused() -> None:

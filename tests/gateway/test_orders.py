@@ -47,6 +47,7 @@ ORDER: dict[str, Any] = {
         ({"type": "STOP_LOSS", "stopPrice": "5"}, -1106, "'price'"),
         ({"type": "TAKE_PROFIT", "stopPrice": "5", "price": ""}, -1106, "'timeInForce'"),
         ({"type": "STOP_LOSS_LIMIT", "trailingDelta": "9"}, -1020, "not supported"),
+        ({"strategyId": "9"}, -1020, "leave parameter 'strategyId' out"),
         ({"icebergQty": "0.1"}, -1020, "not supported"),
         ({"timeInForce": ""}, -1102, "'timeInForce'"),
         ({"timeInForce": "GTX"}, -1115, "Invalid timeInForce."),
@@ -180,6 +181,26 @@ async def test_orders_without_a_client_id_are_found_by_their_default_one() -> No
         "ann", "DELETE", "/api/v3/order", symbol="BTCUSDT", origClientOrderId=name
     )
     assert gone.json["status"] == "CANCELED"
+
+
+async def test_a_number_and_a_client_id_must_be_of_one_order() -> None:
+    """Given both, the order must have both: else it is -2013, or -2011 and nothing is cancelled."""
+    house = await small_house()
+    mine = (await house.place("ann", "BUY", "1", "20000", newClientOrderId="mine"))["orderId"]
+    bare = (await house.place("ann", "BUY", "1", "20000"))["orderId"]
+
+    async def ask(method: str, number: int, text: str) -> Any:
+        named: dict[str, Any] = {"orderId": number, "origClientOrderId": text}
+        reply = await house.signed("ann", method, "/api/v3/order", symbol="BTCUSDT", **named)
+        return reply.json
+
+    for number, text in ((mine, "other"), (mine, f"F{bare}"), (bare, "mine"), (bare, f"F{mine}")):
+        assert (await ask("GET", number, text))["code"] == -2013, (number, text)
+        assert (await ask("DELETE", number, text))["code"] == -2011, (number, text)
+    for number, text in ((mine, "mine"), (bare, f"F{bare}")):
+        assert (await ask("GET", number, text))["orderId"] == number
+        assert (await ask("DELETE", number, text))["status"] == "CANCELED"
+        assert (await ask("GET", number, text))["status"] == "CANCELED"
 
 
 async def test_reads_see_what_SQL_does_not_have_yet() -> None:

@@ -42,6 +42,17 @@ def test_the_terminal_asks_for_a_sign_in_and_comes_back(client: Client, page: Pa
     assert "no-store" in shown["Cache-Control"]
 
 
+def test_the_terminal_has_the_houses_name(page: Path, settings: Any) -> None:
+    """In the title and for its own script, whatever letters the name has."""
+    names = '<meta name="application-name" content="Fondaco" /><title>Fondaco</title>'
+    page.write_text(names)
+    settings.HOUSE_NAME = 'Bar & "Sons" <Ltd>'
+    told = "Bar &amp; &quot;Sons&quot; &lt;Ltd&gt;"
+    assert office.terminal_page() == names.replace("Fondaco", told).encode()
+    built = Path(office.__file__).parent / "static" / "terminal" / "index.html"
+    assert names.replace(" /><", " />\n    <") in built.read_text()
+
+
 def test_a_terminal_that_was_not_built_says_so(client: Client, page: Path) -> None:
     """503 with what to do, not a traceback."""
     member = services.create_member(username="ann", email="a@example.com", password=PASSWORD)

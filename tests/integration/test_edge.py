@@ -43,7 +43,7 @@ def test_a_request_from_outside_is_told(headers: list[tuple[bytes, bytes]], expe
     [
         ("/health/live", 200, b"ok"),
         ("/trade/", 503, b"the house is starting"),
-        ("/api/v3/order", 503, b'"code":-1008'),
+        ("/api/v3/order", 503, b'"code":-1008,"msg":"The house is starting. Please'),
     ],
 )
 async def test_a_starting_house_answers_in_the_words_of_the_path(

@@ -74,10 +74,10 @@ def test_recorded_trades_become_messages(broker: Mosquitto, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "text, status, said",
     [
-        (HEAD + "1,x,1,true\n", 1, "line 2: price 'x' is no decimal"),
-        (HEAD + "x,1,1,true\n", 1, "line 2: ts_ms 'x' is no time"),
-        (HEAD + "1,1,NaN,true\n", 1, "line 2: qty 'NaN' is no number"),
-        (HEAD + "1\n", 1, "line 2 is no row of ts_ms,price,qty,buyer_is_maker"),
+        (HEAD + "1,x,1,true\n", 2, "line 2: price 'x' is no decimal"),
+        (HEAD + "x,1,1,true\n", 2, "line 2: ts_ms 'x' is no time"),
+        (HEAD + "1,1,NaN,true\n", 2, "line 2: qty 'NaN' is no number"),
+        (HEAD + "1\n", 2, "line 2 is no row of ts_ms,price,qty,buyer_is_maker"),
     ],
 )
 @pytest.mark.needs("mosquitto")
@@ -97,7 +97,7 @@ def test_what_cannot_begin_is_said(tmp_path: Path) -> None:
     file = tmp_path / "trades.csv"
     file.write_text(HEAD + "1,1,1,true\n")
     for arguments, status, said in (
-        (["--trades", str(tmp_path / "none.csv")], 1, "can't be read"),
+        (["--trades", str(tmp_path / "none.csv")], 2, "can't be read"),
         (["--trades", str(file), "--url", "mqtt://127.0.0.1:1"], 1, "can't be reached"),
         (["--trades", str(file), "--url", "http://a"], 2, "is no broker's address"),
         (["--trades", str(file), "--name", 'a"b'], 2, "without quotes"),

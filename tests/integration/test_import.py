@@ -64,9 +64,9 @@ def test_trades_are_kept_exactly(house: Path) -> None:
 @pytest.mark.parametrize(
     "rows, symbol, status, names",
     [
-        ("1000,64000.001,0.5,true\n", "BTCUSDT", 1, "line 1"),
-        ("2000,1,1,true\n1000,1,1,true\n", "BTCUSDT", 1, "line 2"),
-        ("", "BTCUSDT", 1, "no trades"),
+        ("1000,64000.001,0.5,true\n", "BTCUSDT", 2, "line 1"),
+        ("2000,1,1,true\n1000,1,1,true\n", "BTCUSDT", 2, "line 2"),
+        ("", "BTCUSDT", 2, "no trades"),
         (ROWS, "NONE", 2, "BTCUSDT"),
     ],
 )

@@ -50,7 +50,7 @@ def test_a_past_is_taken_whole_or_not_at_all(house: Running, tmp_path: Path) -> 
     file = tmp_path / "past.csv.gz"
     file.write_bytes(gzip.compress(f"{PAST}soon,1\n".encode()))
     status, _, errors = told(house, file)
-    assert status == 1
+    assert status == 2
     assert "nothing of" in last_line(errors)
     assert "line 4: created_at" in last_line(errors)
     assert wallets(house) == []
@@ -75,7 +75,7 @@ def test_a_past_is_taken_whole_or_not_at_all(house: Running, tmp_path: Path) -> 
             2,
             "no format excel; there are csv, freqtrade, hummingbot",
         ),
-        (("--format", "freqtrade"), 1, "balance before the first trade"),
+        (("--format", "freqtrade"), 2, "balance before the first trade"),
         (("--data", "/nowhere"), 2, "there is no house in /nowhere"),
     ],
 )

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from fondaco.core import records
+from fondaco.journal.events import EventLog
 from fondaco.projections import candles, imports, selectors, services
 from fondaco.projections.bars import INTERVALS
 from fondaco.projections.services import ImportFault, Writer
@@ -181,6 +182,28 @@ def test_an_import_older_than_an_earlier_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImportFault, match="an earlier import of XRPETH"):
         kept(tmp_path, LINES)
     assert len(imports.kept_files(tmp_path, "XRPETH")) == 1
+
+
+def test_an_import_newer_than_the_houses_own_trades_is_refused(tmp_path: Path) -> None:
+    """It would stand before them by number and after them by time; older rows are taken."""
+    (tmp_path / "events").mkdir()
+    log = EventLog(str(tmp_path / "events"))
+    log.recover(b"h" * 16)
+    other = msgspec.structs.replace(XRPETH, number=XRPETH.number + 1, symbol="NEXT")
+    own_us, ms = packed.NOON_US, packed.NOON_US // 1000
+    log.append(defined(XRPETH) + defined(other), 1, 1)
+    earlier = packed.trade(2, 1, time_us=own_us - 9_000_000, instrument=other.number)
+    log.append(earlier + packed.trade(2, 1, time_us=own_us), 2, 2)
+    log.append(packed.trade(3, 2, time_us=own_us + 60_000_000), 3, 3)
+    log.close()
+    with pytest.raises(ImportFault, match=f"leave out its rows with a ts_ms above {ms}$"):
+        kept(tmp_path, f"{ms - 1},0.5,2,true\n{ms + 1},0.5,2,true\n")
+    assert list((tmp_path / "imports").iterdir()) == []
+    assert kept(tmp_path, f"{ms - 1},0.5,2,true\n{ms},0.5,2,true\n").rows == 2
+    segment = next((tmp_path / "events").iterdir())
+    segment.write_bytes(segment.read_bytes()[:-8])  # a torn end is cut at the next start
+    with pytest.raises(ImportFault, match="the house itself has traded"):
+        kept(tmp_path, f"{ms + 1},0.5,2,true\n")
 
 
 def test_what_cannot_be_read_says_where_and_what_to_do(tmp_path: Path) -> None:

@@ -139,6 +139,20 @@ def test_50_withdrawals_at_once_never_overdraw(
     assert totals(house)["sum"] == "0"
 
 
+def test_an_account_opened_many_times_at_once_is_one(people: dict[str, Person]) -> None:
+    """Of sixteen calls, in two spellings, those that are taken name one account; later ones 409."""
+    bob = people["bob"]
+    spelled = ["Rainy Day", "rainy day"] * 8
+    with ThreadPoolExecutor(16) as pool:
+        said = list(pool.map(lambda name: bob.ask("POST", "/accounts/", name=name), spelled))
+    assert {each.status for each in said} <= {201, 409}, said
+    opened = {each.words["id"] for each in said if each.status == 201}
+    there = [each for name, each in bob.accounts().items() if name.lower() == "rainy day"]
+    assert [each["id"] for each in there] == list(opened)
+    again = bob.ask("POST", "/accounts/", name="RAINY DAY")
+    assert (again.status, again.words["error"].split(";")[1]) == (409, " give another name")
+
+
 def test_approving_and_cancelling_at_once_ends_one_way(people: dict[str, Person]) -> None:
     """Of a race between them one wins; the balance says the same as the state."""
     bob, mia = people["bob"], people["mia"]

@@ -122,6 +122,7 @@ def test_history_is_seeded_and_covers_the_last_days(tmp_path: Path) -> None:
     assert {row[4] for row in rows} == {Side.BUY, Side.SELL}
     prices = [row[1] / 100 for row in rows]
     assert 45_000 < min(prices) < max(prices) < 90_000
+    assert max(abs(b / a - 1) for a, b in itertools.pairwise(prices)) < 0.001  # candles join
 
 
 def test_history_is_written_once(tmp_path: Path) -> None:

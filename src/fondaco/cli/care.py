@@ -235,7 +235,7 @@ def keys_revoke(
         from fondaco.identity.models import ApiKey
 
         if not ApiKey.objects.filter(pk=number).exists():
-            stop(1, f"there is no key {number}; `fondaco keys list` shows them")
+            stop(2, f"there is no key {number}; `fondaco keys list` shows them")
         with writer_of(data) as client:
             services.revoke_key(client, key_number=number)
         typer.echo(f"key {number} is revoked")

@@ -1,7 +1,8 @@
 """How a command of the command line ends when it can't go on.
 
 Promises: the last line of stderr is the one sentence that matters, and the status is one of
-SURFACE: 1 failed, 2 usage or configuration, 3 journal damaged, 4 data directory in use.
+SURFACE: 1 failed, 2 usage or configuration (what was given is wrong: an option, the house file, an
+input file), 3 journal damaged, 4 data directory in use.
 """
 
 from __future__ import annotations

@@ -83,6 +83,8 @@ def publish(
                 publisher.publish(payload)
                 progress.update(task, completed=count)
             publisher.finish()
-    except (ImportFault, BrokerAway) as error:
+    except ImportFault as error:
+        stop(2, str(error))
+    except BrokerAway as error:
         stop(1, str(error))
     typer.echo(f"{count} messages of {name} ({stock_id}) published on {topic}")

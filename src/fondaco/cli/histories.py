@@ -68,7 +68,7 @@ def import_history(
         except HistoryUnfit as unfit:
             for line in unfit.lines:
                 typer.echo(line, err=True)
-            stop(1, f"nothing of {file} is stored: {unfit.lines[0]}")
+            stop(2, f"nothing of {file} is stored: {unfit.lines[0]}")
         except services.StrategyRefused as refusal:
             stop(1, str(refusal))
         if as_json:

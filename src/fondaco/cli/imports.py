@@ -65,7 +65,7 @@ def import_command(
     except DataInUse as error:
         stop(error.status, str(error))
     except ImportFault as error:
-        stop(1, str(error))
+        stop(2, str(error))
     except OSError as error:
         stop(1, f"{error.filename or data}: {error.strerror or error}; --data names a folder")
     found = {

@@ -29,7 +29,7 @@ from fondaco.gateway.dashboards import PATHS as DASHBOARDS
 from fondaco.gateway.dashboards import DashboardSockets
 from fondaco.gateway.door import FrontDoor
 from fondaco.gateway.edge import Edge, Writer
-from fondaco.gateway.faults import Fault, not_executed
+from fondaco.gateway.faults import Fault, starting
 from fondaco.gateway.feed import Feed
 from fondaco.gateway.ingest import PATHS as INGEST
 from fondaco.gateway.ingest import Ingest
@@ -274,7 +274,7 @@ class Gateway:
             limits.take_request(address, now_s)
             body = b"" if scope["method"] == "GET" else await read_body(receive)
             if not self._up:
-                raise not_executed()
+                raise starting(self.why_not_ready())
             caller, parameters = await self.door.admit(
                 route, heard, scope["query_string"], body, address
             )
@@ -328,7 +328,7 @@ class Gateway:
             return
         except Fault as fault:
             status = fault.status
-            content = b'{"error":%s}' % _quoted(fault.text)
+            content = fault.native_body()
         headers = [kind, (b"content-length", b"%d" % len(content)), *headers]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -341,7 +341,7 @@ class Gateway:
         if path == "/metrics":
             return 200, await self._native.metrics()
         if not self._up:
-            raise not_executed()
+            raise starting(self.why_not_ready())
         if path == "/api/v1/ledger/totals":
             return 200, await self._native.totals()
         if not self._test_clock:
@@ -357,7 +357,7 @@ class Gateway:
             address = scope["client"][0] if scope["client"] else ""
             self.limits.take_request(address, self.limits.now_s())
             if not self._up:
-                raise not_executed()
+                raise starting(self.why_not_ready())
             if path.rstrip("/") == "/ws-api/v3":
                 await self._ws_api.serve(scope, receive, send)
             elif path in DASHBOARDS:

@@ -184,8 +184,6 @@ def _native_operation(route: Route) -> dict[str, Any]:
     operation = _native(route.method, route.path)
     operation["description"] = NATIVE_TEXTS[route.path]
     operation["responses"] = {"200": _json("The answer.")}
-    if named:
-        operation["responses"]["404"] = _json('{"detail"}')
     operation["parameters"] = [
         *(
             {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}

@@ -18,8 +18,10 @@ __all__ = [
     "bad_characters",
     "mandatory",
     "not_executed",
+    "not_served",
     "of_reason",
     "outcome_unknown",
+    "starting",
     "too_many_orders",
     "too_many_requests",
 ]
@@ -197,6 +199,17 @@ def too_precise(name: str) -> Fault:
 
 def not_required(name: str) -> Fault:
     return Fault(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def not_served(name: str) -> Fault:
+    """Return the refusal of something that Binance has and this house has not."""
+    return Fault(-1020, f"This operation is not supported: leave parameter '{name}' out.")
+
+
+def starting(why: str = "") -> Fault:
+    """Return -1008 of a house that is not up yet: nothing was executed."""
+    text = f"The house is starting{why and f': {why}'}. Please try again in a few seconds."
+    return Fault(-1008, text, status=503, headers=((b"retry-after", b"1"),))
 
 
 def not_executed() -> Fault:

@@ -24,6 +24,7 @@ from fondaco.projections.selectors import ListRow
 __all__ = [
     "LIST_EVENT",
     "cancelled_json",
+    "id_of",
     "list_json",
     "list_status_json",
     "list_words",

@@ -21,6 +21,7 @@ from fondaco.gateway.instruments import Instrument
 from fondaco.gateway.list_answers import (
     LIST_EVENT,
     cancelled_json,
+    id_of,
     list_json,
     list_words,
     new_list_json,
@@ -50,7 +51,11 @@ __all__ = ["OrderLists"]
 
 _NEW: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Command.NEW_LIST])}q")
 _OWN_ID: Final = re.compile(r"L([1-9][0-9]{0,18})\Z")
-UNSERVED: Final = ("IcebergQty", "TrailingDelta", "PegPriceType")
+# Of what Binance has for a leg and this house has not, by its prefix.
+UNSERVED: Final = ("IcebergQty", "TrailingDelta", "PegPriceType", "StrategyId", "StrategyType")
+LIMIT_MAKER: Final = TYPES["LIMIT_MAKER"]
+STOP_LOSSES: Final = frozenset({TYPES["STOP_LOSS"], TYPES["STOP_LOSS_LIMIT"]})
+TAKE_PROFITS: Final = frozenset({TYPES["TAKE_PROFIT"], TYPES["TAKE_PROFIT_LIMIT"]})
 
 
 class Leg(NamedTuple):
@@ -69,8 +74,7 @@ def leg_of(call: Call, instrument: Instrument, side: str) -> Leg:
     order_type = TYPES.get(call.get(name) or "", 0)
     if not order_type:
         raise enumerated(call, name, faults.INVALID_TYPE)
-    if any(call.get(f"{side}{unserved}") for unserved in UNSERVED):
-        raise Fault(-1020, "This operation is not supported: trailing, iceberg and pegged orders.")
+    check_served(call, side)
     price = trigger = time_in_force = 0
     if order_type in UNPRICED:
         for word in ("Price", "TimeInForce"):
@@ -99,11 +103,41 @@ def older_legs(call: Call, instrument: Instrument) -> tuple[Leg, Leg]:
         time_in_force = time_in_force_of(call, kind, "stopLimitTimeInForce")
     elif call.get("stopLimitTimeInForce"):
         raise faults.not_required("stopLimitTimeInForce")
-    if any(call.get(name) for name in ("limitIcebergQty", "stopIcebergQty", "trailingDelta")):
-        raise Fault(-1020, "This operation is not supported: trailing, iceberg and pegged orders.")
+    check_served(call, "limit", "stop")
     stop = Leg(kind, time_in_force, limit, trigger, words_in(call, "stopClientOrderId"))
     words = words_in(call, "limitClientOrderId")
     return stop, Leg(TYPES["LIMIT_MAKER"], 1, price, 0, words)
+
+
+def check_served(call: Call, *prefixes: str) -> None:
+    """Raise Fault if a list asks for what this house has not."""
+    names = [f"{prefix}{word}" for prefix in prefixes for word in UNSERVED]
+    for name in (*names, "trailingDelta"):
+        if call.get(name):
+            raise faults.not_served(name)
+
+
+def check_places(side: int, above: int, below: int) -> None:
+    """Raise Fault, as Binance names it, if legs of these types don't make an OCO."""
+    for kind in (above, below):
+        if kind != LIMIT_MAKER and kind not in STOP_LOSSES and kind not in TAKE_PROFITS:
+            raise Fault(-1158, "Order type not supported in OCO.")
+    if above == below == LIMIT_MAKER:
+        raise Fault(-1168, "At least one OCO order must be contingent.")
+    is_sell = side == SIDES["SELL"]
+    profit, stop = (above, below) if is_sell else (below, above)
+    words = ("sell", "above", "below") if is_sell else ("buy", "below", "above")
+    name, for_profit, for_stop = words
+    if stop == LIMIT_MAKER:
+        raise Fault(
+            -1166 if is_sell else -1165, f"A limit order in a {name} OCO must be {for_profit}."
+        )
+    if profit in STOP_LOSSES:
+        code = -1197 if is_sell else -1196
+        raise Fault(code, f"A stop loss order in a {name} OCO must be {for_stop}.")
+    if stop in TAKE_PROFITS:
+        code = -1199 if is_sell else -1198
+        raise Fault(code, f"A take profit order in a {name} OCO must be {for_profit}.")
 
 
 def words_in(call: Call, name: str) -> tuple[int, ...]:
@@ -130,6 +164,7 @@ class OrderLists:
         instrument = self._edge.market_of(call.need("symbol")).instrument
         side = side_of(call)
         above, below = (leg_of(call, instrument, where) for where in ("above", "below"))
+        check_places(side, above.order_type, below.order_type)
         legs = (below, above) if side == SIDES["SELL"] else (above, below)
         return await self._place(call, instrument, side, legs)
 
@@ -164,8 +199,9 @@ class OrderLists:
         cancel_id = call.client_id("newClientOrderId")
         number, text = which_list(call, "listClientOrderId")
         targets = [(number, id_words(text) if text else NO_ID)]
-        if text and own_number(text):
-            targets.append((own_number(text), NO_ID))
+        shown = own_number(text)  # the list that it is if that has no id
+        if shown and number in {0, shown}:
+            targets.append((shown, NO_ID))
         for list_id, words in targets:
             events = await self._edge.submit(
                 cancel_list(caller, instrument, list_id, words, words_in(call, "newClientOrderId"))
@@ -183,17 +219,18 @@ class OrderLists:
         account = call.who.account
         number, text = which_list(call, "origClientOrderId")
         row = await self._find(account, number, text)
-        if row is None and text and own_number(text):
+        if row is None and not number and own_number(text):
             row = await self._find(account, own_number(text), "")
-            if row is not None and any(list_words(row)):
-                row = None  # it has an id of its own
-        if row is None:
+        if row is None or text not in {"", id_of(row)}:
             raise Fault(*faults.NO_SUCH_LIST)
         return self._json(row).encode()
 
     async def _find(self, account: int, number: int, text: str) -> ListRow | None:
-        """Return a list's newest state: among the open ones, in memory, in SQL."""
-        words = id_words(text) if text else NO_ID
+        """Return a list's newest state: among the open ones, in memory, in SQL.
+
+        It is looked for by its number where there is one, else by its client id.
+        """
+        words = id_words(text) if text and not number else NO_ID
         named = {f"list_client_id_{place}": word for place, word in enumerate(words)}
         question = pack(Query.LISTS, account=account, list_id=number, **named)
         records = (await self._edge.query(question)).records
@@ -256,16 +293,17 @@ def side_of(call: Call) -> int:
 
 
 def which_list(call: Call, name: str) -> tuple[int, str]:
-    """Return (number, "") or (0, client id): the list that a request names. Raises Fault."""
+    """Return number and client id of the list that a request names: 0 or "" for none.
+
+    Where it gives both, the list must have both. Raises Fault.
+    """
     number = call.integer("orderListId", least=1)
-    if number is not None:
-        return number, ""
     text = call.client_id(name)
-    if text is None:
+    if number is None and text is None:
         raise Fault(
             -1102, f"Param '{name}' or 'orderListId' must be sent, but both were empty/null!"
         )
-    return 0, text
+    return number or 0, text or ""
 
 
 def cancel_list(

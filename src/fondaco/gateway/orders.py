@@ -81,7 +81,10 @@ EXECUTIONS: Final = {int(each): each.name for each in Execution}
 EXECUTIONS[Execution.REDUCED] = "REPLACED"  # clients know no other word for it
 EXECUTIONS[Execution.TRIGGERED] = "NEW"  # and see by w and W that the order works now
 _OWN_ID: Final = re.compile(r"F([1-9][0-9]{0,18})\Z")
-UNSERVED: Final = frozenset({"icebergQty", "trailingDelta", "pegPriceType"})
+# What Binance has and this house has not; a strategy's mark would have to be told back for good.
+UNSERVED: Final = frozenset(
+    {"icebergQty", "trailingDelta", "pegPriceType", "strategyId", "strategyType"}
+)
 
 
 class NewOrder(NamedTuple):
@@ -103,7 +106,7 @@ def new_order(call: Call, market: Market, caller: Caller) -> NewOrder:
     if not order_type:
         raise enumerated(call, "type", faults.INVALID_TYPE)
     if not UNSERVED.isdisjoint(call.parameters):
-        raise Fault(-1020, "This operation is not supported: trailing, iceberg and pegged orders.")
+        raise faults.not_served(min(UNSERVED & call.parameters.keys()))
     price = quantity = quote = time_in_force = stop_price = 0
     if order_type == MARKET:
         quantity, quote = _market_size(call, instrument)

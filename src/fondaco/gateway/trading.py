@@ -32,6 +32,7 @@ from fondaco.gateway.orders import (
     NO_ID,
     NewOrder,
     cancel_record,
+    client_id_text,
     id_words,
     new_order,
     new_order_reply,
@@ -103,12 +104,10 @@ class Trading:
         cancel_id = call.client_id("newCancelClientOrderId")
         cancel_words = NO_ID if cancel_id is None else id_words(cancel_id)
         order_id, client_id = _which(call)
-        if order_id:
-            targets: list[tuple[int, tuple[int, ...]]] = [(order_id, NO_ID)]
-        else:
-            targets = [(0, id_words(client_id))]
-            if own_id(client_id):  # the id that we show for an order without one
-                targets.append((own_id(client_id), NO_ID))
+        targets = [(order_id, id_words(client_id) if client_id else NO_ID)]
+        shown = own_id(client_id)  # the order that it is if that has no client id
+        if shown and order_id in {0, shown}:
+            targets.append((shown, NO_ID))
         records = tuple(
             cancel_record(
                 caller, instrument.number, order_id=number, words=words, cancel_words=cancel_words
@@ -168,19 +167,20 @@ class Trading:
         instrument = self._edge.market_of(call.need("symbol")).instrument
         order_id, client_id = _which(call)
         row = await self._find(caller.account, instrument, order_id, client_id)
-        if row is None and client_id and own_id(client_id):
+        if row is None and not order_id and own_id(client_id):
             row = await self._find(caller.account, instrument, own_id(client_id), "")
-            if row is not None and any(words_of(row)):
-                row = None  # it has a client id of its own
-        if row is None:
+        if row is None or client_id not in {"", client_id_text(words_of(row), row.order_id)}:
             raise Fault(*faults.NO_SUCH_ORDER)
         return order_json(row, instrument).encode()
 
     async def _find(
         self, account: int, instrument: Instrument, order_id: int, client_id: str
     ) -> OrderRow | None:
-        """Return an order's newest state: among the open ones, in memory, in SQL."""
-        words = id_words(client_id) if client_id else NO_ID
+        """Return an order's newest state: among the open ones, in memory, in SQL.
+
+        It is looked for by its number where there is one, else by its client id.
+        """
+        words = id_words(client_id) if client_id and not order_id else NO_ID
         question = pack(
             Query.ORDER,
             account=account,
@@ -312,16 +312,17 @@ def _no_symbol() -> str:
 
 
 def _which(call: Call) -> tuple[int, str]:
-    """Return (order id, "") or (0, client order id): the order that a request names."""
+    """Return order id and client order id of the order that a request names: 0 or "" for none.
+
+    Where it gives both, the order must have both.
+    """
     order_id = call.integer("orderId", least=1)
-    if order_id is not None:
-        return order_id, ""
     client_id = call.client_id("origClientOrderId")
-    if client_id is None:
+    if order_id is None and client_id is None:
         raise Fault(
             -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
         )
-    return 0, client_id
+    return order_id or 0, client_id or ""
 
 
 def time_range(call: Call) -> tuple[int | None, int | None]:

@@ -8,12 +8,14 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest
+from django.utils.html import escape
 
 from fondaco.identity.maintenance import began_at
 from fondaco.projections.selectors import instruments
 
 __all__ = ["house", "listed_symbols", "terminal_page"]
 
+BUILT_AS: Final = "Fondaco"  # the name in the built page
 TERMINAL: Final = Path(__file__).parent / "static" / "terminal" / "index.html"
 
 
@@ -32,8 +34,12 @@ def listed_symbols() -> list[str]:
 
 
 def terminal_page() -> bytes | None:
-    """Return the terminal's index page, or None if it was not built."""
+    """Return the terminal's index page under the house's own name, or None if it was not built."""
     try:
-        return TERMINAL.read_bytes()
+        page = TERMINAL.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    name = escape(settings.HOUSE_NAME)
+    for named in ('content="%s"', "<title>%s</title>"):
+        page = page.replace(named % BUILT_AS, named % name)
+    return page.encode()

@@ -13,11 +13,13 @@ ticks and lots were read, then rows `time_us,price_ticks,quantity_lots,quote_amo
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gzip
 import io
 import lzma
 import os
 import re
+import struct
 import time
 import zlib
 from collections.abc import Iterator
@@ -28,6 +30,10 @@ from typing import IO, Final
 import msgspec
 
 from fondaco.core import records
+from fondaco.journal.disk import OsDisk
+from fondaco.journal.faults import JournalDamaged
+from fondaco.journal.scan import Scan
+from fondaco.journal.segments import EVENTS
 
 __all__ = ["ImportFault", "KeptFile", "keep_trades", "kept_files", "lines_of", "rows_of"]
 
@@ -38,6 +44,7 @@ HEAD: Final = ["ts_ms", "price", "qty", "buyer_is_maker"]
 TIME_MS_MAX: Final = 253_402_300_800_000  # the year 10000
 AMOUNT_MAX: Final = records.ASSET_TOTAL_MAX
 _NAME: Final = re.compile(r"^(\d{6})-([A-Za-z0-9_.]+)-(\d+)-(\d+)-(\d+)\.csv\.gz$")
+_TRADED: Final = struct.Struct(f"<{8 * records.HEAD_WORDS}xq")  # the instrument of a TRADE
 _BOOLS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -91,6 +98,7 @@ def keep_trades(source: Path, *, data_dir: Path, instrument: records.InstrumentB
     making = folder / f"making-{os.getpid()}.part"
     try:
         rows, first_us, last_us = _write(source, making, instrument, after_us, room)
+        _check_own(data_dir, instrument.symbol, last_us)
         place = max((file.place for file in kept_files(data_dir)), default=0) + 1
         name = f"{place:06d}-{instrument.symbol}-{rows}-{first_us}-{last_us}.csv.gz"
         kept = KeptFile(folder / name, place, instrument.symbol, rows, first_us, last_us)
@@ -100,6 +108,52 @@ def keep_trades(source: Path, *, data_dir: Path, instrument: records.InstrumentB
             making.unlink()
     _sync(folder)
     return kept
+
+
+def _check_own(data_dir: Path, symbol: str, last_us: int) -> None:
+    """See that no own trade of the house is older than the last imported one.
+
+    Ids of imported trades are lower than those of own ones, and whoever looks for a time takes
+    ids to follow it. Raises ImportFault.
+    """
+    own_us = first_own_trade_us(data_dir, symbol, before_us=last_us)
+    if own_us is not None:
+        own, last = (_moment(each) for each in (own_us, last_us))
+        raise ImportFault(
+            f"the house itself has traded {symbol} since {own}, and the file goes on until {last}: "
+            f"leave out its rows with a ts_ms above {own_us // 1000}"
+        )
+
+
+def _moment(time_us: int) -> str:
+    return dt.datetime.fromtimestamp(time_us // 1_000_000, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def first_own_trade_us(data_dir: Path, symbol: str, *, before_us: int) -> int | None:
+    """Return when the house first traded a symbol itself; None if not before a time.
+
+    It is read from the events, which may begin later than the house if somebody cut them.
+    """
+    folder = data_dir / "events"
+    if not folder.is_dir():
+        return None
+    number = 0
+    with contextlib.suppress(JournalDamaged):  # then the next start makes them again
+        scan = Scan(OsDisk(), str(folder), kind=EVENTS, mark=None, house=None)
+        for batch in scan.batches(scan.segments[0] if scan.segments else 1):
+            for record in records.split(batch.payload):
+                time_us = int(records.HEAD.unpack_from(record)[2])
+                kind = int.from_bytes(record[:2], "little")
+                if time_us >= before_us:
+                    return None
+                if kind == records.Event.INSTRUMENT:
+                    body = msgspec.msgpack.decode(
+                        records.unpack_body(record), type=records.InstrumentBody
+                    )
+                    number = body.number if body.symbol == symbol else number
+                elif kind == records.Event.TRADE and _TRADED.unpack_from(record)[0] == number:
+                    return time_us
+    return None
 
 
 def _write(

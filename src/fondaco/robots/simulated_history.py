@@ -24,9 +24,10 @@ from fondaco.robots.simulated_price import FairPrice, anchor_of, parts_of, twin_
 __all__ = ["write_history"]
 
 DAYS: Final = 7
-STEP_S: Final = 5  # of the walk; trades lie between
+STEP_MS: Final = 5_000  # of the walk; trades lie between
 PAUSE_S: Final = (8.0, 40.0)  # between two trades: in the last day, and before it
-VALUE: Final = 5.3  # logarithm of a trade's usual size in dollars
+STRAY: Final = 6e-4  # a walk so far from its last trade is traded, so that candles join
+VALUE: Final = 5.3  # logarithm of what is usually traded a second, in dollars: as by the traders
 MARKET_BOOK: Final = 1
 
 
@@ -62,11 +63,11 @@ def _book_instruments(house: House) -> Iterator[InstrumentBody]:
 
 
 def _walk(symbol: str, seed: int) -> list[float]:
-    """Return the price every STEP_S over the days, the same whoever asks."""
+    """Return the price every STEP_MS over the days, the same whoever asks."""
     chance = Random(f"{seed}/walk/{symbol}")
     anchor = anchor_of(symbol)
     fair = FairPrice(chance, anchor=anchor, price=anchor * (1 + chance.gauss(0, 0.01)))
-    return [fair.step(STEP_S) for _ in range(DAYS * 86_400 // STEP_S + 1)]
+    return [fair.step(STEP_MS / 1000) for _ in range(DAYS * 86_400_000 // STEP_MS + 1)]
 
 
 def _prices(entry: InstrumentEntry, symbols: Collection[str], seed: int) -> list[float]:
@@ -84,20 +85,44 @@ def _rows(
     chance = Random(f"{seed}/trades/{instrument.symbol}")
     tick, lot = float(instrument.tick_size), float(instrument.lot_size)
     price_digits, lot_digits = _digits(instrument.tick_size), _digits(instrument.lot_size)
-    first_ms = at_ms = now_ms - DAYS * 86_400_000
-    last_day_ms = now_ms - 86_400_000
+    days_ms = DAYS * 86_400_000
+    at_ms = 0  # of the walk
     while True:
-        gap_s = chance.expovariate(1 / PAUSE_S[at_ms < last_day_ms])
-        at_ms += max(1, int(gap_s * 1000))
-        if at_ms >= now_ms:
+        pause_s = PAUSE_S[at_ms < days_ms - 86_400_000]
+        gap_ms = max(1, int(chance.expovariate(1 / pause_s) * 1000))
+        at_ms = _strayed(prices, at_ms, min(at_ms + gap_ms, days_ms))
+        if at_ms == days_ms:
             return
+        worth = _worth_at(prices, at_ms)
         seller = chance.random() < 0.5
-        price = prices[(at_ms - first_ms) // (STEP_S * 1000)] * (1 - 2e-5 if seller else 1 + 2e-5)
+        price = worth * (1 - 2e-5 if seller else 1 + 2e-5)
         ticks = max(1, round(price / tick))
-        value = chance.lognormvariate(VALUE, 1.0) / worth_of(quote)
+        value = chance.lognormvariate(VALUE, 1.0) * pause_s / worth_of(quote)
         lots = max(1, round(value / price / lot))
         maker = "true" if seller else "false"
-        yield f"{at_ms},{ticks * tick:.{price_digits}f},{lots * lot:.{lot_digits}f},{maker}\n"
+        time_ms = now_ms - days_ms + at_ms
+        yield f"{time_ms},{ticks * tick:.{price_digits}f},{lots * lot:.{lot_digits}f},{maker}\n"
+
+
+def _worth_at(prices: list[float], at_ms: int) -> float:
+    step, rest_ms = divmod(at_ms, STEP_MS)
+    if not rest_ms:
+        return prices[step]
+    return prices[step] + (prices[step + 1] - prices[step]) * rest_ms / STEP_MS
+
+
+def _strayed(prices: list[float], begun_ms: int, end_ms: int) -> int:
+    """Return when the walk is first STRAY away from its price at the beginning, at most the end."""
+    at_ms = begun_ms
+    here = worth = _worth_at(prices, begun_ms)
+    while at_ms < end_ms:
+        next_ms = min(at_ms - at_ms % STEP_MS + STEP_MS, end_ms)
+        there = _worth_at(prices, next_ms)
+        if abs(there / worth - 1) > STRAY:
+            away = worth * (1 + STRAY if there > worth else 1 - STRAY) - here
+            return max(begun_ms + 1, at_ms + int((next_ms - at_ms) * away / (there - here)))
+        at_ms, here = next_ms, there
+    return end_ms
 
 
 def _digits(step: str) -> int:

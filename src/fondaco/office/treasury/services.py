@@ -260,15 +260,23 @@ def _locked(number: int) -> Withdrawal:
 
 
 def open_sub_account(core: Core, *, member: Member, name: str) -> Account:
-    """Open one more account of a member; raises MoneyRefused."""
-    subs = Account.objects.filter(member=member, kind=records.AccountKind.SUB)
+    """Open one more account of a member; raises MoneyRefused.
+
+    Of calls with one name at the same time each returns the one account that they open.
+    """
     if not name or name.lower() == HOLDING_NAME:
         raise MoneyRefused("give the account another name")
-    if Account.objects.filter(member=member, name__iexact=name, opened_at__isnull=False).exists():
-        raise MoneyRefused(f"you have an account {name}; give another name")
-    if subs.count() >= SUB_ACCOUNTS_MAX:
-        raise MoneyRefused(f"a member has at most {SUB_ACCOUNTS_MAX} sub-accounts")
-    return services.open_account(core, member=member, name=name, kind=records.AccountKind.SUB)
+    with transaction.atomic():
+        Member.objects.select_for_update().get(pk=member.pk)  # one of theirs after the other
+        known = Account.objects.filter(member=member, name__iexact=name).first()
+        if known is None:
+            subs = Account.objects.filter(member=member, kind=records.AccountKind.SUB)
+            if subs.count() >= SUB_ACCOUNTS_MAX:
+                raise MoneyRefused(f"a member has at most {SUB_ACCOUNTS_MAX} sub-accounts")
+            known = services.account_row(member, name, records.AccountKind.SUB)
+        elif known.opened_at is not None or known.kind != records.AccountKind.SUB:
+            raise MoneyRefused(f"you have an account {known.name}; give another name")
+    return services.open_account(core, member=member, name=known.name, kind=records.AccountKind.SUB)
 
 
 def transfer(
