@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from fondaco.strategies.models import VALUES
 from tests.house_fixture import RunningHouse, open_house
 from tests.notices.receiver import Came, Receiver
 from tests.treasury.people import FILE, Person
 
-SETTINGS = "rate_limits = false\nstaff_mfa = false\nwithdrawal_delay_s = 0\n"
+SETTINGS = 'clock = "test"\nrate_limits = false\nstaff_mfa = false\nwithdrawal_delay_s = 0\n'
 KINDS = [
     *("order.traded", "order.filled", "deposit.credited", "withdrawal.asked"),
     *("withdrawal.approved", "withdrawal.paid", "withdrawal.cancelled", "test"),
+    *("strategy.late", "strategy.back"),
 ]
 
 
@@ -116,3 +118,39 @@ def test_a_killed_house_tells_each_trade_once(house: RunningHouse, receiver: Rec
         if came.json["kind"] == "order.filled"
     ]
     assert sorted(filled) == sorted([*orders, more])
+
+
+def test_a_silent_strategy_is_told_late_once_and_back_once(
+    house: RunningHouse, receiver: Receiver
+) -> None:
+    """By the house's clock: late after twice its interval, back by its next report, late again."""
+    bob, _ = hooked(house, receiver)
+    account = bob.ask("POST", "/brokerage-accounts/", name="main").words["id"]
+    words = {"name": "momentum", "account": account, "report_every_s": 30}
+    made = bob.ask("POST", "/strategies/", **words)
+    assert made.status == 201, made
+
+    def report() -> None:
+        data = dict.fromkeys(VALUES, "1") | {"symbol": "XBTUSD"}
+        data["strategy_access_token"] = made.words["token"]
+        stored = bob.ask("POST", "/strategy/", data=data)
+        assert stored.status == 201, stored
+
+    def pass_by(seconds: int) -> None:
+        assert bob.ask("POST", "/test/clock/", advance_s=seconds).status == 200
+        rests = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT_MAKER"}
+        path = "/api/v3/order"  # the next command has the new time
+        done = house.signed(house.bob, "POST", path, quantity="0.01", price="1000", **rests)
+        assert done.status == 200, done
+
+    report()
+    pass_by(600)  # the house was up for long enough, too
+    found = [receiver.next().json]
+    pass_by(600)  # the same silence goes on
+    report()
+    found += [receiver.next().json]
+    pass_by(61)
+    found += [receiver.next().json]
+    assert [each["kind"] for each in found] == ["strategy.late", "strategy.back", "strategy.late"]
+    assert {each["data"]["strategy_id"] for each in found} == {made.words["id"]}
+    assert found[0]["data"]["last"] != found[2]["data"]["last"] == found[1]["data"]["last"]

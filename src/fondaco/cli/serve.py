@@ -105,6 +105,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             "FONDACO_PAYMENTS": self.house.house.payments,
             "FONDACO_TREASURY": treasury_rules(self.house),
             "FONDACO_WEBHOOKS_TO_LOOPBACK": "1" if self.is_loose else "0",
+            "FONDACO_TEST_CLOCK": "1" if self.house.house.clock == "test" else "0",
             "DJANGO_SETTINGS_MODULE": "fondaco.office.settings",
             "PYTHONUNBUFFERED": "1",
         }

@@ -26,6 +26,7 @@ from fondaco.office.brokerage.alerts import watch_reports
 from fondaco.office.brokerage.robots import follow_robots
 from fondaco.office.notices.gathering import gather
 from fondaco.office.notices.sending import forget_old, send_due
+from fondaco.office.selectors import house_time
 from fondaco.office.treasury import services as treasury
 from fondaco.projections.selectors import asset_codes
 from fondaco.robots import services as robots
@@ -70,10 +71,15 @@ def sending() -> list[Chore]:
 def chores() -> list[Chore]:
     """Return what else there is to do in this house."""
     found: list[Chore] = [finish_money, finish_robots, end_keys, tell_ended, gather, drop_old]
-    found += [watch_reports, follow_robots]
+    found += [watch_late, follow_robots]
     if settings.PAYMENTS.provider == "sandbox":
         found.append(deliver_due)
     return found
+
+
+def watch_late() -> None:
+    """Tell whose strategy is late, and whose is back, by the house's time."""
+    watch_reports(clock=house_time)
 
 
 def end_keys() -> None:

@@ -24,6 +24,8 @@ what the office needs of it.
                           takes it from the house file
     FONDACO_WEBHOOKS_TO_LOOPBACK  1 = members' webhooks may go to this machine, also by http: the
                           parent says so for a demo and for a loosened house on loopback
+    FONDACO_TEST_CLOCK    1 = the house's time is its journal's, which tests move; the parent takes
+                          it from the house file
     FONDACO_DATABASE_URL  postgresql://user:password@host:port/name; SQLite in the data
                           directory when absent
 """
@@ -58,6 +60,7 @@ __all__ = [
     "rate_limits",
     "reports_kept",
     "secret_key",
+    "test_clock",
     "time_zone",
     "treasury",
     "webhooks_to_loopback",
@@ -193,6 +196,11 @@ def treasury() -> TreasurySettings:
 def webhooks_to_loopback() -> bool:
     """Return whether members' webhooks may go to this machine."""
     return os.environ.get("FONDACO_WEBHOOKS_TO_LOOPBACK", "") == "1" and is_loopback(base_url())
+
+
+def test_clock() -> bool:
+    """Return whether tests move the house's time."""
+    return os.environ.get("FONDACO_TEST_CLOCK", "") == "1"
 
 
 def cash() -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import escape
 
 from fondaco.identity.maintenance import began_at
-from fondaco.projections.selectors import instruments
+from fondaco.projections.selectors import cursor, instruments
 
-__all__ = ["house", "listed_symbols", "terminal_page"]
+__all__ = ["house", "house_time", "listed_symbols", "terminal_page"]
 
 BUILT_AS: Final = "Fondaco"  # the name in the built page
 TERMINAL: Final = Path(__file__).parent / "static" / "terminal" / "index.html"
@@ -23,6 +25,13 @@ def house(request: HttpRequest) -> dict[str, Any]:
     """Return what every template may use: a context processor."""
     section = request.path.strip("/").partition("/")[0]
     return {"house_name": settings.HOUSE_NAME, "maintenance_at": began_at, "section": section}
+
+
+def house_time() -> dt.datetime:
+    """Return the house's time: the machine's, or its journal's where tests move it."""
+    if settings.TEST_CLOCK:
+        return dt.datetime.fromtimestamp(cursor().time_us / 1_000_000, dt.UTC)
+    return timezone.now()
 
 
 def listed_symbols() -> list[str]:

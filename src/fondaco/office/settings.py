@@ -24,6 +24,7 @@ CASH = environment.cash()
 HOUSE_ZONE = environment.time_zone()
 REPORTS_KEPT = environment.reports_kept()
 WEBHOOKS_TO_LOOPBACK = environment.webhooks_to_loopback()
+TEST_CLOCK = environment.test_clock()
 HTTPS = BASE_URL.startswith("https://")
 LOOPBACK = environment.is_loopback(BASE_URL)
 PLAIN_COOKIES = LOOPBACK and not HTTPS
