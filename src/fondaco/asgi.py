@@ -28,7 +28,7 @@ from fondaco.gateway.faults import Fault, starting
 from fondaco.gateway.ingest import PATHS as INGEST
 from fondaco.gateway.ingest import Ingest
 from fondaco.gateway.lane import OrderLane
-from fondaco.gateway.protocol import HouseProtocol
+from fondaco.gateway.protocol import HouseProtocol, HouseWebSocket
 from fondaco.house.checks import is_loopback, loosened
 from fondaco.house.declared import House
 from fondaco.link.client import WriterClient
@@ -64,7 +64,7 @@ def serve(
         edge,
         loop="uvloop",
         http=HouseProtocol,
-        ws="websockets-sansio",
+        ws=HouseWebSocket,
         ws_max_size=WEBSOCKET_BYTES_MAX,
         ws_per_message_deflate=False,
         lifespan="on",

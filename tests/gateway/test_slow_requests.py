@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.uri import parse_uri
 
-from fondaco.gateway.protocol import BODY_S, HEAD_BYTES_MAX, HEAD_S, HouseProtocol
+from fondaco.gateway.protocol import (
+    BODY_S,
+    HEAD_BYTES_MAX,
+    HEAD_S,
+    HouseProtocol,
+    HouseWebSocket,
+)
 from tests.gateway.stand_ins import SmallHouse, small_house
 from tests.gateway.test_lane import ORDER, Front, Line, Wire, payload, request
 
@@ -217,3 +227,42 @@ async def test_a_real_server_answers_431_and_closes() -> None:
         with contextlib.suppress(ConnectionError):
             assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
         writer.close()
+
+
+async def test_a_ping_is_the_time_in_digits_and_its_pong_is_heard() -> None:
+    """A client that reads a ping's payload as text, as nautilus_trader does, stays connected."""
+    config = uvicorn.Config(
+        (await small_house()).gateway,
+        http=HouseProtocol,
+        ws=HouseWebSocket,
+        lifespan="off",
+        log_config=None,
+        ws_ping_interval=0.01,
+        ws_ping_timeout=60,
+    )
+    config.load()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: HouseProtocol(config=config, server_state=ServerState(), app_state={}),
+        "127.0.0.1",
+    )
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        client = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/ws"))
+        client.send_request(client.connect())
+        pings: list[int] = []
+        async with asyncio.timeout(60):
+            while len(pings) < 3:  # the next one is sent only after the pong of the one before
+                writer.writelines(client.data_to_send())
+                data = await reader.read(1 << 16)
+                assert data, "the server hung up"
+                client.receive_data(data)
+                pings.extend(
+                    int(bytes(event.data).decode("ascii"))
+                    for event in client.events_received()
+                    if isinstance(event, Frame) and event.opcode is Opcode.PING
+                )
+        writer.close()
+    assert pings == sorted(pings)
+    assert abs(pings[0] / 1000 - time.time()) < 600

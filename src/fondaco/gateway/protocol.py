@@ -6,15 +6,18 @@ requests; a connection that went costs nobody else anything. A request's head ha
 its head and its body one in time: who dawdles gets 408, and a connection that never asks is closed.
 An answer of a lane leaves in one write. A connection has one timer, which is looked at when it
 rings: setting and cancelling one at each request costs as much as reading the request.
+A WebSocket's pings say the time in milliseconds, in digits, as Binance's do.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from fondaco.gateway.ingest import PATHS, Ingest
 from fondaco.gateway.lane import PATH, OrderLane, Passing
@@ -22,7 +25,7 @@ from fondaco.gateway.lane import PATH, OrderLane, Passing
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-__all__ = ["HouseProtocol"]
+__all__ = ["HouseProtocol", "HouseWebSocket"]
 
 BODY_BYTES_MAX: Final = 1 << 14  # an order's parameters are some hundred bytes; more: the long way
 METHODS: Final = frozenset({b"POST", b"DELETE"})
@@ -309,3 +312,20 @@ class HouseProtocol(HttpToolsProtocol):
             )
             transport.close()
         self.on_response_complete()
+
+
+class HouseWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol with pings that are text: nautilus_trader answers no others."""
+
+    def send_keepalive_ping(self) -> None:
+        self.ping_timer = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.pending_ping_payload = b"%d" % (time.time_ns() // 1_000_000)
+        self.ping_sent_at = self.loop.time()
+        self.conn.send_ping(self.pending_ping_payload)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.ping_timeout is None:
+            self.schedule_ping()
+        else:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
