@@ -140,6 +140,38 @@ def test_a_stop_that_was_met_while_nobody_worked_closes_its_operation(field: Hub
     field.start()
     field.turn(6)
     assert field.operations() == [(f"r{number}", Status.CLOSED, "STOP_LOSS") for number in range(6)]
+    check_the_proceeds(field)
+
+
+def check_the_proceeds(field: HubField) -> None:
+    """What an operation says it was sold for is what its fills brought, fees taken off."""
+    fills = [each for each in field.history.events(Event.FILL) if each["side"] == 2]
+    for op in Operation.objects.all():
+        ours = [each for each in fills if each["account"] == op.account]
+        assert op.proceeds == sum(each["last_quote"] - each["fee"] for each in ours)
+        assert op.sold_lots == sum(each["last_lots"] for each in ours)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_stop_that_sold_in_part_is_counted_whole(field: HubField, heard: bool) -> None:
+    """Some of the coin found a buyer at the stop, the rest later; heard of, or learned after."""
+    field.signal(2)
+    field.turn()
+    if not heard:
+        field.stop()
+    field.core.submit(field.cancel_all())
+    field.order(field.ann, 1, 17000 * 100, 702)
+    field.order(field.bob, 2, 17000 * 100, 2)
+    if not heard:
+        field.start()
+    field.turn(2)
+    assert Operation.objects.filter(sold_lots__gt=0).exists()
+    field.quote(16990, 17010)
+    for _ in range(3):
+        field.hub._operations._due = [(0.0, pk) for pk in field.hub._operations._steps]
+        field.turn(2)
+    assert {row[1:] for row in field.operations()} == {(Status.CLOSED, "STOP_LOSS")}
+    check_the_proceeds(field)
 
 
 def test_a_stop_that_found_nobody_is_sold_later(field: HubField) -> None:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from fondaco.core import records
+from fondaco.core.records import Command, Event
 from fondaco.identity.models import Member
 from fondaco.link.answers import Unanswered
 from fondaco.robots.hub import services, worker
 from fondaco.robots.hub.messages import Incoming
+from fondaco.robots.hub.operations import Operations
 from fondaco.robots.hub.roster import share_of
-from fondaco.robots.hub.steps import BUY_WAIT_US
+from fondaco.robots.hub.steps import BUY_WAIT_US, Step
 from fondaco.robots.models import Decision, Lease, Operation, Robot
 from tests.robots.hub_field import HubField
 
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.django_db
 Status = Operation.Status
 CONFIG = (
     '[[members.robots]]\nid = "r{number}"\nallotment = {{ USDT = "1000" }}\n'
-    'config = {{ buy_on = 2, sell_on = 1, symbols = ["BTC"], operation_amount = 100 }}\n'
+    'config = {{ buy_on = 2, sell_on = 1, symbols = ["BTC"], operation_amount = 100{more} }}\n'
 )
 NAMES = [f"r{number}" for number in range(4)]
 
@@ -29,7 +32,12 @@ NAMES = [f"r{number}" for number in range(4)]
 @pytest.fixture
 def field(monkeypatch: pytest.MonkeyPatch) -> HubField:
     """Four robots, and a market at 20000."""
-    made = HubField(monkeypatch, "".join(CONFIG.format(number=number) for number in range(4)))
+    return make_field(monkeypatch)
+
+
+def make_field(monkeypatch: pytest.MonkeyPatch, more: str = "") -> HubField:
+    lines = [CONFIG.format(number=number, more=more) for number in range(4)]
+    made = HubField(monkeypatch, "".join(lines))
     made.trade(20000)
     made.quote(19990, 20010)
     return made
@@ -180,6 +188,137 @@ def test_a_buying_that_was_never_sent_is_not_sent_late(
     field.turn(6)
     assert {row[1:] for row in field.operations()} == {(Status.FAILED, "TOO_LATE")}
     assert [field.buys(name) for name in NAMES] == [0] * 4
+
+
+def die_at_an_order(field: HubField, monkeypatch: pytest.MonkeyPatch, *, sent: bool) -> None:
+    """Kill the worker at its first orders: before they go out, or before their answers come."""
+    submit_many = field.core.submit_many
+
+    def submit(commands: Any) -> Any:
+        orders = int.from_bytes(commands[0][:2], "little") == Command.ROBOT_ORDER
+        answers = submit_many(commands) if sent or not orders else []
+        if orders:
+            raise SystemExit("killed")
+        return answers
+
+    with monkeypatch.context() as dying:
+        dying.setattr(field.core, "submit_many", submit)
+        dying.setattr(field.hub._locks, "release", lambda _: None)
+        with pytest.raises(SystemExit):
+            field.turn()
+    killed(field)
+
+
+def check_the_records(field: HubField) -> None:
+    """One operation of each client, and it says to the unit what its orders gave."""
+    fills = field.history.events(Event.FILL)
+    rows = list(Operation.objects.all())
+    assert len(rows) == len(NAMES)
+    for op in rows:
+        ours = [each for each in fills if each["account"] == op.account]
+        bought, sold = ([one for one in ours if one["side"] == side] for side in (1, 2))
+        assert len({one["order_id"] for one in sold}) == 1, "sold twice"
+        assert op.bought_lots == sum(one["last_lots"] for one in bought)
+        assert op.spent == sum(one["last_quote"] for one in bought)
+        assert op.proceeds == sum(one["last_quote"] - one["fee"] for one in sold)
+        assert op.sold_lots == sum(one["last_lots"] for one in sold)
+
+
+@pytest.mark.parametrize("more", ["", ", operation_stop_loss = 10"])
+def test_a_sell_while_a_buying_is_unsure_ends_what_it_bought(
+    monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    """Killed with its buying sent and not answered: a SELL sells it once, and it says for what."""
+    field = make_field(monkeypatch, more)
+    field.signal(2)
+    die_at_an_order(field, monkeypatch, sent=True)
+    signal = field.signal(-1)
+    field.turn(6)
+    assert field.reasons(signal) == dict.fromkeys(NAMES, "TRIGGERED")
+    assert {row[1:] for row in field.operations()} == {(Status.CLOSED, "SIGNAL")}
+    assert set(Operation.objects.values_list("sell_signal", flat=True)) == {signal}
+    check_the_records(field)
+
+
+def test_an_unsure_buying_that_is_given_up_is_caught(
+    field: HubField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the SELL takes it for one that has bought nothing."""
+    field.signal(2)
+    die_at_an_order(field, monkeypatch, sent=True)
+    find = Operations.of
+
+    def of(self: Operations, account: int, symbol: str) -> Step | None:
+        step = find(self, account, symbol)
+        if step is not None:
+            step.is_unsure = False
+        return step
+
+    monkeypatch.setattr(Operations, "of", of)
+    field.signal(-1)
+    field.turn(6)
+    with pytest.raises(AssertionError):
+        check_the_records(field)
+
+
+def give_coin(field: HubField) -> None:
+    for row in Robot.objects.all():
+        gift = {"account": field.ann, "to_account": row.account_id, "asset": 1, "amount": 10**8}
+        given = records.pack(Command.TRANSFER, **gift, entry=1_000 + row.account_id)
+        assert not field.core.reasons(field.core.submit(given))
+    field.turn(1)
+
+
+def test_a_sell_after_a_buying_that_was_never_sent_sells_other_coin(
+    field: HubField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before its buying went out: it buys no more; the client's other coin is sold once."""
+    give_coin(field)
+    field.signal(2)
+    die_at_an_order(field, monkeypatch, sent=False)
+    field.signal(-1)
+    field.turn(6)
+    assert {row[1:] for row in field.operations()} == {(Status.CLOSED, "SIGNAL")}
+    assert [field.buys(name) for name in NAMES] == [0] * 4
+    check_the_records(field)
+
+
+@pytest.mark.parametrize("with_coin", [False, True])
+def test_a_stop_that_is_reached_as_a_signal_sells_is_counted(
+    monkeypatch: pytest.MonkeyPatch, with_coin: bool
+) -> None:
+    """The hub hears of it only at the refusal of its cancel: what it sold is in the record."""
+    field = make_field(monkeypatch, ", operation_stop_loss = 10")
+    field.signal(2)
+    field.turn()
+    if with_coin:
+        give_coin(field)
+    signal = field.signal(-1)
+    lock = field.hub._lock
+
+    def lock_late(triggered: Any) -> Any:
+        held = lock(triggered)
+        field.quote(17000, 17010)
+        field.order(field.bob, 2, 17000 * 100, 1)
+        return held
+
+    monkeypatch.setattr(field.hub, "_lock", lock_late)
+    field.turn(1)
+    monkeypatch.setattr(field.hub, "_lock", lock)
+    assert field.reasons(signal) == dict.fromkeys(NAMES, "TRIGGERED")
+    field.turn(6)
+    field.hub._operations._due = [(0.0, pk) for pk in field.hub._operations._steps]
+    field.turn(6)
+    note = "SIGNAL" if with_coin else "STOP_LOSS"
+    assert {row[1:] for row in field.operations()} == {(Status.CLOSED, note)}
+    for op in Operation.objects.all():
+        sold = [
+            each
+            for each in field.history.events(Event.FILL)
+            if (each["account"], each["side"]) == (op.account, 2)
+        ]
+        assert op.proceeds == sum(each["last_quote"] - each["fee"] for each in sold)
+        assert len({each["order_id"] for each in sold}) == 1 + with_coin
 
 
 def test_signals_are_judged_as_they_came_whatever_their_own_time(field: HubField) -> None:

@@ -231,29 +231,40 @@ class Operations:
         op = step.op
         if core_door.kind_of(record) == Event.ORDER and words["execution"] == Execution.TRIGGERED:
             op.note = STOP_LOSS
+        if core_door.kind_of(record) == Event.FILL and words["fee_asset"] == step.market.body.quote:
+            step.stop_fee += words["fee"]
         status = OrderStatus(words["status"])
         if status is OrderStatus.FILLED:
             step.now_us = words["time_us"]
-            self._sold_by_stop(step, words["filled_lots"], words["filled_quote"])
+            self._sold_by_stop(step, words["filled_lots"], words["filled_quote"] - step.stop_fee)
             op.save(update_fields=FIELDS)
             self._forget(step)
         elif status in ENDED:
-            self._stop_ended(step, triggered=words["working_us"] > 0)
+            quote = words["filled_quote"] - step.stop_fee
+            triggered = words["working_us"] > 0
+            self._stop_ended(step, words["filled_lots"], quote, triggered=triggered)
             self._touched.add(pk)
 
-    def _sold_by_stop(self, step: Step, lots: int, quote: int) -> None:
-        step.op.sold_lots += lots
-        step.op.proceeds += quote
-        step.op.note = STOP_LOSS
+    def _sold_by_stop(self, step: Step, lots: int, proceeds: int) -> None:
+        """Close an operation whose stop has sold all; a signal to sell goes on with other coin."""
+        op = step.op
+        op.sold_lots += lots
+        op.proceeds += proceeds
+        if op.is_selling and step.free_lots:
+            op.tries, step.placed = op.tries + 1, False
+            return
+        op.note = STOP_LOSS
         close(step)
 
-    def _stop_ended(self, step: Step, *, triggered: bool) -> None:
+    def _stop_ended(self, step: Step, lots: int, proceeds: int, *, triggered: bool) -> None:
         """Sell what a stop that was reached could not; place again one that was cancelled."""
-        step.placed = False
+        op = step.op
+        op.sold_lots += lots
+        op.proceeds += proceeds
+        op.tries += 1  # it is counted: the next is another order
+        step.placed, step.stop_fee = False, 0
         if triggered:
-            step.op.note, step.op.is_selling = STOP_LOSS, True
-        else:
-            step.op.tries += 1
+            op.note, op.is_selling = STOP_LOSS, True
 
     # ---- finding again
 
@@ -277,30 +288,42 @@ class Operations:
         op = step.op
         if op.status == Status.AWAITING_BUY:
             row = self._order(op, "b")
-            if row is None or not row.filled_lots:
-                return  # it was never sent, or gave nothing: it is sent (again)
+            if row is None or not row.filled_lots:  # it was never sent, or gave nothing
+                if op.is_selling:  # then it is the coin that the client has otherwise
+                    op.status, op.available = Status.AWAITING_SELL, 0
+                return
             bought(step, row.filled_lots, row.filled_quote, self._fees(op, row), row.updated_us)
-        if op.is_selling:
-            self._recall_sale(step)
-            return
+        if not op.is_selling or not self._recall_sale(step):
+            self._recall_stop(step)
+
+    def _recall_stop(self, step: Step) -> None:
+        op = step.op
         row = self._order(op, f"x{op.tries}")
+        step.placed = False
         if row is None:
             return
         status = OrderStatus(row.status)
         if status is OrderStatus.FILLED:
-            self._sold_by_stop(step, row.filled_lots, row.filled_quote)
+            self._sold_by_stop(step, row.filled_lots, self._proceeds(step, row))
         elif status in ENDED:
-            self._stop_ended(step, triggered=row.working_us > 0)
+            triggered = row.working_us > 0
+            self._stop_ended(step, row.filled_lots, self._proceeds(step, row), triggered=triggered)
         else:
             step.placed = True
 
-    def _recall_sale(self, step: Step) -> None:
+    def _recall_sale(self, step: Step) -> bool:
+        """Count what a sale gave whose answer was lost; tell whether there was one."""
         op = step.op
         row = self._order(op, f"s{op.tries}")
-        if row is not None:
-            op.tries += 1
-            op.sold_lots += row.filled_lots
-            op.proceeds += row.filled_quote - self._fees(op, row).get(step.market.body.quote, 0)
+        if row is None:
+            return False
+        op.tries += 1
+        op.sold_lots += row.filled_lots
+        op.proceeds += self._proceeds(step, row)
+        return True
+
+    def _proceeds(self, step: Step, row: history.OrderRow) -> int:
+        return row.filled_quote - self._fees(step.op, row).get(step.market.body.quote, 0)
 
     def _order(self, op: Operation, suffix: str) -> history.OrderRow | None:
         words = client_ids.encode(client_id(op, suffix))

@@ -67,7 +67,10 @@ PASSING: Final = frozenset(
 class Step:
     """An operation with what its steps need; `placed`: its stop stands in the core."""
 
-    __slots__ = ("client", "is_unsure", "market", "now_us", "op", "placed", "refused", "wants_more")
+    __slots__ = (
+        *("client", "is_unsure", "market", "now_us", "op", "placed", "refused", "stop_fee"),
+        "wants_more",
+    )
 
     def __init__(self, op: Operation, client: Client, market: Market) -> None:
         self.op = op
@@ -78,6 +81,12 @@ class Step:
         self.is_unsure = False
         self.wants_more = False  # to go on later, without a new signal
         self.refused: Reason | None = None  # why its order was
+        self.stop_fee = 0  # in quote, of the fills of its stop
+
+    @property
+    def free_lots(self) -> int:
+        body = self.market.body
+        return self.client.free.get(body.base, 0) // body.base_per_lot
 
     @property
     def is_open(self) -> bool:
@@ -122,7 +131,9 @@ def client_id(op: Operation, suffix: str) -> str:
 
 
 def act(step: Step, fence: int) -> Steps:
-    """Do what an operation needs now, under the lock with this fence."""
+    """Do what an operation needs now, under the lock with this fence; nothing while unsure."""
+    if step.is_unsure:
+        return
     step.wants_more, step.refused = False, None
     if step.op.status == Status.AWAITING_BUY:
         yield from _buy(step, fence)
@@ -185,7 +196,7 @@ def stop_ticks(step: Step, lots: int, quote: int) -> int:
 def _protect(step: Step, fence: int) -> Steps:
     """Place the stop of what was bought, or sell at once where the price is there already."""
     op, body = step.op, step.market.body
-    lots = min(op.bought, step.client.free.get(body.base, 0)) // body.base_per_lot
+    lots = min(op.bought // body.base_per_lot, step.free_lots)
     if not op.stop_ticks or not lots:
         step.placed = True  # nothing to be placed
         return
@@ -217,8 +228,11 @@ def _sell(step: Step, fence: int) -> Steps:
         if isinstance(answer, LinkError):
             step.wants_more = True
             return
+        if step.placed and _is_refused(answer):  # it was reached: history tells what it sold
+            step.is_unsure = step.wants_more = True
+            return
         step.placed = False
-    lots = step.client.free.get(body.base, 0) // body.base_per_lot
+    lots = step.free_lots
     if not lots:
         close(step)
         return
@@ -280,6 +294,10 @@ def _command(kind: Command, step: Step, words: ClientId, order: dict[str, int]) 
     order["instrument"] = step.op.instrument
     order.update(zip(_CLIENT_ID, words, strict=True))
     return command(kind, step.op.account, order)
+
+
+def _is_refused(answer: bytes) -> bool:
+    return any(int.from_bytes(each[:2], "little") == _REFUSED for each in records.split(answer))
 
 
 def _words_of(told: memoryview[int], at: int) -> ClientId:

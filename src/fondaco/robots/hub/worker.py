@@ -67,6 +67,7 @@ REASONS: Final = {
     CoreReason.MONTH_STOP: Reason.MONTH_STOP,
     CoreReason.SELL_CAP: Reason.SELL_CAP,
 }
+AWAITING_SELL: Final = Operation.Status.AWAITING_SELL
 Row = tuple[int, int, int, int, int, int, int, int]
 
 
@@ -315,15 +316,16 @@ class Hub:
         sells = look.side == Side.SELL
         if sells:
             step = self._operations.of(client.account, look.symbol)
-            if step is not None and step.op.status == Operation.Status.AWAITING_SELL:
+            if step is not None and (step.is_unsure or step.op.status == AWAITING_SELL):
                 if step.op.is_selling:  # an earlier signal, or its stop, is at it already
                     return OPERATION_OPEN
+                # Whether an unsure one has bought, history tells before anything is sold.
                 step.op.is_selling, step.op.sell_signal = True, look.signal
                 return step
             if step is not None:
                 self._operations.give_up(step)
         market = self._roster.markets[look.symbol]
-        status = Operation.Status.AWAITING_SELL if sells else Operation.Status.AWAITING_BUY
+        status = AWAITING_SELL if sells else Operation.Status.AWAITING_BUY
         begun = self._operations.add(
             new_operation(
                 id=f"{look.signal}-{client.account}",
