@@ -184,12 +184,17 @@ def test_bad_symbol_and_bad_keys(house: RunningHouse, ann: Any) -> None:
         unknown.fetch_balance()
 
 
-def test_edit_order_is_refused_clearly(ann: Any) -> None:
-    """order/cancelReplace is not served yet, and says so; the order stays."""
+def test_edit_order_replaces(ann: Any) -> None:
+    """edit_order() ends the one and places the other; of an order that is gone, neither."""
     order = ann.create_order(SYMBOL, "limit", "buy", 0.1, 15000)
-    with pytest.raises(ccxt.BaseError, match="not supported"):
-        ann.edit_order(order["id"], SYMBOL, "limit", "buy", 0.2, 15000)
-    assert ann.cancel_order(order["id"], SYMBOL)["status"] == "canceled"
+    newer = ann.edit_order(order["id"], SYMBOL, "limit", "buy", 0.2, 15001)
+    assert ann.fetch_order(order["id"], SYMBOL)["status"] == "canceled"
+    found = ann.fetch_order(newer["id"], SYMBOL)
+    assert (found["status"], found["amount"], found["price"]) == ("open", 0.2, 15001)
+    with pytest.raises(ccxt.BaseError, match="cancel-replace failed"):
+        ann.edit_order(order["id"], SYMBOL, "limit", "buy", 0.3, 15002)
+    assert [each["id"] for each in ann.fetch_open_orders(SYMBOL)] == [newer["id"]]
+    ann.cancel_order(newer["id"], SYMBOL)
 
 
 def test_cancel_all(ann: Any) -> None:

@@ -16,6 +16,7 @@ from fondaco.gateway.call import Call
 from fondaco.gateway.lists import OrderLists
 from fondaco.gateway.market_reads import MarketReads
 from fondaco.gateway.markets import Markets
+from fondaco.gateway.replacing import Replacing
 from fondaco.gateway.trading import Trading
 from fondaco.gateway.user_stream import ListenKeys
 
@@ -105,7 +106,13 @@ def order_routes(trading: Trading) -> list[Route]:
         ("POST", "order", "order.place", 1, trading.new_order),
         ("POST", "order/test", "order.test", 1, trading.test_order),
         ("DELETE", "order", "order.cancel", 1, trading.cancel_order),
-        ("POST", "order/cancelReplace", "order.cancelReplace", 1, trading.cancel_replace),
+        (
+            "POST",
+            "order/cancelReplace",
+            "order.cancelReplace",
+            1,
+            Replacing(trading).cancel_replace,
+        ),
         ("DELETE", "openOrders", "openOrders.cancelAll", 1, trading.cancel_open_orders),
     ]
     reads: list[tuple[str, str, int, Handler]] = [

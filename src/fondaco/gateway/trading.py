@@ -73,12 +73,13 @@ class Trading:
     # ---- writing
 
     async def new_order(self, call: Call) -> bytes:
-        return await self._carry_out(self.place(call))
+        return await self.carry_out(self.place(call))
 
     async def cancel_order(self, call: Call) -> bytes:
-        return await self._carry_out(self.cancel(call))
+        return await self.carry_out(self.cancel(call))
 
-    async def _carry_out(self, wish: Wish) -> bytes:
+    async def carry_out(self, wish: Wish) -> bytes:
+        """Return the JSON of what a wish came to. Raises Fault where it was refused."""
         for record in wish.records:
             events = await self._edge.submit(record)
             if refusal_in(events) is None:
@@ -153,12 +154,6 @@ class Trading:
         if not found:
             raise Fault(*faults.UNKNOWN_ORDER)
         return f"[{','.join(found)}]".encode()
-
-    async def cancel_replace(self, _call: Call) -> bytes:
-        """Refuse: the core has no such command yet."""
-        raise Fault(
-            -1020, "This operation is not supported: cancel the order, then place the new one."
-        )
 
     # ---- reading
 

@@ -320,7 +320,7 @@ class _Session:
         if error is None:
             answer["result"] = msgspec.Raw(result)
         else:
-            answer["error"] = {"code": error.code, "msg": error.text}
+            answer["error"] = msgspec.Raw(error.body())
         if shown is not None:
             answer["rateLimits"] = shown
         self.connection.push(msgspec.json.encode(answer).decode())
