@@ -1,7 +1,7 @@
-"""Tests of the robots: Django set up."""
+"""Tests of the robots: Django set up, and tables of the projections for those that ask for them."""
 
 from __future__ import annotations
 
-from tests.projections.django_ready import set_up
+from tests.projections.conftest import tables
 
-set_up()
+__all__ = ["tables"]

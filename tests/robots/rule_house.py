@@ -127,6 +127,11 @@ class RuleHouse:
                 found.append(Bar(open_us, price, price, price, price, volume))
         return found
 
+    def candles(self, interval: str) -> list[Bar]:
+        """Return the candles so far."""
+        assert interval == "1m", "another length is for a house with projections"
+        return self.minutes()
+
     def live_hands(self) -> LiveHands:
         found = {}
         for record in split(self.sequencer.query(pack(Query.BALANCES, account=ROBOT))):
@@ -143,7 +148,9 @@ class RuleHouse:
         self.desk.time_us = max(self.desk.time_us, self.clock.now_us())
         bot = Bot(name, plan, hands, account=getattr(hands, "account", 0), **stored)
         if plan.figures:
-            self.desk.sight.add_figures("BTC", plan.figures, {"1m": self.minutes()})
+            intervals = sorted({one.interval for one in plan.figures})
+            past = {interval: self.candles(interval) for interval in intervals}
+            self.desk.sight.add_figures("BTC", plan.figures, past)
         self.desk.add(bot, after_seq=self.sequencer.seq)
         self.desk.enter()
         self.pump()

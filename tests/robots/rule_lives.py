@@ -26,7 +26,6 @@ from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
 from fondaco.link.answers import LinkError
 from fondaco.link.blocking import Commit
-from fondaco.projections import candles
 from fondaco.projections.bars import Bar
 from fondaco.robots import holding, lease
 from fondaco.robots import services as robots
@@ -342,12 +341,21 @@ def _set_up(
     patch.setattr(worker, "STAMP_S", 0.0)
     patch.setattr(worker, "CHECKPOINT_S", checkpoint_s)
 
-    def stored(_number: int, _step: int, *, start_us: int, end_us: int) -> list[Bar]:
-        found = house.minutes(start_us, house.exchange.seq)
-        return [bar for bar in found if bar.start_us < end_us]
+    class Past:
+        """The house's own trades up to a seq, where the projections' would be."""
 
-    def minutes(_market: object, begin_us: int, *, seq: int, time_us: int) -> list[Bar]:
-        return house.minutes(begin_us, seq)
+        def __init__(self, _number: int, *, seq: int, time_us: int) -> None:
+            self._minutes = house.minutes(0, seq)
+            self.newest_us = self._minutes[-1].start_us if self._minutes else -1
 
-    patch.setattr(candles, "stored", stored)
-    patch.setattr(history, "_minutes", minutes)
+        def bars(self, _unit: str, begin_us: int, end_us: int) -> list[Bar]:
+            return [bar for bar in self._minutes if begin_us <= bar.start_us < end_us]
+
+        def minutes(self, begin_us: int) -> list[Bar]:
+            return self.bars("1m", begin_us, 1 << 62)
+
+        def close_before(self, time_us: int) -> int:
+            before = self.bars("1m", 0, time_us)
+            return before[-1].close_ticks if before else 0
+
+    patch.setattr(history, "Projected", Past)

@@ -41,6 +41,7 @@ __all__ = [
     "closes",
     "first_trade_us",
     "klines",
+    "last_before",
     "rolling",
     "stored",
 ]
@@ -90,7 +91,8 @@ def klines(
         if first > last:
             return []
         found = stored(instrument, step, start_us=first, end_us=step.next_start(last))
-        before = _close_before(instrument, first)
+        last_known = last_before(instrument, first)
+        before = last_known[1] if last_known is not None else 0
     for trade in live:  # the tables' last close may be older than a trade that only the edge has
         if trade.time_us < first:
             before = trade.price_ticks
@@ -168,6 +170,17 @@ def first_trade_us(instrument: int, *, of_quotes: bool = False) -> int | None:
     return (rows[0][0] & _MINUTE) * MINUTE_US if rows else None
 
 
+def last_before(instrument: int, time_us: int) -> tuple[int, int] | None:
+    """Return start and close of the last minute with a trade before a time of a full minute."""
+    low, high = _keys(instrument, 0, time_us)
+    rows = fetch(
+        f"SELECT id, close_ticks FROM {table_of(Candle1m)} "  # noqa: S608
+        "WHERE id >= %s AND id < %s ORDER BY id DESC LIMIT 1",
+        (low, high),
+    )
+    return ((rows[0][0] & _MINUTE) * MINUTE_US, rows[0][1]) if rows else None
+
+
 def _begin(instrument: int, live: Sequence[TradeRow]) -> int | None:
     begins = [trade.time_us for trade in live[:1]]
     first = first_trade_us(instrument)
@@ -202,17 +215,6 @@ def _words(trade: TradeRow) -> tuple[int, int, int, int, int, bool]:
         trade.quote_amount,
         trade.taker_side == Side.BUY,
     )
-
-
-def _close_before(instrument: int, time_us: int) -> int:
-    """Return the last close before a minute; 0 = none."""
-    low, high = _keys(instrument, 0, time_us)
-    rows = fetch(
-        f"SELECT close_ticks FROM {table_of(Candle1m)} "  # noqa: S608
-        "WHERE id >= %s AND id < %s ORDER BY id DESC LIMIT 1",
-        (low, high),
-    )
-    return rows[0][0] if rows else 0
 
 
 def _forward(step: Interval, start_us: int, bars: int) -> int:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fondaco.robots.rules.plan import Figure
 
 if TYPE_CHECKING:
     from fondaco.robots.signals.candles import Bars
 
-__all__ = ["Closed", "Figures", "FiguresMissing"]
+__all__ = ["Closed", "Figures", "FiguresMissing", "length_us"]
+
+MISSING: Final = "the rule names an indicator: install TA-Lib with `pip install fondaco[ta]`"
 
 
 class Closed(Protocol):
@@ -38,6 +40,15 @@ class Closed(Protocol):
 
 class FiguresMissing(Exception):
     """The rule names an indicator, and TA-Lib isn't installed."""
+
+
+def length_us(interval: str) -> int:
+    """Return how long a candle of an interval lasts; raises FiguresMissing."""
+    try:
+        from fondaco.robots.signals.figures import INTERVALS_MS
+    except ImportError as error:
+        raise FiguresMissing(MISSING) from error
+    return INTERVALS_MS[interval] * 1000
 
 
 class _Series:
@@ -75,9 +86,7 @@ class Figures:
             from fondaco.robots.signals.candles import Bars
             from fondaco.robots.signals.figures import INTERVALS_MS, KEPT_BARS, figure_at_last
         except ImportError as error:
-            raise FiguresMissing(
-                "the rule names an indicator: install TA-Lib with `pip install fondaco[ta]`"
-            ) from error
+            raise FiguresMissing(MISSING) from error
         for figure in new:
             interval = figure.interval
             if interval not in self._series:

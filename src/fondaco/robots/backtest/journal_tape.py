@@ -1,8 +1,9 @@
-"""The trades of a house's own past as a tape: read from its events, which follow its journal.
+"""The trades of a house's own past as a tape: imported ones, and those of its events.
 
 Promises: it only reads, also beside a running house, up to the last whole record; each trade is
-exactly the core's, with the instrument's own tick and lot. What isn't whole raises JournalDamaged.
-Imported trades are files of their own and not part of it.
+exactly the core's, or as it was imported, with the instrument's own tick and lot; they come in the
+order of their times, so a backtest sees what the house's charts show. What isn't whole raises
+JournalDamaged.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from decimal import Decimal
+from heapq import merge
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +29,7 @@ from fondaco.core.records import (
 from fondaco.journal.disk import ReadingDisk
 from fondaco.journal.scan import Scan
 from fondaco.journal.segments import EVENTS
+from fondaco.projections.imports import kept_files, rows_of
 from fondaco.robots.backtest.tape import TapeFault, Tick
 
 __all__ = ["Past", "open_past", "read_past"]
@@ -41,9 +44,10 @@ TIME: Final = 2  # word of the head
 
 
 class Past(msgspec.Struct, frozen=True):
-    """One instrument of a house: its number, steps and fees."""
+    """One instrument of a house: its number, symbol, steps and fees."""
 
     number: int
+    symbol: str
     tick: Decimal
     lot: Decimal
     maker_fee_ppm: int = 0  # as it was first defined
@@ -73,6 +77,7 @@ def open_past(data: Path, *, base: str, quote: str) -> Past:
         if pair == (base, quote):
             return Past(
                 body.number,
+                body.symbol,
                 Decimal(body.tick_size),
                 Decimal(body.lot_size),
                 body.maker_fee_ppm,
@@ -87,6 +92,16 @@ def open_past(data: Path, *, base: str, quote: str) -> Past:
 
 def read_past(data: Path, past: Past) -> Iterator[Tick]:
     """Yield the trades of an instrument, oldest first; raises JournalDamaged."""
+    return merge(_imported(data, past), _own(data, past), key=lambda tick: tick.time_us)
+
+
+def _imported(data: Path, past: Past) -> Iterator[Tick]:
+    for file in kept_files(data, past.symbol):
+        for time_us, price, lots, _, side in rows_of(file):
+            yield Tick(time_us, price * past.tick, lots * past.lot, side == Side.BUY)
+
+
+def _own(data: Path, past: Past) -> Iterator[Tick]:
     for _, record in _records(data, {Event.TRADE}):
         words = _TRADE.unpack(record)
         if words[_INSTRUMENT] == past.number:
