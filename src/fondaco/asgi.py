@@ -247,6 +247,9 @@ async def not_ready(scope: Scope, send: Send) -> None:
     elif scope["path"].startswith(BINANCE):
         kind = (b"content-type", b"application/json;charset=UTF-8")
         await answer(send, 503, starting().body(), RETRY, kind)
+    elif scope["path"].startswith("/api/"):
+        kind = (b"content-type", b"application/json")
+        await answer(send, 503, starting().native_body(), RETRY, kind)
     else:
         await answer(send, 503, b"the house is starting\n", RETRY)
 

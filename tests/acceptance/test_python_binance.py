@@ -205,3 +205,23 @@ def test_an_oco_list(ann: Any, bob: Any) -> None:
     canceled = ann.cancel_order(symbol="ETHUSDT", orderId=stop)
     assert canceled["listOrderStatus"] == "ALL_DONE"
     assert ann.get_open_oco_orders() == []
+
+
+def test_all_open_orders_are_cancelled_with_their_lists(ann: Any) -> None:
+    """cancel_all_open_orders() answers a list as one, with both its orders, beside plain ones."""
+    single = limit(ann, "BUY", "0.5", "900", symbol="ETHUSDT")
+    made = ann.create_oco_order(
+        symbol="ETHUSDT",
+        side="BUY",
+        quantity="0.5",
+        aboveType="STOP_LOSS",
+        aboveStopPrice="3000",
+        belowType="LIMIT_MAKER",
+        belowPrice="901",
+    )
+    assert len(ann.get_open_orders(symbol="ETHUSDT")) == 3
+    plain, pair = ann.cancel_all_open_orders(symbol="ETHUSDT")
+    assert (plain["orderId"], plain["status"]) == (single["orderId"], "CANCELED")
+    assert (pair["orderListId"], pair["listOrderStatus"]) == (made["orderListId"], "ALL_DONE")
+    assert {each["status"] for each in pair["orderReports"]} == {"CANCELED"}
+    assert ann.get_open_orders(symbol="ETHUSDT") == []

@@ -223,7 +223,7 @@ def test_what_the_house_refuses_is_said_at_its_field(visits: Visits) -> None:
     expect(page.get_by_test_id("upper-problem")).to_contain_text("Tick size is 0.01")
     expect(page.locator("#ticket-upper")).to_have_attribute("aria-invalid", "true")
     send(page, "900000", upper="20")
-    expect(page.get_by_test_id("quantity-problem")).to_contain_text("This holds 18000000.00 USDT")
+    expect(page.get_by_test_id("quantity-problem")).to_contain_text("This holds 18,000,000.00 USDT")
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

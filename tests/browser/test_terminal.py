@@ -222,6 +222,8 @@ def test_cancel_all_asks_once_and_empties_the_list(visit: Open) -> None:
     expect(page.get_by_test_id("cancel-all")).to_have_text("Cancel 2?")
     page.get_by_test_id("cancel-all").click()
     expect(page.get_by_text("No open orders")).to_be_visible()
+    expect(page.get_by_text("2 orders on BTC/USDT")).to_be_visible()
+    expect(page.get_by_text("Order cancelled")).to_have_count(0)
     assert read(page, "/api/v3/openOrders") == []
 
 
@@ -276,6 +278,22 @@ def test_the_ticket_says_what_would_be_right(visit: Open) -> None:
     expect(page.locator("#ticket-price")).to_have_value("20.56")
     expect(fault).to_have_count(0)
     assert read(page, "/api/v3/openOrders") == []
+
+
+def test_a_tablet_has_every_panel_under_the_houses_name(visit: Open) -> None:
+    """At 768 px trades, signals and a row's button are in sight; nothing is wider than the page."""
+    page = visit(768, 1024).page
+    expect(page).to_have_title(re.compile("BTC/USDT \u00b7 Rialto$"))
+    expect(page.get_by_role("link", name="Rialto, home")).to_be_visible()
+    page.get_by_role("button", name="Signals", exact=True).click()
+    expect(page.get_by_test_id("signals")).to_be_in_viewport()
+    type_ticket(page, "BUY", to_tick(best(page)[0] * Decimal("0.9")), "0.01")
+    row = page.get_by_test_id("panel-open").locator("tbody tr").first
+    button = row.get_by_role("button", name="Cancel")
+    expect(button).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 768
+    button.click()
+    expect(page.get_by_text("No open orders")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -138,7 +138,7 @@ def test_a_silent_strategy_is_told_late_once_and_back_once(
 
     def pass_by(seconds: int) -> None:
         assert bob.ask("POST", "/test/clock/", advance_s=seconds).status == 200
-        rests = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT_MAKER"}
+        rests: dict[str, Any] = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT_MAKER"}
         path = "/api/v3/order"  # the next command has the new time
         done = house.signed(house.bob, "POST", path, quantity="0.01", price="1000", **rests)
         assert done.status == 200, done

@@ -96,7 +96,7 @@ describe('what the house would refuse is said at its field', () => {
   });
   it('more than one has', () => {
     expect(said({ quantity: '501' })).toEqual([
-      'quantity: This holds 10020.00 USD; you have 10000.00 available.',
+      'quantity: This holds 10,020.00 USD; you have 10,000.00 available.',
     ]);
     expect(said({ side: 'SELL', quantity: '501' })).toEqual([
       'quantity: This holds 501 CIB; you have 500 available.',

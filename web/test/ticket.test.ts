@@ -155,12 +155,12 @@ describe('a ticket that is wrong says what would be right', () => {
     [
       'more than one has',
       { amount: '60' },
-      ['amount', 'This needs 1200.00 USDT; you have 1000.00 available.', '50.00000'],
+      ['amount', 'This needs 1,200.00 USDT; you have 1,000.00 available.', '50.00000'],
     ],
     [
       'more coin than one has',
       { side: 'SELL', price: '21', amount: '11' },
-      ['amount', 'You have 10 BTC available.', '10.00000'],
+      ['amount', 'You have 10.00000 BTC available.', '10.00000'],
     ],
     [
       'a post-only order that would trade',
@@ -261,7 +261,7 @@ describe('a stop', () => {
     expect(problems({ ...part, amount: '39' })).toEqual([
       [
         'amount',
-        'This needs 1023.75 USDT, 5% above its trigger price; you have 1000.00 available.',
+        'This needs 1,023.75 USDT, 5% above its trigger price; you have 1,000.00 available.',
         '38.09523',
       ],
     ]);

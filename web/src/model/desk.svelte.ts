@@ -10,13 +10,18 @@ import type { Notices } from './notices.svelte.ts';
 import { type Order, orderFromWire } from './orders.ts';
 import { NoAnswer, type PairWish, Refusal, rest } from './rest.ts';
 import { type Wish, isPair } from './ticket.ts';
-import { orderNews, pairNews } from './words.ts';
+import { countText, nameText, orderNews, pairNews } from './words.ts';
 
 const NEWS_WAIT_MS = 120;
 const RETRY_MS = 1_500;
 
 export function newClientOrderId(): string {
   return `web-${crypto.getRandomValues(new BigUint64Array(2)).join('-')}`.slice(0, 36);
+}
+
+/** What a notice is about: an order, or the pair that it is of. */
+function subjectOf(order: Order): string {
+  return order.list >= 0 ? `${order.symbol}-list-${order.list}` : order.key;
 }
 
 /** Says why something was not done. Signed out: the account on the page is left. */
@@ -42,6 +47,8 @@ export class Desk {
   sending = $state(false);
 
   #news = new Map<string, ReturnType<typeof setTimeout>>();
+  /** What is being cancelled together: one notice tells it. */
+  #together = new Set<string>();
   #unanswered: { symbol: string; clientOrderId: string }[] = [];
 
   /** `refresh` reads the account again, for a page that has no user stream. */
@@ -100,12 +107,17 @@ export class Desk {
   async cancelAll(symbol: string | null): Promise<void> {
     const among = new Set(this.account.open.map((order) => order.symbol));
     for (const one of symbol ? [symbol] : among) {
+      for (const order of this.account.open) {
+        if (order.symbol === one) this.#together.add(subjectOf(order));
+      }
       try {
         const cancelled = await rest.cancelAll(one);
+        const pairs = cancelled.filter((each) => 'orderReports' in each).length;
+        const instrument = this.instruments().find((each) => each.symbol === one);
         this.notices.say(
           'plain',
           'Orders cancelled',
-          `${cancelled.length} of ${one}`,
+          `${countText(cancelled.length - pairs, pairs)} on ${instrument ? nameText(instrument) : one}`,
           `all-${one}`,
         );
         await this.account.readHistory(one);
@@ -129,7 +141,7 @@ export class Desk {
 
   /** One notice for the burst of events of an order or a pair, from where it came to rest. */
   tell(order: Order): void {
-    const subject = order.list >= 0 ? `${order.symbol}-list-${order.list}` : order.key;
+    const subject = subjectOf(order);
     clearTimeout(this.#news.get(subject));
     this.#news.set(
       subject,
@@ -137,10 +149,10 @@ export class Desk {
         this.#news.delete(subject);
         const instrument = this.instruments().find((one) => one.symbol === order.symbol);
         if (!instrument) return;
-        const news =
-          order.list >= 0
-            ? pairNews(this.#pairOf(order), instrument)
-            : orderNews(this.#newest(order), instrument);
+        const rows = order.list >= 0 ? this.#pairOf(order) : [this.#newest(order)];
+        if (this.#together.has(subject) && rows.every((one) => one.status === 'CANCELED')) return;
+        const [first = order] = rows;
+        const news = order.list >= 0 ? pairNews(rows, instrument) : orderNews(first, instrument);
         this.notices.say(news.tone, news.title, news.text, subject);
       }, NEWS_WAIT_MS),
     );

@@ -12,6 +12,7 @@ import {
   floorTo,
   formatDecimal,
   formatFixed,
+  formatGrouped,
   multiplyFloor,
 } from './decimal.ts';
 import type { Instrument } from './instrument.ts';
@@ -160,8 +161,8 @@ function checkFunds(
   problems.push({
     field: 'quantity',
     text:
-      `This holds ${formatFixed(held, places)} ${asset}; ` +
-      `you have ${formatFixed(has, places)} available.`,
+      `This holds ${formatGrouped(held, places)} ${asset}; ` +
+      `you have ${formatGrouped(has, places)} available.`,
     fixes: [],
   });
 }

@@ -176,7 +176,8 @@ export const rest = {
     call<WireOrder>('GET', `${API}/order`, { symbol, origClientOrderId: clientOrderId }),
   cancel: (symbol: string, orderId: number) =>
     call<WireOrder>('DELETE', `${API}/order`, { symbol, orderId }),
-  cancelAll: (symbol: string) => call<WireOrder[]>('DELETE', `${API}/openOrders`, { symbol }),
+  cancelAll: (symbol: string) =>
+    call<(WireOrder | WireOrderList)[]>('DELETE', `${API}/openOrders`, { symbol }),
   listen: () => call<{ listenKey: string }>('POST', `${API}/userDataStream`),
   keepListening: (listenKey: string) =>
     call<Record<string, never>>('PUT', `${API}/userDataStream`, { listenKey }),

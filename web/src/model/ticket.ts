@@ -15,6 +15,7 @@ import {
   floorTo,
   formatDecimal,
   formatFixed,
+  formatGrouped,
   multiplyFloor,
   parseDecimal,
   smaller,
@@ -472,7 +473,7 @@ function checkFunds(ticket: Ticket, market: Market, held: Decimal | null, draft:
     if (held === null || held <= market.free.base) return;
     draft.problems.push({
       field: 'amount',
-      text: `You have ${formatDecimal(market.free.base)} ${base} available.`,
+      text: `You have ${formatGrouped(market.free.base, quantityPlaces)} ${base} available.`,
       fixes: ticket.amountIn === 'base' ? shareFix(ticket, market, quantityPlaces) : [],
     });
     return;
@@ -483,8 +484,8 @@ function checkFunds(ticket: Ticket, market: Market, held: Decimal | null, draft:
   draft.problems.push({
     field: 'amount',
     text:
-      `This needs ${formatFixed(held, quotePlaces)} ${quote}${more}; ` +
-      `you have ${formatFixed(market.free.quote, quotePlaces)} available.`,
+      `This needs ${formatGrouped(held, quotePlaces)} ${quote}${more}; ` +
+      `you have ${formatGrouped(market.free.quote, quotePlaces)} available.`,
     fixes: shareFix(ticket, market, quantityPlaces),
   });
 }

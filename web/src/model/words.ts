@@ -98,10 +98,29 @@ export function typeText(type: string): string {
   return TYPE[type] ?? type;
 }
 
+/** The type of an order; the maker of a pair is what takes its profit. */
+export function kindText({ type, list }: Order): string {
+  return typeText(list >= 0 && type === 'LIMIT_MAKER' ? 'TAKE_PROFIT' : type);
+}
+
 /** The price that sets a stop going, with the way the market must come: "\u2265 61,000.00". */
 export function triggerText(instrument: Instrument, order: Order): string {
   const way = firesOnRise(order.side, order.type) ? '\u2265' : '\u2264';
   return `${way} ${priceText(instrument, order.stop)}`;
+}
+
+export function nameText({ base, quote }: Instrument): string {
+  return `${base}/${quote}`;
+}
+
+/** How many orders and pairs: "1 order and 2 pairs". */
+export function countText(orders: number, pairs: number): string {
+  const said = [
+    [orders, 'order'],
+    [pairs, 'pair'],
+  ] as const;
+  const told = said.filter(([count]) => count > 0);
+  return told.map(([count, name]) => `${count} ${name}${count > 1 ? 's' : ''}`).join(' and ');
 }
 
 export interface News {
