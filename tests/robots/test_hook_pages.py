@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ def made(browser: Client, **fields: Any) -> tuple[Hook, str, str]:
     page = text_of(browser, "/hooks/", name="chart", **fields)
     found = ADDRESS.search(page)
     assert found, page
-    return Hook.objects.get(), found[1], found[2]
+    return Hook.objects.latest("pk"), found[1], found[2]
 
 
 def test_an_address_is_on_the_page_that_made_it_and_nowhere_after(browser: Client) -> None:
@@ -52,6 +53,10 @@ def test_an_address_is_on_the_page_that_made_it_and_nowhere_after(browser: Clien
     for path in ("/hooks/", f"/hooks/{hook.pk}/"):
         assert token not in text_of(browser, path)
     assert Client().post(address, "buy", content_type="text/plain").status_code == 202
+    asked = text_of(browser, f"/hooks/{hook.pk}/?sure=rotate")
+    assert 'name="do" value="rotate"' in asked
+    assert 'name="do" value="rotate"' not in text_of(browser, f"/hooks/{hook.pk}/")
+    assert 'name="do" value="remove"' in text_of(browser, f"/hooks/{hook.pk}/?sure=remove")
     page = text_of(browser, f"/hooks/{hook.pk}/", do="rotate")
     found = ADDRESS.search(page)
     assert found
@@ -67,6 +72,28 @@ def test_an_address_is_on_the_page_that_made_it_and_nowhere_after(browser: Clien
     text_of(browser, f"/hooks/{hook.pk}/", 404)
     said = [row.action for row in SecurityEntry.objects.order_by("number")]
     assert said[1:] == ["hook added", "hook address renewed", "hook removed"]
+
+
+def test_an_address_is_shown_after_a_redirect_and_once(browser: Client) -> None:
+    """Neither the POST's answer nor a URL has it; its cookie is this hook's alone."""
+    other, _, _ = made(browser)
+    before = other.digest
+    for path, fields in (("/hooks/", {"name": "two"}), ("/hooks/{}", {"do": "rotate"})):
+        answer = browser.post(path.format(other.pk + 1), fields)
+        hook = Hook.objects.get(name="two")
+        assert answer.status_code == 302
+        cookie = answer.cookies["shown_once"]
+        assert (cookie["path"], cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (
+            *("/hooks", True, "Strict", 60),
+        )
+        token = cookie.value.partition(":")[0]
+        assert hashlib.sha256(token.encode()).hexdigest() == hook.digest
+        assert token not in f"{answer['Location']} {answer.content.decode()}"
+        assert "data-address" not in text_of(browser, f"/hooks/{other.pk}")
+        assert token in text_of(browser, answer["Location"])
+        assert "data-address" not in text_of(browser, answer["Location"])
+    other.refresh_from_db()
+    assert other.digest == before
 
 
 def test_the_api_renews_an_address_as_the_page_does(browser: Client, ann: Member) -> None:

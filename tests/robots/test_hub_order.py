@@ -190,6 +190,31 @@ def test_a_buying_that_was_never_sent_is_not_sent_late(
     assert [field.buys(name) for name in NAMES] == [0] * 4
 
 
+def test_an_alert_of_a_bar_is_as_old_as_its_close(field: HubField) -> None:
+    """Its hour began 61 minutes ago: taken. Two hours ago: too late. Without an interval: too."""
+    hook, _ = services.add_hook(Member.objects.get(username="bob"), name="chart")
+    now = dt.datetime.now(dt.UTC)
+    rows = []
+    for minutes, more in (
+        *((61, ', "interval": "60"'), (30, ', "interval": "60"'), (120, ', "interval": "60"')),
+        *((61, ""), (-2, ', "interval": "60"')),
+    ):
+        said = (now - dt.timedelta(minutes=minutes)).isoformat()
+        body = f'{{"action": "buy", "time": "{said}"{more}}}'
+        rows.append(services.take_alert(hook, body))
+    field.turn()
+    for row in rows:
+        row.refresh_from_db()
+    assert [row.state for row in rows] == ["taken", "taken", "refused", "refused", "refused"]
+    assert re.fullmatch(
+        r"TOO_LATE: 36\d\d s since its bar closed when it came, at most 120 s", rows[2].reason
+    )
+    assert re.fullmatch(r"TOO_LATE: 36\d\d s old when it came, at most 120 s", rows[3].reason)
+    assert re.fullmatch(
+        r"time is 1[12]\d s ahead of the house's clock, at most 60 s", rows[4].reason
+    )
+
+
 def die_at_an_order(field: HubField, monkeypatch: pytest.MonkeyPatch, *, sent: bool) -> None:
     """Kill the worker at its first orders: before they go out, or before their answers come."""
     submit_many = field.core.submit_many

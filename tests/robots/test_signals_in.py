@@ -347,6 +347,11 @@ def test_alerts_are_read_by_name_or_by_template(
         ('{"summary":"BUY","summary":"SELL"}', 'the body says "summary" twice'),
         ('{"summary":"BUY","of":{"a":1,"a":1}}', 'the body says "a" twice'),
         ('{"summary":"BUY",}', "the body is not JSON"),
+        (r'{"symbol":"\ud800"}', r"the body has \ud800, half of a character; send both halves"),
+        (r'{"summary":"BUY","of":["\udc01"]}', r"the body has \udc01, half of a character"),
+        (r'{"summary":"BUY","of":"\\ud800"', "the body is not JSON"),
+        ('{"summary":"BUY","time":"2026-01-01","interval":"100R"}', '"100R" must be like 60'),
+        ('{"summary":"BUY","time":"2026-01-01","interval":"0"}', '"0" must be like 60'),
     ],
 )
 def test_an_alert_that_cannot_be_meant_says_what_is_expected(body: str, said: str) -> None:
@@ -354,6 +359,25 @@ def test_an_alert_that_cannot_be_meant_says_what_is_expected(body: str, said: st
     with pytest.raises(Unfit) as caught:
         read_alert(body, template="", symbol="", cash="USD")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "interval, bar_s",
+    [
+        *(("1", 60), ("60", 3_600), ("240", 14_400), ("15m", 900), ("4h", 14_400), ("1H", 3_600)),
+        *(("D", 86_400), ("1D", 86_400), ("W", 604_800), ("30S", 30), ("1M", 31 * 86_400)),
+    ],
+)
+def test_an_interval_is_read_as_charts_write_it(interval: str, bar_s: int) -> None:
+    """Beside `time` it is the bar's, in JSON and in a text; beside `timenow` it says nothing."""
+    words: dict[str, Any] = {"template": "{summary} {time} {interval}", "symbol": "", "cash": "USD"}
+    said = f'"interval":"{interval}"'
+    for name, bar_us in (("time", bar_s * 1_000_000), ("timestamp", bar_s * 1_000_000)):
+        body = f'{{"summary":"BUY","{name}":"2026-01-01T00:00:00Z",{said}}}'
+        assert read_alert(body, **words).bar_us == bar_us
+    moment = f'{{"summary":"BUY","timenow":"2026-01-01T00:00:00Z",{said}}}'
+    assert read_alert(moment, **words).bar_us == 0
+    assert read_alert(f"buy 2026-01-01T00:00:00Z {interval}", **words).bar_us == bar_s * 1_000_000
 
 
 def test_what_a_hook_s_routes_do_not_know_is_refused(ann: Member) -> None:

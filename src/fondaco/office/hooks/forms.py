@@ -30,8 +30,8 @@ class HookForm(forms.Form):
         required=False,
         max_length=TEMPLATE_MAX,
         help_text="Where the words stand in an alert that is not JSON: {summary}, {symbol}, {key}, "
-        "{time}, {price}, {expected_position}, {any}. Empty: the first word is the summary, the "
-        "second the symbol.",
+        "{time}, {interval}, {price}, {expected_position}, {any}. Empty: the first word is the "
+        "summary, the second the symbol.",
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
     )
     addresses = forms.CharField(

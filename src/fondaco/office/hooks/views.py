@@ -1,7 +1,9 @@
 """The pages of hooks: a member's own, made and ended, and one with its alerts.
 
 Promises: views only translate; another member's hook is 404, as what isn't there. A hook's address
-is on the page that answers its making or its renewal and nowhere after.
+is on the page to which its making or its renewal leads, once: no answer to a POST has it, and until
+then only the browser that asked keeps it, in a cookie that lasts SHOWN_S. Renewing and ending ask
+back first.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import Form
@@ -29,6 +32,9 @@ from fondaco.robots.models import Hook, HookAlert
 
 __all__ = ["hook", "hooks", "own_hook"]
 
+SHOWN_ONCE: Final = "shown_once"  # the cookie of an address on its way to the page that shows it
+SHOWN_S: Final = 60
+COOKIE_PATH: Final = "/hooks"
 # What a chart's alert may say; the words in double braces are the chart's to fill in.
 MESSAGE: Final = """{
   "action": "{{strategy.order.action}}",
@@ -50,19 +56,15 @@ def own_hook(member: Member, text: str) -> Hook:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def hooks(request: HttpRequest) -> HttpResponse:
-    """List the member's hooks; a POST makes one and shows its address."""
+    """List the member's hooks; a POST makes one and leads to its page."""
     member = member_of(request.user)
     form = NewHookForm(request.POST or None)
-    shown: dict[str, Any] = {"message": MESSAGE, "made": None}
+    made: list[tuple[Hook, str]] = []
     if form.is_valid():
-
-        def make() -> None:
-            row, token = services.add_hook(member, **form.cleaned_data, address=address_of(request))
-            shown.update(made=row, url=address_url(token))
-
-        if _done(form, make):
-            form = NewHookForm()
-    shown |= {"form": form, "rows": selectors.hooks(member)}
+        fields = {**form.cleaned_data, "address": address_of(request)}
+        if _done(form, lambda: made.append(services.add_hook(member, **fields))):
+            return _show_once(*made[0])
+    shown = {"form": form, "rows": selectors.hooks(member)}
     return render(request, "office/hooks/list.html", shown, status=400 if form.is_bound else 200)
 
 
@@ -83,13 +85,44 @@ def hook(request: HttpRequest, number: str) -> HttpResponse:
     shown: dict[str, Any] = {"message": MESSAGE}
     if request.method == "POST":
         if asked == "rotate":
-            token = services.rotate_hook(row, address=address_of(request))
-            shown["url"] = address_url(token)
-        elif _act(request, row, form, alert):
+            return _show_once(row, services.rotate_hook(row, address=address_of(request)))
+        if _act(request, row, form, alert):
             return redirect("hooks" if asked == "remove" else "hook", *_path(row, asked))
+    token = _shown_now(request, row) if request.method == "GET" else ""
     shown |= {"hook": row, "form": form, "by_hand": alert, "alerts": selectors.alerts(row)}
+    shown |= {"url": address_url(token) if token else "", "sure": request.GET.get("sure", "")}
     status = 400 if form.is_bound or alert.is_bound else 200
-    return render(request, "office/hooks/hook.html", shown, status=status)
+    answer = render(request, "office/hooks/hook.html", shown, status=status)
+    if token:
+        answer.delete_cookie(SHOWN_ONCE, path=COOKIE_PATH, samesite="Strict")
+    return answer
+
+
+def _show_once(row: Hook, token: str) -> HttpResponse:
+    """Lead to a hook's page, which shows its new address."""
+    answer = redirect("hook", row.pk)
+    answer.set_signed_cookie(
+        SHOWN_ONCE,
+        token,
+        salt=_salt(row),
+        max_age=SHOWN_S,
+        path=COOKIE_PATH,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Strict",
+    )
+    return answer
+
+
+def _shown_now(request: HttpRequest, row: Hook) -> str:
+    """Return the token that this page is to show, "" for none or one that is not this hook's."""
+    return str(
+        request.get_signed_cookie(SHOWN_ONCE, default="", salt=_salt(row), max_age=SHOWN_S) or ""
+    )
+
+
+def _salt(row: Hook) -> str:
+    return f"hook {row.pk} of {row.member_id}, {row.digest}"
 
 
 def _path(row: Hook, asked: str) -> tuple[int, ...]:

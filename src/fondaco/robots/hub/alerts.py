@@ -2,7 +2,8 @@
 
 Promises: read_alert() gives an Alert or Unfit; a hook's template says where the words of a text
 stand ("{summary} {symbol} at {price}, {time}"), without one its first word is the summary and the
-second the symbol. Names that charts use for things ("action", "ticker", "order_id") are known.
+second the symbol. Names that charts use for things ("action", "ticker", "order_id") are known. One
+that says the interval of its bar says with `time` when the bar opened: it is as old as its close.
 Nothing of a text is run: a template is names between literals.
 """
 
@@ -29,6 +30,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "summary": ("summary", "action", "signal", "side", "order_action"),
     "symbol": ("symbol", "ticker"),
     "time": ("time", "timestamp", "timenow"),
+    "interval": ("interval", "timeframe"),
     "key": ("key", "id", "order_id", "alert_id"),
     "expected_position": ("expected_position", "prev_market_position"),
 }
@@ -42,6 +44,9 @@ _WORDS: Final = {
 }
 POSITIONS: Final = {"flat": False, "none": False, "long": True}
 _PLACE: Final = re.compile(r"\{([a-z_]*)\}")
+# Seconds of an interval's unit; a chart's "60" is minutes, its "D" a day.
+_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "mo": 31 * 86_400}
+_INTERVAL: Final = re.compile(r"(\d{0,4}) ?(S|s|m|H|h|D|d|W|w|M|)\Z", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
 
 
@@ -53,6 +58,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     timestamp_us: int = 0
     key: str = ""
     is_long: bool | None = None
+    bar_us: int = 0  # how long the bar is that began at `timestamp_us`; 0: that is a moment
 
 
 def check_template(template: str) -> None:
@@ -97,22 +103,33 @@ def read_alert(body: str, *, template: str, symbol: str, cash: str) -> Alert:
         symbol=found,
         strength=_WORDS[said],
         timestamp_us=read_time(words["time"], "time") if words.get("time") else 0,
+        bar_us=_interval_us(words["interval"]) if words.get("interval") else 0,
         key=words.get("key", ""),
         is_long=POSITIONS[position] if position else None,
     )
 
 
-def untimely(said_us: int, came_us: int, age_s_max: int) -> str:
+def untimely(said_us: int, came_us: int, age_s_max: int, *, bar_us: int = 0) -> str:
     """Return why an alert's own time is too old when it comes, or ahead of ours; "" for neither.
 
-    `age_s_max` 0: any age is good.
+    `age_s_max` 0: any age is good. Of a bar the close counts, and nothing before it is old.
     """
-    age_s = (came_us - said_us) // 1_000_000
+    age_s = (came_us - said_us - bar_us) // 1_000_000
     if age_s_max and age_s > age_s_max:
-        return f"TOO_LATE: {age_s} s old when it came, at most {age_s_max} s"
+        since = " since its bar closed" if bar_us else " old"
+        return f"TOO_LATE: {age_s} s{since} when it came, at most {age_s_max} s"
     if said_us - came_us > AHEAD_S_MAX * 1_000_000:
-        return f"time is {-age_s} s ahead of the house's clock, at most {AHEAD_S_MAX} s"
+        ahead_s = (said_us - came_us) // 1_000_000
+        return f"time is {ahead_s} s ahead of the house's clock, at most {AHEAD_S_MAX} s"
     return ""
+
+
+def _interval_us(text: str) -> int:
+    match = _INTERVAL.match(text)
+    if match is None or not any(match.groups()) or match[1] in {"0", "00", "000", "0000"}:
+        raise Unfit("interval", f'"{text[:32]}" must be like 60 (minutes), 15m, 4h, D or 1W')
+    unit = "mo" if match[2] == "M" else match[2].lower() or "m"
+    return int(match[1] or 1) * _UNITS[unit] * 1_000_000
 
 
 def _json_words(body: str) -> dict[str, str]:
@@ -120,7 +137,7 @@ def _json_words(body: str) -> dict[str, str]:
         found = msgspec.json.decode(body)
         json.loads(body, object_pairs_hook=_once, parse_int=str)  # the other reader keeps the last
     except (msgspec.DecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise Unfit("", f"the body is not JSON: {error}") from error
+        raise Unfit("", _half_of(body) or f"the body is not JSON: {error}") from error
     words: dict[str, str] = {}
     for name, spellings in NAMES.items():
         value = next((found[each] for each in spellings if found.get(each) is not None), None)
@@ -129,10 +146,27 @@ def _json_words(body: str) -> dict[str, str]:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Unfit(name, "must be text")
         words[name] = str(value)[:WORD_MAX]
+    if all(found.get(each) is None for each in ("time", "timestamp")):
+        words.pop("interval", None)  # `timenow` is the moment, whatever the bar
     if "key" in words and "key" not in found and "time" in words:
         # A chart's order id ("Long") comes back with its next trade: it is one at its time.
         words["key"] = f"{words['key']} at {words['time']}"
     return words
+
+
+def _half_of(body: str) -> str:
+    """Return what to do about half a character in a body, "" for none.
+
+    JSON writes one beyond the first 65,536 as two halves, and half of it alone means nothing.
+    """
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        found = ascii(error.object[error.start])[1:-1]
+        return f"the body has {found}, half of a character; send both halves or the character"
+    except (ValueError, RecursionError):
+        pass
+    return ""
 
 
 def _once(pairs: list[tuple[str, object]]) -> None:

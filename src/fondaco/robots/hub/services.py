@@ -256,7 +256,8 @@ def _settle(row: HookAlert, cash: str, age_s_max: int) -> None:
         return
     unfit = ""
     if alert.timestamp_us and not row.is_replay:  # by hand any time is meant so
-        unfit = untimely(alert.timestamp_us, row.received_us, age_s_max)
+        said_us, bar_us = alert.timestamp_us, alert.bar_us
+        unfit = untimely(said_us, row.received_us, age_s_max, bar_us=bar_us)
     if not unfit and hook.checks_position and alert.is_long is not None:
         unfit = _unexpected(hook, alert)
     if unfit:
