@@ -377,8 +377,13 @@ ADMIN: Final[dict[str, tuple[str, str]]] = {
     "projections/summary": ("403 in", "403 403"),
     "projections/trade": ("403 in", "403 403"),
     "projections/venueorder": ("403 in", "403 403"),
+    "robots/decision": ("in in", "403 403"),
     "robots/feedstate": ("in in", "403 403"),
+    "robots/hook": ("in in", "403 403"),
+    "robots/hookalert": ("in in", "403 403"),
+    "robots/operation": ("in in", "403 403"),
     "robots/setasidemessage": ("in in", "403 403"),
+    "robots/signal": ("in in", "403 403"),
     "robots/venuedispute": ("in in", "403 403"),
 }
 LISTED: Final = {endpoint: row for row, found in ROWS.items() for endpoint in found}

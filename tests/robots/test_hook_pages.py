@@ -7,6 +7,7 @@ import re
 from typing import Any, Final
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.test import Client
 
 from fondaco.identity import services as identity
@@ -14,7 +15,7 @@ from fondaco.identity.models import Account, Member, SecurityEntry
 from fondaco.robots.hub import services
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.reasons import tell
-from fondaco.robots.models import Decision, Hook, HookAlert, Robot
+from fondaco.robots.models import Decision, Hook, HookAlert, Operation, Robot, Signal
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 ADDRESS: Final = re.compile(r"data-address>[^<]*(/api/v1/hooks/in/([^/<]+)/)<")
@@ -201,3 +202,39 @@ def test_every_reason_has_words_with_its_numbers(reason: Reason) -> None:
         assert text
         assert "{" not in text
         assert "10.500" not in text
+
+
+def test_staff_see_in_the_admin_what_came_and_why_nothing_happened(
+    browser: Client, ann: Member, settings: Any
+) -> None:
+    """Signals, decisions with their robot and reason, operations, hooks without their digest."""
+    hook, address, token = made(browser, symbol="BTC")
+    account = Account.objects.create(number=100, member=ann, kind=4, name="robot tide")
+    Robot.objects.create(id="tide", member=ann, account=account, kind="signal")
+    Client().post(address, "sell", content_type="text/plain")
+    services.settle_alerts("USD")
+    (signal,) = Signal.objects.all()
+    numbers = {"had": 3, "needed": 20, "price_ticks": 0, "time_us": 1}
+    decision = Decision.objects.create(
+        signal=signal.pk, account=100, side=2, reason=Reason.COIN_TOO_LOW.value, **numbers
+    )
+    words = {"robot": "tide", "symbol": "BTC", "instrument": 1, "note": "STOP_LOSS"}
+    Operation.objects.create(id="1-100", account=100, status=3, available=0, started_us=1, **words)
+    settings.STAFF_MFA = False
+    staff = Client(headers={"host": "127.0.0.1"})
+    mo: dict[str, Any] = {"username": "mo", "email": "mo@example.com", "password": ""}
+    staff.force_login(identity.create_member(**mo, roles=("member", "moderator")))
+    alert = HookAlert.objects.get()
+    for model, row, shown in (
+        ("signal", signal.pk, ("SELL", f"hook {hook.pk}", f"member {ann.pk}")),
+        ("decision", decision.pk, ("tide", "COIN_TOO_LOW", "SELL")),
+        ("operation", "1-100", ("tide", "STOP_LOSS", "Closed")),
+        ("hook", hook.pk, ("chart", "ann")),
+        ("hookalert", alert.pk, ("chart of ann", "taken")),
+    ):
+        page = text_of(staff, f"/admin/robots/{model}/")
+        assert [each for each in shown if each not in page] == []
+        one = text_of(staff, f"/admin/robots/{model}/{quote(row)}/change/")
+        assert not any(secret in page + one for secret in (token, hook.digest, alert.dedupe))
+        assert 'name="_save"' not in one
+        text_of(staff, f"/admin/robots/{model}/add/", 403)

@@ -14,6 +14,7 @@ from fondaco.core import records
 from fondaco.core.records import Command, Event
 from fondaco.house import file
 from fondaco.identity.models import Member
+from fondaco.identity.services import create_member
 from fondaco.link.answers import Unanswered
 from fondaco.robots.hub import roster, services, worker
 from fondaco.robots.hub.roster import SHARES
@@ -105,11 +106,13 @@ def test_a_crash_before_the_orders_is_gone_on_with(
     assert [field.buys(f"r{number}") for number in range(6)] == [1] * 6
 
 
+@pytest.mark.parametrize("bound, buys", [("TRIGGERED_MAX", 1), ("DECISIONS_MAX", 0)])
 def test_a_crash_between_two_pieces_judges_nobody_twice(
-    field: HubField, monkeypatch: pytest.MonkeyPatch
+    field: HubField, monkeypatch: pytest.MonkeyPatch, bound: str, buys: int
 ) -> None:
     """Of six clients four were judged in two pieces: the others are, and no one again."""
-    monkeypatch.setattr(worker, "TRIGGERED_MAX", 2)
+    monkeypatch.setattr(worker, bound, 2)
+    Robot.objects.update(is_active=buys > 0, changed_us=services.wall_us())
     store, left = field.hub._store, [2]
 
     def store_twice(*args: Any, **words: Any) -> None:
@@ -127,7 +130,7 @@ def test_a_crash_between_two_pieces_judges_nobody_twice(
     field.start()
     field.turn(6)
     assert len(field.reasons(signal)) == 6
-    assert [field.buys(f"r{number}") for number in range(6)] == [1] * 6
+    assert [field.buys(f"r{number}") for number in range(6)] == [buys] * 6
 
 
 def test_a_stop_that_was_met_while_nobody_worked_closes_its_operation(field: HubField) -> None:
@@ -187,6 +190,35 @@ def test_a_stop_that_found_nobody_is_sold_later(field: HubField) -> None:
     field.hub._operations._due = [(0.0, pk) for pk in field.hub._operations._steps]
     field.turn(3)
     assert {row[1:] for row in field.operations()} == {(Status.CLOSED, "STOP_LOSS")}
+
+
+@pytest.mark.django_db(databases=["default", "projections"])
+def test_staff_stop_every_robot_of_the_house_in_one_piece(
+    field: HubField, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """It asks back; then nobody buys any more, and one whose answer was lost is told of."""
+    settings.STAFF_MFA = False
+    monkeypatch.setattr("fondaco.office.writer.core", lambda: field.core)
+    monkeypatch.setattr("fondaco.office.robots.services.KILLED_AT_ONCE", 4)
+    staff = Visitor(headers={"host": "127.0.0.1"})
+    words: dict[str, Any] = {"username": "mo", "email": "mo@example.com", "password": ""}
+    staff.force_login(create_member(**words, roles=("member", "admin")))
+    path = "/staff/robots/"
+    assert 'value="*"' not in staff.get(path).content.decode()
+    assert 'name="kill" value="*"' in staff.get(path, {"sure": "all"}).content.decode()
+    before = len(field.core.commands)
+    field.core.lose = Command.KILL_ROBOT
+    page = staff.post(path, {"kill": "*"}, follow=True).content.decode()
+    assert "1 of 6 are as they were; r0: the answer was lost" in page
+    assert field.core.commands[before:] == [Command.KILL_ROBOT] * 6
+    assert page.count("killed: only reduces") == 6
+    field.signal(2)
+    field.turn()
+    assert [field.buys(f"r{number}") for number in range(6)] == [0] * 6
+    staff.post(path, {"unkill": "r3"})
+    field.signal(2)
+    field.turn()
+    assert [field.buys(f"r{number}") for number in range(6)] == [0, 0, 0, 1, 0, 0]
 
 
 def test_workers_share_the_clients_and_take_over(field: HubField) -> None:

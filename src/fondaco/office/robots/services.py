@@ -8,27 +8,39 @@ another run: the open orders of the one before are cancelled, and its reasons st
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
 
-from fondaco.core.records import AssetBody, Command, pack
-from fondaco.identity.core_door import CommandRefused, Core, submit
+from fondaco.core.records import AssetBody, Command, Event, Reason, pack, split, unpack
+from fondaco.identity.core_door import CommandRefused, Core, kind_of, submit
 from fondaco.identity.models import Member
+from fondaco.link.answers import LinkError
 from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
 from fondaco.robots import services as robots
 from fondaco.robots.bots import services as bots
 from fondaco.robots.bots.selectors import current_run
+from fondaco.robots.hub.locks import Many
 from fondaco.robots.models import Robot, RobotKind, RuleMode
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
 from fondaco.robots.services import RobotRefused
 
-__all__ = ["change", "end", "markets", "open_rule", "read", "switch_kill", "switch_signals"]
+__all__ = [
+    "change",
+    "end",
+    "markets",
+    "open_rule",
+    "read",
+    "switch_kill",
+    "switch_kills",
+    "switch_signals",
+]
 
 BOOK: Final = 1
+KILLED_AT_ONCE: Final = 500  # robots whose switch is thrown in one piece
 IDS: Final = re.compile(r"[A-Za-z0-9_-]{1,24}")
 RESERVED: Final = frozenset({"clients", "new", "rule-schema", "backtests"})
 
@@ -149,6 +161,25 @@ def switch_kill(core: Core, robot: Robot, *, on: bool) -> None:
         submit(core, pack(Command.KILL_ROBOT, account=robot.account_id, on=int(on)))
     except CommandRefused as refusal:
         raise RobotRefused(f"the core refused it ({refusal.reason.name})") from refusal
+
+
+def switch_kills(core: Many, robots: Sequence[Robot], *, on: bool) -> None:
+    """Throw or take back the kill switches of many, KILLED_AT_ONCE with one write of the journal.
+
+    Raises RobotRefused, when all were tried, with how many are as they were, and why the first is.
+    """
+    left: list[str] = []
+    for first in range(0, len(robots), KILLED_AT_ONCE):
+        some = robots[first : first + KILLED_AT_ONCE]
+        commands = [pack(Command.KILL_ROBOT, account=each.account_id, on=int(on)) for each in some]
+        for robot, answer in zip(some, core.submit_many(commands), strict=True):
+            if isinstance(answer, LinkError):
+                left.append(f"{robot.pk}: {answer}")
+                continue
+            told = [unpack(each) for each in split(answer) if kind_of(each) == Event.REFUSED]
+            left += [f"{robot.pk}: {Reason(each['reason']).name}" for each in told]
+    if left:
+        raise RobotRefused(f"{len(left)} of {len(robots)} are as they were; {left[0]}")
 
 
 def read(rule: str, *, of_house: bool = True) -> Plan:

@@ -330,13 +330,14 @@ def staff(request: HttpRequest) -> HttpResponse:
             raise PermissionDenied
         on = "kill" in request.POST
         name = request.POST.get("kill" if on else "unkill", "")
-        chosen = rows if name == "*" else rows.filter(pk=name)
-        for each in chosen:
-            _told(request, lambda each=each: services.switch_kill(core, each, on=on))  # type: ignore[misc]
+        chosen = list(rows if name == "*" else rows.filter(pk=name))
+        _told(request, lambda: services.switch_kills(core, chosen, on=on))
         return redirect("staff-robots")
     shown = {
         "rows": selectors.rows(core, rows[:ROBOTS_SHOWN]),
         "cash": settings.CASH,
         "may_kill": may_kill,
+        "count": rows.count(),
+        "sure": request.GET.get("sure", ""),
     }
     return render(request, "office/robots/staff.html", shown)
