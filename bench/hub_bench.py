@@ -13,7 +13,8 @@ the others are of every kind that doesn't. The reasons of a round are counted.
 
 The peer's rows are all that a round leaves behind: each decision, each operation as it ended, each
 share's mark. What the hub writes on the way there (an operation before its first order, and once
-more with what it bought; a mark after each piece) is in its own time alone.
+more with what it bought; a mark after each piece) is in its own time alone. In rounds of their own,
+after these, another thread of the process wakes and writes all the time: how long does it wait?
 """
 
 from __future__ import annotations
@@ -166,6 +167,53 @@ class Bench:
         self.hub.shares.turn()
 
 
+class Beside(threading.Thread):
+    """Another work of the same process: it wakes every 5 ms and writes one row."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.stop = threading.Event()
+        self.late_s = 0.0  # at most, in waking
+        self.write_s = 0.0  # at most, of one write
+
+    def run(self) -> None:
+        from django.db import connections
+
+        from fondaco.robots.models import Lease
+
+        Lease.objects.create(pk="beside")
+        while not self.stop.is_set():
+            begun = time.perf_counter()
+            time.sleep(0.005)
+            woken = time.perf_counter()
+            Lease.objects.filter(pk="beside").update(until_us=time.time_ns() // 1000)
+            self.late_s = max(self.late_s, woken - begun - 0.005)
+            self.write_s = max(self.write_s, time.perf_counter() - woken)
+        Lease.objects.filter(pk="beside").delete()
+        connections.close_all()
+
+
+def measure_beside(bench: Bench, rounds: int) -> dict[str, float]:
+    """Return how long other work of the process waits while signals are judged."""
+    from fondaco.robots.hub import services
+    from fondaco.robots.hub.messages import Incoming
+
+    late: list[float] = []
+    writes: list[float] = []
+    for number in range(rounds):
+        incoming = Incoming(symbol="BTC", strength=2, timestamp_us=10**9 + number)
+        signal, _ = services.take_signal(incoming, source="bench")
+        bench.begin_round()
+        beside = Beside()
+        beside.start()
+        bench.hub.judge_signal(signal, list(bench.hub.shares.held))
+        beside.stop.set()
+        beside.join()
+        late.append(beside.late_s)
+        writes.append(beside.write_s)
+    return {"beside_late_s": statistics.median(late), "beside_write_s": statistics.median(writes)}
+
+
 def copy_tables(cursor: Any) -> None:
     """Make a table of each one's shape with the same indexes."""
     for table in TABLES:
@@ -252,6 +300,7 @@ def measure(count: int, rounds: int, triggered: int = TRIGGERED) -> dict[str, An
         "ratio": statistics.median(ratios),
         "ratio_spread": [min(ratios), max(ratios)],
         "reasons": len(reasons),
+        **measure_beside(bench, rounds),
     }
 
 
@@ -289,7 +338,9 @@ def main() -> None:
     print(f"| ratio | {found['ratio']:.2f} | {low:.2f} to {high:.2f} |")
     print(
         f"\n{found['clients']:,} clients of whom {found['triggered']:,} trigger, "
-        f"{found['rounds']} rounds, {found['reasons']} reasons."
+        f"{found['rounds']} rounds, {found['reasons']} reasons. Another thread of the process woke "
+        f"at most {found['beside_late_s'] * 1000:.0f} ms late while a signal was judged, and a "
+        f"write of one row took it at most {found['beside_write_s'] * 1000:.0f} ms (medians)."
     )
 
 

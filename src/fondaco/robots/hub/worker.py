@@ -53,6 +53,7 @@ POLL_S: Final = 0.05
 RETRY_S: Final = 1.0
 CATCH_UP_S: Final = 2.0  # how long a signal waits for the events of what was committed before
 TRIGGERED_MAX: Final = 1_000  # clients of one transaction that are locked at once
+DECISIONS_MAX: Final = 20_000  # of one transaction: others of this machine have to write, too
 SIGNALS_MAX: Final = 20  # judged before leases, alerts and waiting operations have their turn
 ROWS_MAX: Final = 500  # named in one statement
 COMMITS_MAX: Final = 500  # read before signals are looked for
@@ -251,9 +252,9 @@ class Hub:
                 rows.append((number, client.account, now_us, side, reason, had, needed, ticks))
             else:
                 triggered.append(client)
-                if len(triggered) == TRIGGERED_MAX and left:
-                    self._store_and_start(look, rows, triggered, shares, is_last=False)
-                    rows, triggered = [], []
+            if left and (len(triggered) == TRIGGERED_MAX or len(rows) == DECISIONS_MAX):
+                self._store_and_start(look, rows, triggered, shares, is_last=False)
+                rows, triggered = [], []
         self._store_and_start(look, rows, triggered, shares, is_last=True)
 
     def _too_late(self, signal: Signal) -> Verdict | None:
