@@ -12,7 +12,7 @@ from fondaco.core import records
 from fondaco.core.records import Command, Event
 from fondaco.identity.models import Member
 from fondaco.link.answers import Unanswered
-from fondaco.robots.hub import services, worker
+from fondaco.robots.hub import services, steps, worker
 from fondaco.robots.hub.messages import Incoming
 from fondaco.robots.hub.operations import Operations
 from fondaco.robots.hub.roster import share_of
@@ -385,3 +385,10 @@ def test_a_worker_far_behind_judges_its_clients_in_the_same_order(field: HubFiel
         account = Robot.objects.get(pk=name).account_id
         rows = Decision.objects.filter(account=account).order_by("pk")
         assert list(rows.values_list("signal", flat=True)) == numbers
+
+
+def test_steps_name_the_states_as_the_rows_do() -> None:
+    """The steps know no database; their states are the rows'."""
+    assert {each.name: each.value for each in steps.Status} == {
+        each.name: each.value for each in Operation.Status
+    }

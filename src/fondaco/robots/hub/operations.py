@@ -11,19 +11,21 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Final
 
 from django.db import connection, transaction
 
 from fondaco.core import client_ids, records
-from fondaco.core.records import Event, Execution, OrderStatus
+from fondaco.core.records import OrderStatus
 from fondaco.identity import core_door
 from fondaco.link.answers import LinkError, Overloaded
 from fondaco.projections import selectors as history
 from fondaco.robots.hub.locks import Held, Locks, Many
+from fondaco.robots.hub.recalling import Past, hear, name_of, recall
 from fondaco.robots.hub.roster import SHARES, Roster
-from fondaco.robots.hub.steps import STOP_LOSS, Step, Steps, act, bought, client_id, close
+from fondaco.robots.hub.steps import Step, Steps, act, client_id
 from fondaco.robots.models import Operation
 
 __all__ = ["RETRY_S_MAX", "Operations", "new_operation", "save_all"]
@@ -32,8 +34,6 @@ RETRY_S: Final = 0.25
 RETRY_S_MAX: Final = 15.0
 BATCH_MAX: Final = 500  # operations under lock at once: far less than a lock's time
 FILLS_MAX: Final = 1000
-CLIENT_IDS: Final = tuple(f"client_order_id_{place}" for place in range(4))
-ENDED: Final = {OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
 FIELDS: Final = (
     *("status", "fence", "spent", "bought", "bought_lots", "stop_ticks", "sold_lots"),
     *("proceeds", "tries", "is_selling", "sell_signal", "note", "buy_us", "closed_us"),
@@ -223,48 +223,15 @@ class Operations:
         if account not in self._of_account:
             return
         words = records.unpack(record)
-        text = client_ids.decode(tuple(words[name] for name in CLIENT_IDS))  # type: ignore[arg-type]
-        pk, _, suffix = text.rpartition("-")
+        pk, suffix = name_of(words)
         step = self._steps.get(pk)
-        if step is None or step.op.is_selling or suffix != f"x{step.op.tries}":
+        if step is None or not hear(step, core_door.kind_of(record), words, suffix):
             return
-        op = step.op
-        if core_door.kind_of(record) == Event.ORDER and words["execution"] == Execution.TRIGGERED:
-            op.note = STOP_LOSS
-        if core_door.kind_of(record) == Event.FILL and words["fee_asset"] == step.market.body.quote:
-            step.stop_fee += words["fee"]
-        status = OrderStatus(words["status"])
-        if status is OrderStatus.FILLED:
-            step.now_us = words["time_us"]
-            self._sold_by_stop(step, words["filled_lots"], words["filled_quote"] - step.stop_fee)
-            op.save(update_fields=FIELDS)
+        if OrderStatus(words["status"]) is OrderStatus.FILLED:
+            step.op.save(update_fields=FIELDS)
             self._forget(step)
-        elif status in ENDED:
-            quote = words["filled_quote"] - step.stop_fee
-            triggered = words["working_us"] > 0
-            self._stop_ended(step, words["filled_lots"], quote, triggered=triggered)
+        else:
             self._touched.add(pk)
-
-    def _sold_by_stop(self, step: Step, lots: int, proceeds: int) -> None:
-        """Close an operation whose stop has sold all; a signal to sell goes on with other coin."""
-        op = step.op
-        op.sold_lots += lots
-        op.proceeds += proceeds
-        if op.is_selling and step.free_lots:
-            op.tries, step.placed = op.tries + 1, False
-            return
-        op.note = STOP_LOSS
-        close(step)
-
-    def _stop_ended(self, step: Step, lots: int, proceeds: int, *, triggered: bool) -> None:
-        """Sell what a stop that was reached could not; place again one that was cancelled."""
-        op = step.op
-        op.sold_lots += lots
-        op.proceeds += proceeds
-        op.tries += 1  # it is counted: the next is another order
-        step.placed, step.stop_fee = False, 0
-        if triggered:
-            op.note, op.is_selling = STOP_LOSS, True
 
     # ---- finding again
 
@@ -277,57 +244,25 @@ class Operations:
         with transaction.atomic():
             for step in steps:
                 step.now_us = self._now_us()
-                self._recall(step)
-                step.is_unsure = False
+                recall(step, partial(self._past, step.op))
                 step.op.save(update_fields=FIELDS)
         for step in steps:
             if not step.is_open:
                 self._forget(step)
 
-    def _recall(self, step: Step) -> None:
-        op = step.op
-        if op.status == Status.AWAITING_BUY:
-            row = self._order(op, "b")
-            if row is None or not row.filled_lots:  # it was never sent, or gave nothing
-                if op.is_selling:  # then it is the coin that the client has otherwise
-                    op.status, op.available = Status.AWAITING_SELL, 0
-                return
-            bought(step, row.filled_lots, row.filled_quote, self._fees(op, row), row.updated_us)
-        if not op.is_selling or not self._recall_sale(step):
-            self._recall_stop(step)
-
-    def _recall_stop(self, step: Step) -> None:
-        op = step.op
-        row = self._order(op, f"x{op.tries}")
-        step.placed = False
-        if row is None:
-            return
-        status = OrderStatus(row.status)
-        if status is OrderStatus.FILLED:
-            self._sold_by_stop(step, row.filled_lots, self._proceeds(step, row))
-        elif status in ENDED:
-            triggered = row.working_us > 0
-            self._stop_ended(step, row.filled_lots, self._proceeds(step, row), triggered=triggered)
-        else:
-            step.placed = True
-
-    def _recall_sale(self, step: Step) -> bool:
-        """Count what a sale gave whose answer was lost; tell whether there was one."""
-        op = step.op
-        row = self._order(op, f"s{op.tries}")
-        if row is None:
-            return False
-        op.tries += 1
-        op.sold_lots += row.filled_lots
-        op.proceeds += self._proceeds(step, row)
-        return True
-
-    def _proceeds(self, step: Step, row: history.OrderRow) -> int:
-        return row.filled_quote - self._fees(step.op, row).get(step.market.body.quote, 0)
-
-    def _order(self, op: Operation, suffix: str) -> history.OrderRow | None:
+    def _past(self, op: Operation, suffix: str) -> Past | None:
         words = client_ids.encode(client_id(op, suffix))
-        return history.order_by_client_id(op.account, words)
+        row = history.order_by_client_id(op.account, words)
+        if row is None:
+            return None
+        return Past(
+            row.status,
+            row.filled_lots,
+            row.filled_quote,
+            row.updated_us,
+            row.working_us,
+            self._fees(op, row),
+        )
 
     def _fees(self, op: Operation, row: history.OrderRow) -> dict[int, int]:
         fees: dict[int, int] = {}

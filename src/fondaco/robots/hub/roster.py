@@ -22,7 +22,16 @@ from fondaco.house.robots import RobotConfig
 from fondaco.identity import core_door
 from fondaco.identity.core_door import Core
 from fondaco.journal.calendar import Calendar
-from fondaco.robots.hub.judging import Client, Look, look_at
+from fondaco.robots.hub.following import (
+    Market,
+    configure,
+    day_ends_us,
+    follow,
+    forget,
+    look_of,
+    month_ends_us,
+)
+from fondaco.robots.hub.judging import Client, Look
 from fondaco.robots.hub.words import place_of
 from fondaco.robots.models import Robot, RobotKind
 
@@ -34,15 +43,6 @@ SKEW_US: Final = 2_000_000  # how late the row of a change may be seen after its
 _ACCOUNT_AT: Final = 3  # of a head
 _INSTRUMENT_AT: Final = place_of(Event.TRADE, "instrument")
 _PRICE_AT: Final = place_of(Event.TRADE, "price_ticks")
-_ASSET_AT: Final = place_of(Event.BALANCE, "asset")
-_FREE_AT: Final = place_of(Event.BALANCE, "free")
-_HELD_AT: Final = place_of(Event.BALANCE, "held")
-_DAY_AT: Final = place_of(Event.ROBOT, "day")
-_MONTH_AT: Final = place_of(Event.ROBOT, "month")
-_DAY_PROFIT_AT: Final = place_of(Event.ROBOT, "day_profit")
-_MONTH_PROFIT_AT: Final = place_of(Event.ROBOT, "month_profit")
-_MONTH_SOLD_AT: Final = place_of(Event.ROBOT, "month_sold")
-_ROBOT: Final = int(Event.ROBOT)
 _TRADE: Final = int(Event.TRADE)
 _CANCEL: Final = int(Event.CANCEL)  # ORDER, FILL and CANCEL come first
 _OF_CLIENTS: Final = {
@@ -56,15 +56,6 @@ OnOrder = Callable[[bytes], None]
 def share_of(account: int) -> int:
     """Return the share that an account is in."""
     return account % SHARES
-
-
-class Market(msgspec.Struct):
-    """A book whose base is the symbol and whose quote is the house's cash."""
-
-    symbol: str
-    body: records.InstrumentBody
-    decimals: int  # of the coin
-    price_ticks: int = 0
 
 
 class Roster:
@@ -122,13 +113,7 @@ class Roster:
         client.is_active = row.is_active
         client.is_locked = row.is_locked
         client.locked_until_us = row.locked_until_us
-        client.buy_weight, client.sell_weight = config.weight("buy_on"), config.weight("sell_on")
-        client.symbols = frozenset(config.symbols)
-        client.stop_loss = self.cash_units(config.operation_stop_loss)
-        client.day_stop = self.cash_units(config.day_stop_loss)
-        client.month_stop = self.cash_units(config.month_stop_loss)
-        client.sell_cap = self.cash_units(config.month_sell_cap)
-        client.operation_amount = self.cash_units(config.operation_amount)
+        configure(client, config, self.cash_units)
 
     def _ask(self, client: Client) -> None:
         for kind in (Query.BALANCES, Query.ROBOTS):
@@ -168,17 +153,9 @@ class Roster:
 
     def _take(self, client: Client, kind: int, words: memoryview[int]) -> None:
         """Take in a client's balance, or how its robot stands."""
-        if kind == _ROBOT:
-            client.day_loss, client.month_loss = -words[_DAY_PROFIT_AT], -words[_MONTH_PROFIT_AT]
-            client.month_sold = words[_MONTH_SOLD_AT]
-            self._periods[client.account] = words[_DAY_AT], words[_MONTH_AT]
-            return
-        asset, free = words[_ASSET_AT], words[_FREE_AT]
-        if asset == self.cash.number:
-            client.cash = free
-        else:
-            client.coins[asset] = free + words[_HELD_AT]
-            client.free[asset] = free
+        period = follow(client, kind, words, self.cash.number)
+        if period is not None:
+            self._periods[client.account] = period
 
     def _define(self, kind: int, record: bytes) -> None:
         raw = records.unpack_body(record)
@@ -216,20 +193,7 @@ class Roster:
 
     def look(self, signal: int, symbol: str, strength: int, *, now_us: int) -> Look:
         """Return the look by which a signal is judged now."""
-        market = self.markets.get(symbol)
-        if market is None:
-            return look_at(signal, symbol, strength, now_us=now_us)
-        return look_at(
-            signal,
-            symbol,
-            strength,
-            now_us=now_us,
-            asset=market.body.base,
-            decimals=market.decimals,
-            price_ticks=market.price_ticks,
-            quote_per_lot_tick=market.body.quote_per_lot_tick,
-            base_per_lot=market.body.base_per_lot,
-        )
+        return look_of(self.markets.get(symbol), signal, symbol, strength, now_us=now_us)
 
     def of_shares(self, shares: Iterable[int], *, member: int = 0) -> list[Client]:
         """Return the clients of these shares in the order of their accounts; 0: any member's."""
@@ -251,19 +215,13 @@ class Roster:
                 continue
             client = self.clients.get(account)
             if client is not None:
-                client.day_loss = client.day_loss if day == today.day else 0
-                if month != today.month:
-                    client.month_loss = client.month_sold = 0
+                forget(client, (day, month), today)
             self._periods[account] = today.day, today.month
 
     def day_ends_us(self, now_us: int) -> int:
         """Return the first moment of the next day where the house is."""
-        return self._calendar.day_of(now_us).ends_us
+        return day_ends_us(self._calendar, now_us)
 
     def month_ends_us(self, now_us: int) -> int:
         """Return the first moment of the next month where the house is."""
-        today = self._calendar.day_of(now_us)
-        ends_us = today.ends_us
-        while self._calendar.day_of(ends_us).month == today.month:
-            ends_us = self._calendar.day_of(ends_us).ends_us
-        return ends_us
+        return month_ends_us(self._calendar, now_us)

@@ -9,22 +9,23 @@ What it can't know (an answer was lost) it leaves with `is_unsure`, for history 
 from __future__ import annotations
 
 from collections.abc import Generator
+from enum import IntEnum
 from fractions import Fraction
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 from fondaco.core import client_ids, records
 from fondaco.core.records import Command, Event, OrderType, Reason, Side
 from fondaco.link.answers import LinkError
+from fondaco.robots.hub.following import Market
 from fondaco.robots.hub.judging import Client
-from fondaco.robots.hub.roster import Market
 from fondaco.robots.hub.words import command, place_of
-from fondaco.robots.models import Operation
 
 __all__ = [
     "BUY_WAIT_US",
     "SIGNAL",
     "STOP_LOSS",
+    "Status",
     "Step",
     "Steps",
     "act",
@@ -34,7 +35,7 @@ __all__ = [
     "stop_ticks",
 ]
 
-Status: Final = Operation.Status
+Operation = Any  # a row of models.Operation, or what a backtest has: the steps know no database
 Steps = Generator[bytes, bytes | LinkError, None]
 
 BUY_WAIT_US: Final = 60_000_000  # how long an operation waits for somebody to buy from
@@ -64,6 +65,15 @@ PASSING: Final = frozenset(
 )
 
 
+class Status(IntEnum):
+    """How far an operation is, as models.Operation.Status."""
+
+    AWAITING_BUY = 1
+    AWAITING_SELL = 2
+    CLOSED = 3
+    FAILED = 4
+
+
 class Step:
     """An operation with what its steps need; `placed`: its stop stands in the core."""
 
@@ -90,7 +100,7 @@ class Step:
 
     @property
     def is_open(self) -> bool:
-        return self.op.status <= Status.AWAITING_SELL
+        return bool(self.op.status <= Status.AWAITING_SELL)
 
     @property
     def needs_act(self) -> bool:
