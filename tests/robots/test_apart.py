@@ -59,8 +59,8 @@ def test_time_and_memory_are_bounded() -> None:
     """Past either bound it ends with what to do; so it does when it is told to."""
     with pytest.raises(Ended, match="it ran for 0 minutes, which is the most; give it a shorter"):
         run_apart(ENDLESS, run_s_max=0)
-    with pytest.raises(Ended, match="it took more than 1 MiB of memory, which is the most"):
-        run_apart(msgspec.structs.replace(SHORT, file=bytes(32 << 20)), memory_bytes_max=1 << 20)
+    with pytest.raises(Ended, match="it took more than 64 MiB of memory, which is the most"):
+        run_apart(msgspec.structs.replace(SHORT, file=bytes(96 << 20)), memory_bytes_max=64 << 20)
     with pytest.raises(Ended, match="enough"):
         run_apart(ENDLESS, is_over=lambda: "enough")
 

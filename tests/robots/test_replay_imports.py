@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from fondaco.cli.main import build_app
 from fondaco.core.records import Command, InstrumentBody, Side, pack, unpack_body
+from fondaco.projections.bars import INTERVALS
 from fondaco.projections.imports import keep_trades
 from fondaco.projections.services import Writer
 from fondaco.robots.backtest import replay as replays
@@ -22,7 +23,6 @@ from fondaco.robots.backtest.tape import Bar
 from fondaco.robots.bots import history
 from fondaco.robots.rules.desk import Bot
 from fondaco.robots.rules.sight import Standing
-from fondaco.robots.signals.figures import INTERVALS_MS
 from tests.robots.rule_house import CROWD, QUEUE, ROBOT, START_US, RuleHouse, definitions, order
 
 UNTRADED = 1  # seconds since the house opened, when a bot comes before its first trade
@@ -64,7 +64,7 @@ class ImportedHouse(RuleHouse):
     def candles(self, interval: str) -> list[Bar]:
         return history.past_candles(
             self.desk.sight.tickers["BTC"],
-            INTERVALS_MS[interval] * 1000,
+            INTERVALS[interval],
             seq=self.sequencer.seq,
             time_us=self.clock.now_us(),
         )

@@ -29,7 +29,7 @@
   };
   // As people read a rule: what for, then what; the schema has what must be there first.
   const ORDER = ['$when', '$do', '$else', '$then', '$repeat', 'itemA', 'type', 'itemB'];
-  const UNITS = { m: 1, h: 60, d: 1440, w: 10080 };
+  const UNITS = { m: 1, h: 60, d: 1440, w: 10080, M: 43200 };
   let count = 0;
 
   // ---- the schema
@@ -42,7 +42,7 @@
   const rank = (key) => (ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length);
   const keysOf = (part) => Object.keys(part.properties).sort((a, b) => rank(a) - rank(b));
   const minutes = (interval) => Number.parseInt(interval, 10) * (UNITS[interval.at(-1)] || Number.NaN);
-  const optionsOf = (words) => (words.every((one) => /^\d+[mhdw]$/.test(one)) ? [...words].sort((a, b) => minutes(a) - minutes(b)) : words);
+  const optionsOf = (words) => (words.every((one) => /^\d+[mhdwM]$/.test(one)) ? [...words].sort((a, b) => minutes(a) - minutes(b)) : words);
 
   function kindOf(part) {
     if (part.type === 'array') return 'several';

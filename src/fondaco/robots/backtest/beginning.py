@@ -12,13 +12,12 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
-from fondaco.projections.bars import DAY_US, MINUTE_US, Bar
+from fondaco.projections.bars import DAY_US, INTERVALS, MINUTE_US, Bar, Interval
 from fondaco.robots.backtest.tape import Bar as Candle
 
 __all__ = ["Past", "candles_before", "minutes_before"]
 
 BARS_KEPT: Final = 1500  # as signals.figures keeps
-UNITS: Final = ((MINUTE_US, "1m"), (60 * MINUTE_US, "1h"), (DAY_US, "1d"))
 
 
 class Past(Protocol):
@@ -48,16 +47,15 @@ def minutes_before(past: Past) -> list[tuple[int, int, int, int]]:
     ]
 
 
-def candles_before(past: Past, length_us: int, *, tick: Decimal, lot: Decimal) -> list[Candle]:
-    """Return the candles of a length so far, oldest first; the last may still be open."""
+def candles_before(past: Past, interval: Interval, *, tick: Decimal, lot: Decimal) -> list[Candle]:
+    """Return the candles of an interval so far, oldest first; the last may still be open."""
     newest_us = past.newest_us
     if newest_us < 0:
         return []
-    begin_us = newest_us - newest_us % length_us - BARS_KEPT * length_us
-    unit_us, unit = next((us, name) for us, name in reversed(UNITS) if length_us % us == 0)
-    whole_us = newest_us - newest_us % unit_us
-    parts = [*past.bars(unit, begin_us, whole_us), *past.minutes(whole_us)]
-    found = _fold(parts, length_us, tick=tick, lot=lot)
+    begin_us = interval.back(interval.start_of(newest_us), BARS_KEPT)
+    whole_us = INTERVALS[interval.stored].start_of(newest_us)
+    parts = [*past.bars(interval.stored, begin_us, whole_us), *past.minutes(whole_us)]
+    found = _fold(parts, interval, tick=tick, lot=lot)
     if found[0].open_us > begin_us:
         close = past.close_before(begin_us) * tick
         if close:  # what was before went on flat: it counts as long as it is kept
@@ -65,10 +63,10 @@ def candles_before(past: Past, length_us: int, *, tick: Decimal, lot: Decimal) -
     return found
 
 
-def _fold(parts: Iterable[Bar], length_us: int, *, tick: Decimal, lot: Decimal) -> list[Candle]:
+def _fold(parts: Iterable[Bar], interval: Interval, *, tick: Decimal, lot: Decimal) -> list[Candle]:
     found: list[Candle] = []
     for part in parts:
-        open_us = part.start_us - part.start_us % length_us
+        open_us = interval.start_of(part.start_us)
         prices = [
             ticks * tick
             for ticks in (part.open_ticks, part.high_ticks, part.low_ticks, part.close_ticks)

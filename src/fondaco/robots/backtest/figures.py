@@ -1,7 +1,8 @@
 """Keeps the figures of a rule up to date during a backtest: closed candles made of its ticks.
 
-Promises: a candle closes at the first tick at or past its end, an interval without a trade is a
-flat candle of volume 0, and a figure is computed over closed candles only: no look ahead.
+Promises: candles begin where the house's own bars do (a week on Monday, a month on its first). One
+closes at the first tick at or past its end, an interval without a trade is a flat candle of volume
+0, and a figure is computed over closed candles only: no look ahead.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Protocol
 
+from fondaco.projections.bars import INTERVALS, Interval
 from fondaco.robots.rules.plan import Figure
 
 if TYPE_CHECKING:
     from fondaco.robots.signals.candles import Bars
 
-__all__ = ["Closed", "Figures", "FiguresMissing", "length_us"]
+__all__ = ["Closed", "Figures", "FiguresMissing"]
 
 MISSING: Final = "the rule names an indicator: install TA-Lib with `pip install fondaco[ta]`"
 
@@ -42,28 +44,20 @@ class FiguresMissing(Exception):
     """The rule names an indicator, and TA-Lib isn't installed."""
 
 
-def length_us(interval: str) -> int:
-    """Return how long a candle of an interval lasts; raises FiguresMissing."""
-    try:
-        from fondaco.robots.signals.figures import INTERVALS_MS
-    except ImportError as error:
-        raise FiguresMissing(MISSING) from error
-    return INTERVALS_MS[interval] * 1000
-
-
 class _Series:
     """The candles of one interval, and the figures over them."""
 
-    def __init__(self, interval_us: int, figures: list[Figure], bars: Bars) -> None:
-        self.interval_us = interval_us
-        self.figures = figures
+    def __init__(self, interval: Interval, bars: Bars) -> None:
+        self.interval = interval
+        self.figures: list[Figure] = []
         self.bars = bars
-        self.open_us = -1
+        self.open_us = self.end_us = -1
         self.open = self.high = self.low = self.close = Decimal(0)
         self.volume = Decimal(0)
 
     def begin(self, open_us: int, price: Decimal, volume: Decimal) -> None:
         self.open_us = open_us
+        self.end_us = self.interval.next_start(open_us)
         self.open = self.high = self.low = self.close = price
         self.volume = volume
 
@@ -83,16 +77,13 @@ class Figures:
         if not new:
             return {}
         try:
-            from fondaco.robots.signals.candles import Bars
-            from fondaco.robots.signals.figures import INTERVALS_MS, KEPT_BARS, figure_at_last
+            from fondaco.robots.signals.figures import figure_at_last
         except ImportError as error:
             raise FiguresMissing(MISSING) from error
         for figure in new:
             interval = figure.interval
             if interval not in self._series:
-                length_ms = INTERVALS_MS[interval]
-                bars = Bars(interval_ms=length_ms, kept_max=KEPT_BARS)
-                self._series[interval] = _Series(length_ms * 1000, [], bars)
+                self._series[interval] = _Series(INTERVALS[interval], _bars())
             series = self._series[interval]
             series.figures.append(figure)
             self.values[figure] = (
@@ -106,14 +97,9 @@ class Figures:
 
     def begin(self, interval: str, candles: Iterable[Closed]) -> None:
         """Take the candles of an interval so far, oldest first; the last may still be open."""
-        from fondaco.robots.signals.candles import Bars
-        from fondaco.robots.signals.figures import INTERVALS_MS, KEPT_BARS
-
-        length_ms = INTERVALS_MS[interval]
-        bars = Bars(interval_ms=length_ms, kept_max=KEPT_BARS)
-        series = self._series[interval] = _Series(length_ms * 1000, [], bars)
+        series = self._series[interval] = _Series(INTERVALS[interval], _bars())
         for candle in candles:
-            if series.open_us >= 0:
+            if series.end_us >= 0:
                 _close_until(series, candle.open_us)
             series.begin(candle.open_us, candle.open, candle.volume)
             series.high, series.low, series.close = candle.high, candle.low, candle.close
@@ -121,11 +107,11 @@ class Figures:
     def take(self, time_us: int, price: Decimal, quantity: Decimal) -> Iterator[Figure]:
         """Take a tick; yield each figure that a candle closed by it has changed."""
         for _, series in sorted(self._series.items()):
-            open_us = time_us - time_us % series.interval_us
-            if series.open_us < 0:
-                series.begin(open_us, price, quantity)
+            if series.end_us < 0:
+                series.begin(series.interval.start_of(time_us), price, quantity)
                 continue
-            if open_us > series.open_us:
+            if time_us >= series.end_us:
+                open_us = series.interval.start_of(time_us)
                 _close_until(series, open_us)
                 yield from self._figure(series)
                 series.begin(open_us, price, quantity)
@@ -144,18 +130,24 @@ class Figures:
             yield figure
 
 
+def _bars() -> Bars:
+    """Return no bars yet; whether they follow each other is seen to here, where months are, too."""
+    from fondaco.robots.signals.candles import Bars
+    from fondaco.robots.signals.figures import KEPT_BARS
+
+    return Bars(interval_ms=None, kept_max=KEPT_BARS)
+
+
 def _close_until(series: _Series, open_us: int) -> None:
     """Close the candle at hand, and flat ones for the intervals without a trade."""
     from fondaco.robots.signals.candles import Candle
 
-    missing = (open_us - series.open_us) // series.interval_us
-    if missing > series.bars.kept_max:
+    kept_us = series.interval.back(open_us, series.bars.kept_max)
+    if series.open_us < kept_us:
         # Flat candles fill all that is kept: the bars before, and most of the gap, are gone.
-        length_ms, kept = series.bars.interval_ms, series.bars.kept_max
-        series.bars = type(series.bars)(interval_ms=length_ms, kept_max=kept)
-        series.begin(open_us - kept * series.interval_us, series.close, Decimal(0))
+        series.bars = _bars()
+        series.begin(kept_us, series.close, Decimal(0))
     while series.open_us < open_us:
-        open_ms = series.open_us // 1000
         prices = (series.open, series.high, series.low, series.close)
-        series.bars.add(Candle(open_ms, *prices, series.volume))
-        series.begin(series.open_us + series.interval_us, series.close, Decimal(0))
+        series.bars.add(Candle(series.open_us // 1000, *prices, series.volume))
+        series.begin(series.end_us, series.close, Decimal(0))

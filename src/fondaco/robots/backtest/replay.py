@@ -25,7 +25,6 @@ from fondaco.journal.segments import EVENTS
 from fondaco.projections.bars import INTERVALS, Bar, fold_bars, fold_trades
 from fondaco.projections.imports import kept_files, rows_of
 from fondaco.robots.backtest.beginning import candles_before, minutes_before
-from fondaco.robots.backtest.figures import length_us
 from fondaco.robots.backtest.result import OrderLine
 from fondaco.robots.backtest.tape import TapeFault
 from fondaco.robots.rules.desk import Bot, Desk
@@ -198,7 +197,7 @@ class _Begun(Sight):
             past = self._watched.pasts[ticker]
             candles = {
                 interval: candles_before(
-                    past, length_us(interval), tick=market.tick, lot=market.lot
+                    past, INTERVALS[interval], tick=market.tick, lot=market.lot
                 )
                 for interval in sorted({one.interval for one in figures})
             }

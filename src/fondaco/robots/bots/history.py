@@ -36,10 +36,12 @@ def past_minutes(market: Market, *, seq: int, time_us: int) -> list[tuple[int, i
     return minutes_before(Projected(market.body.number, seq=seq, time_us=time_us))
 
 
-def past_candles(market: Market, length_us: int, *, seq: int, time_us: int) -> list[Bar]:
-    """Return the candles of a length so far, oldest first; the last may still be open."""
+def past_candles(
+    market: Market, interval: projected.Interval, *, seq: int, time_us: int
+) -> list[Bar]:
+    """Return the candles of an interval so far, oldest first; the last may still be open."""
     past = Projected(market.body.number, seq=seq, time_us=time_us)
-    return candles_before(past, length_us, tick=market.tick, lot=market.lot)
+    return candles_before(past, interval, tick=market.tick, lot=market.lot)
 
 
 class Projected:

@@ -16,6 +16,7 @@ import msgspec
 from fondaco.core.records import Command, Event, Query, Side, pack, split, unpack
 from fondaco.identity.core_door import kind_of
 from fondaco.link.blocking import BlockingClient
+from fondaco.projections.bars import INTERVALS
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import OrderLine
 from fondaco.robots.bots import history, keeping, services
@@ -178,8 +179,6 @@ class Roster:
         """Have the figures of a plan computed; raises Behind, FiguresMissing."""
         if not plan.figures:
             return
-        from fondaco.robots.signals.figures import INTERVALS_MS
-
         desk = self._desk
         for ticker in plan.tickers:
             market = desk.sight.tickers.get(ticker)
@@ -193,7 +192,7 @@ class Roster:
             new = {one.interval for one in figures} - market.figures.intervals()
             past = {
                 interval: history.past_candles(
-                    market, INTERVALS_MS[interval] * 1000, seq=as_of, time_us=then_us
+                    market, INTERVALS[interval], seq=as_of, time_us=then_us
                 )
                 for interval in sorted(new)
             }

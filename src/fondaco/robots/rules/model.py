@@ -61,6 +61,10 @@ Name = Annotated[
     ),
 ]
 
+Interval = Literal[
+    "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"
+]  # the house's own bars
+
 
 class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An object of the language: an unknown word is an error, never ignored."""
@@ -81,9 +85,7 @@ class Indicator(Strict, frozen=True):
         Meta(pattern="^[A-Z0-9_]{2,20}$(?!\n)", description='a function of TA-Lib, like "RSI"'),
     ]
     ticker: Symbol
-    interval: Literal[
-        "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w"
-    ] = "1h"
+    interval: Interval = "1h"
     parameters: Annotated[
         dict[str, float], Meta(max_length=8, description="parameters of the function by name")
     ] = field(default_factory=dict)

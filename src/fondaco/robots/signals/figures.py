@@ -7,7 +7,7 @@ warming up or where the library refuses (too few bars for the parameters). Float
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -16,25 +16,9 @@ import talib.abstract
 
 from fondaco.robots.signals.candles import Columns
 
-__all__ = ["INTERVALS_MS", "KEPT_BARS", "figure_at_last"]
+__all__ = ["KEPT_BARS", "figure_at_last"]
 
 KEPT_BARS: Final = 1500  # as technical_ratings: what a live worker keeps
-INTERVALS_MS: Final[Mapping[str, int]] = {
-    "1m": 60_000,
-    "3m": 180_000,
-    "5m": 300_000,
-    "15m": 900_000,
-    "30m": 1_800_000,
-    "1h": 3_600_000,
-    "2h": 7_200_000,
-    "4h": 14_400_000,
-    "6h": 21_600_000,
-    "8h": 28_800_000,
-    "12h": 43_200_000,
-    "1d": 86_400_000,
-    "3d": 259_200_000,
-    "1w": 604_800_000,
-}
 _library: Any = talib  # its functions are made at run time
 _abstract: Any = talib.abstract
 
