@@ -75,15 +75,15 @@ def process_of(house: RunningHouse) -> int:
     return int(pids[0]) if pids else 0
 
 
-def decides(house: RunningHouse, step: int, price: str) -> dict[str, Any]:
-    """Have the bot's price come, and wait for what it decides."""
+def orders(house: RunningHouse, price: str, count: int) -> list[Any]:
+    """Have the bot's price come, and wait until it has ordered so often; newest first."""
     trade(house, price)
 
     def look() -> Any:
-        found = robot(house)
-        return found if found["step"] == step else None
+        found = robot(house)["orders"]
+        return found if len(found) == count else None
 
-    found: dict[str, Any] = until(look, f"step {step}")
+    found: list[Any] = until(look, f"{count} orders")
     return found
 
 
@@ -100,14 +100,14 @@ def test_a_live_bot_goes_on_whatever_a_backtest_does() -> None:
         pid = until(lambda: process_of(house), "a process")
         until(lambda: os.getpriority(os.PRIO_PROCESS, pid) == NICENESS, "its low priority")
         order(house, "SELL", "20.58", 100)
-        decides(house, 1, "20.56")
+        assert orders(house, "20.56", 1)[0]["side"] == "BUY"
         assert 'data-backtest="running"' in ann.get(page)[1]
 
         os.kill(pid, signal.SIGKILL)
         failed = until(lambda: "failed" in (text := ann.get(page)[1]) and text, "a failure")
         assert "its process was killed (SIGKILL) before it was through; run it again" in failed
         order(house, "BUY", "20.95", 200)
-        assert decides(house, 1, "21.00")["orders"][0]["side"] == "SELL"
+        assert orders(house, "21.00", 2)[0]["side"] == "SELL"
 
         assert 'data-backtest="running"' in ann.post_form(page, {"do": "again"})[1]
         pid = until(lambda: process_of(house), "another process")

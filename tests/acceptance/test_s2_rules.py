@@ -72,7 +72,7 @@ def test_s2_10_the_seeds_rule_survives_a_restart(house: RunningHouse, way: str) 
     codes = [one["code"] for one in reversed(done["decisions"])]
     assert codes[-3:] == ["CONDITION_FALSE", "TRIGGERED", "FINISHED"]
     reasons = [one["reason"] for one in done["decisions"]]
-    assert "step 1 acts: STOCKA last 20.55 gte 20.55 is true" in reasons
+    assert "step 1 acts: STOCKA last 20.55 is at or above 20.55" in reasons
     gone = ask(house, "DELETE", "/api/v1/robots/robot-1/")
     assert gone.status == 204, gone
     assert ask(house, "GET", "/api/v1/robots/robot-1/").status == 404

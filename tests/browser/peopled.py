@@ -413,7 +413,12 @@ STOPS: Final = (
     Stop("robot-new-wrong", "bob", "/robots/new/", press("Set it to work")),
     Stop("robot-rule", "bob", "/robots/dip-buyer/rule"),
     Stop("robot-backtests", "bob", "/robots/backtests/"),
-    Stop("robot-backtests-wrong", "bob", "/robots/backtests/", press("Run it")),
+    Stop(
+        "robot-backtests-wrong",
+        "bob",
+        "/robots/backtests/",
+        fill({"The rule as JSON": "{}", "Cash at the start": "-1"}, "Run it"),
+    ),
     Stop("robot-backtest", "bob", "/robots/backtests/1", has_run),
     Stop("robot-backtest-file", "bob", "/robots/backtests/", runs_a_file),
     Stop("hooks", "bob", "/hooks/"),

@@ -65,6 +65,7 @@ def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
     page.wait_for_url(re.compile(r"/robots/backtests/\d+"))
     page.goto("/robots/backtests/")
     page.get_by_label("The rule as JSON").fill(text)
+    page.get_by_text("Fees, latency, depth and queue").click()
     page.get_by_label("Latency, ms").fill("0")
     page.get_by_label("Depth").fill("1000")
     page.get_by_role("button", name="Run it").click()
@@ -106,4 +107,4 @@ def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
     rows = page.locator("[data-orders] tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.filter(has_text="FILLED")).to_have_count(2)
-    expect(page.locator("[data-reasons]")).to_contain_text("STOCKA last 21 gte 21.00 is true")
+    expect(page.locator("[data-reasons]")).to_contain_text("STOCKA last 21 is at or above 21.00")

@@ -51,7 +51,7 @@ def test_the_seeds_rule_buys_and_sells(house: RuleHouse) -> None:
     assert stands(bot) == (1, "DONE")
     assert [line.status for line in bot.orders.values()] == ["FILLED", "FILLED"]
     told = [tell(bot.plan, one) for one in bot.changed.decisions]
-    assert told[1] == "step 1 acts: BTC last 20.55 gte 20.55 is true"
+    assert told[1] == "step 1 acts: BTC last 20.55 is at or above 20.55"
     assert told[-1] == "step 2 is done"
 
 
@@ -63,7 +63,7 @@ def test_a_refusal_keeps_its_numbers(tmp_path: Path) -> None:
     text = RULE.replace("20.60", "21.40").replace('"shares": 100', '"shares": 1', 1)
     bot = house.start(text)
     assert bot.state.ended is Code.ORDER_FAILED
-    assert "cash 3, minimum 21.4" in bot.changed.decisions[-1].detail
+    assert "cash 3.00, minimum 21.40" in bot.changed.decisions[-1].detail
     house.close()
 
 

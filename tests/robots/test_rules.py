@@ -14,7 +14,7 @@ import talib.abstract
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from fondaco.robots.rules import evaluator
+from fondaco.robots.rules import evaluator, reasons
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.indicators import FUNCTIONS
 from fondaco.robots.rules.model import Step, schema
@@ -417,8 +417,8 @@ def test_a_decision_keeps_the_numbers_that_it_used() -> None:
 
 
 TOLD = {
-    "20.54": "step 1 waits: STOCKA last 20.54 gte 20.55 is false",
-    "20.550": "step 1 acts: STOCKA last 20.55 gte 20.55 is true",
+    "20.54": "step 1 waits: STOCKA last 20.54 is below 20.55",
+    "20.550": "step 1 acts: STOCKA last 20.55 is at or above 20.55",
 }
 
 
@@ -456,8 +456,8 @@ def test_every_kind_of_number_and_end_is_told() -> None:
     robot = Robot(text)
     view = View(time_us=1, quotes={"AAA": Quote(lot=Decimal("0.1"))})
     assert tell(robot.plan, robot.look(view).decisions[0]) == (
-        "step 1 waits for a number: RSI (timeperiod 14) of AAA 1h unknown"
-        " lt total position AAA 0 is not known yet"
+        "step 1 waits for a number: whether RSI (timeperiod 14) of AAA 1h unknown"
+        " is below total position AAA 0 is not known yet"
     )
     little = msgspec.structs.replace(
         view, cash_free=Decimal(9), positions_total={"AAA": Decimal("0.05")}
@@ -470,6 +470,31 @@ def test_every_kind_of_number_and_end_is_told() -> None:
     assert sell.quantity == Decimal("0.2")
     [failed] = robot.hear("bot-1", "EXPIRED", enough).decisions
     assert tell(robot.plan, failed) == "step 1 ends: bot-1 is EXPIRED"
+    for reason, said in (
+        ("INSUFFICIENT_BALANCE: cash 3.10, minimum 21.40", "cash 3.10, minimum 21.40"),
+        ("MARKET_CLOSED", "market closed"),
+    ):
+        refused = msgspec.structs.replace(failed, detail=f"bot-1 is REJECTED: {reason}")
+        code = reason.partition(":")[0]
+        assert tell(robot.plan, refused) == (
+            f"step 1 ends: did not sell: {said} (bot-1 is REJECTED, {code})"
+        )
+
+
+def test_a_figure_is_told_by_what_it_is_of_several() -> None:
+    """Output and first parameter, and others where they are unusual; every comparison in words."""
+    text = """{"$when": {"$comparison": {"itemA": {"$ticker": "AAA"}, "itemB": {"$indicator":
+      {"name": "BBANDS", "ticker": "AAA", "interval": "1m", "output": "lowerband",
+       "parameters": {"nbdevup": 3}}}, "type": "gt"}}, "$do": {"$notify": "a"}}"""
+    robot = Robot(text)
+    [figure] = robot.plan.figures
+    view = View(time_us=1, quotes={"AAA": Quote(last=Decimal(2))}, figures={figure: 2.5})
+    assert tell(robot.plan, robot.look(view).decisions[0]) == (
+        "step 1 waits: AAA last 2 is not above"
+        " BBANDS lowerband (timeperiod 20, nbdevup 3) of AAA 1m 2.5"
+    )
+    types = schema()["$defs"]["Comparison"]["properties"]["type"]["enum"]
+    assert set(reasons._SAID) == set(types)
 
 
 @pytest.mark.parametrize("time_s", [0, 951_782_400, 1_709_164_799, 1_735_689_600, 4_107_542_400])

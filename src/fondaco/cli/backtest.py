@@ -31,6 +31,7 @@ from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import Decision
 from fondaco.robots.rules.validation import RuleError, read_rule
+from fondaco.robots.rules.view import plain
 
 __all__ = ["register"]
 
@@ -309,14 +310,14 @@ def _print(plan: Plan, result: Result) -> None:
     walked = f", walked by {one.walk}" if one.walk else ""
     lines = {
         "market": f"{one.base} in {one.quote}, {result.ticks} ticks of {one.source}{walked}",
-        "costs": f"fees {one.maker_fee} and {one.taker_fee}, latency {one.latency_ms} ms,"
-        f" depth {one.depth}, queue {one.queue}",
+        "costs": f"fees {_shown(one.maker_fee)} and {_shown(one.taker_fee)}, latency"
+        f" {one.latency_ms} ms, depth {_shown(one.depth)}, queue {_shown(one.queue)}",
         "rule": f"{result.state}, at step {result.step + 1}",
         "orders": f"{len(result.orders)}, fills {len(result.fills)}",
-        "equity": f"{result.equity_first} -> {result.equity} {one.quote}",
-        "profit": f"{result.profit} {one.quote} ({result.profit_percent} %;"
-        f" holding {result.hold_percent} %)",
-        "drawdown": f"{result.drawdown} {one.quote} ({result.drawdown_percent} %)",
+        "equity": f"{_shown(result.equity_first)} -> {_shown(result.equity)} {one.quote}",
+        "profit": f"{_shown(result.profit)} {one.quote} ({_shown(result.profit_percent)} %;"
+        f" holding {_shown(result.hold_percent)} %)",
+        "drawdown": f"{_shown(result.drawdown)} {one.quote} ({_shown(result.drawdown_percent)} %)",
     }
     for name, text in lines.items():
         typer.echo(f"{name:>10}  {text}")
@@ -329,13 +330,20 @@ def _print(plan: Plan, result: Result) -> None:
         typer.echo(f"{'':>10}  and {more} more: --json has them")
 
 
+def _shown(number: Decimal) -> str:
+    """Return an amount without the zeros at its end."""
+    return f"{plain(number):f}"
+
+
 def _print_order(order: OrderLine) -> None:
-    amount = f"{order.quantity}" if order.quantity is not None else f"for {order.spend}"
-    at = f" at {order.price}" if order.price is not None else ""
+    amount = f"for {order.spend:f}" if order.spend is not None else ""
+    if order.quantity is not None:
+        amount = _shown(order.quantity)
+    at = f" at {order.price:f}" if order.price is not None else ""
     reason = f" ({order.reason})" if order.reason else ""
     typer.echo(
         f"{'order':>10}  {order.client_order_id}  {order.side} {amount}{at} {order.kind}:"
-        f" {order.status}, {order.filled} filled{reason}"
+        f" {order.status}, {_shown(order.filled)} filled{reason}"
     )
 
 

@@ -18,6 +18,7 @@ __all__ = ["BacktestForm", "RobotForm", "RuleForm"]
 RULE_LETTERS_MAX: Final = 40_000
 FILE_BYTES_MAX: Final = 1_900_000  # an office takes requests of 2 MiB
 NAME_LETTERS_MAX: Final = 100
+DETAILS: Final = ("latency_ms", "maker_fee", "taker_fee", "depth", "queue")
 HEAD_ROWS: Final = 200  # read at once; a worker reads them all
 
 
@@ -88,12 +89,13 @@ class BacktestForm(RuleForm):
     file = forms.FileField(
         label="File",
         required=False,
-        help_text="CSV with a header, also packed as .gz or .xz; at most 1.9 MB and 600,000 rows. "
+        help_text="For a file of trades or candles: CSV with a header, also packed as .gz or .xz; "
+        "at most 1.9 MB and 600,000 rows. "
         "Trades: ts_ms, price, qty, buyer_is_maker. "
         "Candles: ts_ms, open, high, low, close, volume.",
     )
     walk = forms.ChoiceField(
-        label="A candle goes",
+        label="Within a candle the price goes",
         choices=[
             (Walk.SHAPE, "open, low, high, close if it rose; the high first if it fell"),
             (Walk.OHLC, "open, high, low, close"),
@@ -101,7 +103,7 @@ class BacktestForm(RuleForm):
             (Walk.CLOSE, "close alone"),
         ],
         initial=Walk.SHAPE,
-        help_text="Nobody knows the inside of a candle: for files of candles.",
+        help_text="For a file of candles: nobody knows their inside, so choose.",
     )
     cash = _amount("Cash at the start", initial=10_000)
     coins = _amount("Coins at the start", initial=0)
@@ -121,6 +123,21 @@ class BacktestForm(RuleForm):
     queue = _amount(
         "Queue", help_text="What stands before an order that joins a price. Left out: the depth."
     )
+
+    @property
+    def details(self) -> list[forms.BoundField]:
+        """Return the fields that most leave as they are."""
+        return [self[name] for name in DETAILS]
+
+    @property
+    def asked(self) -> list[forms.BoundField]:
+        """Return the others."""
+        return [field for field in self.visible_fields() if field.name not in DETAILS]
+
+    @property
+    def has_details(self) -> bool:
+        """Tell whether something is wrong with a field that most leave."""
+        return any(name in self.errors for name in DETAILS)
 
     def clean(self) -> dict[str, Any]:
         """Read the head of a file, so that what is wrong with it is said at once."""

@@ -15,29 +15,39 @@ from django.conf import settings
 
 from fondaco.core.records import Event, Query, pack, split, unpack
 from fondaco.identity.core_door import Core, kind_of
+from fondaco.identity.models import Member
+from fondaco.office.robots import services
 from fondaco.office.templatetags.figures import figure_text
-from fondaco.projections.selectors import InstrumentRow, asset_codes
+from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
 from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.hub.selectors import told_to_client
-from fondaco.robots.models import Robot, RobotKind, RuleRun
+from fondaco.robots.models import Robot, RobotKind, RuleMode, RuleRun
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import Decision
 from fondaco.robots.rules.validation import read_rule
+from fondaco.robots.rules.view import money as text_of
 from fondaco.robots.rules.view import plain
+from fondaco.strategies.models import Strategy
 
 __all__ = [
     "charts",
+    "code_text",
     "cost_words",
+    "end_words",
+    "figures_of",
+    "first_rule",
     "limits_of",
     "moment",
     "money",
     "paper_money",
+    "paper_profit",
     "periods",
     "rows",
     "tape_words",
     "told_decisions",
+    "track_record",
 ]
 
 WIDTH: Final = 1000
@@ -50,6 +60,23 @@ WALKS: Final = {
     "close": "by its close alone",
 }
 COIN, CASH = 1, 2  # assets of a paper exchange
+EXAMPLE: Final = """{
+  "$when": {"$comparison": {
+    "itemA": {"$ticker": "COIN"},
+    "itemB": {"$indicator": {
+      "name": "SMA", "ticker": "COIN", "interval": "1m", "parameters": {"timeperiod": 10}}},
+    "type": "crosses_above"}},
+  "$do": {"$order": {"kind": "MARKET", "intent": "BUY", "spend": {"$cash": "free"}}},
+  "$then": {
+    "$when": {"$comparison": {
+      "itemA": {"$ticker": "COIN"},
+      "itemB": {"$indicator": {
+        "name": "SMA", "ticker": "COIN", "interval": "1m", "parameters": {"timeperiod": 10}}},
+      "type": "crosses_below"}},
+    "$do": {"$order": {"kind": "MARKET", "intent": "SELL", "shares": {"$position": "COIN"}}}
+  },
+  "$repeat": {"times": 100, "pause_s": 60}
+}"""
 PHASES: Final = {"WAITING": "waits", "ORDERED": "has ordered", "DONE": "is done"}
 
 
@@ -76,7 +103,8 @@ def _row(robot: Robot, words: Mapping[str, int], decimals: Mapping[int, int]) ->
     killed = bool(words.get("killed"))
     text = "killed: only reduces" if killed else "off"
     if robot.is_active and not killed:
-        text = "on" if robot.kind != RobotKind.RULE else PHASES[bots.state_of(run).phase]
+        text = "on" if robot.kind != RobotKind.RULE else _phase(run)
+    mode = run.mode if run is not None else "live"
     return {
         "id": robot.pk,
         "kind": robot.kind,
@@ -84,13 +112,36 @@ def _row(robot: Robot, words: Mapping[str, int], decimals: Mapping[int, int]) ->
         "is_active": robot.is_active,
         "killed": killed,
         "state_text": text,
-        "mode": run.mode if run is not None else "live",
+        "mode": mode,
+        "mode_text": "on paper" if mode == RuleMode.PAPER else "live",
         "member": robot.member.username,
-        "day_profit": _units(words.get("day_profit", 0), places),
-        "month_profit": _units(words.get("month_profit", 0), places),
+        # The ledger knows no paper money: a run on paper tells of it on its own page.
+        "day_profit": _cash(words, "day_profit", places) if mode == RuleMode.LIVE else "",
+        "month_profit": _cash(words, "month_profit", places) if mode == RuleMode.LIVE else "",
         "reason": reason,
-        "reason_ms": reason_ms,
+        "reason_at": moment(reason_ms * 1000),
     }
+
+
+def _phase(run: RuleRun | None) -> str:
+    """Return how far a bot that is on has come, in a word."""
+    if run is None or not run.state:
+        return "can't start" if run is not None and run.fault else "is starting"
+    return PHASES[bots.state_of(run).phase]
+
+
+def track_record(robot: Robot) -> Strategy | None:
+    """Return what shows a robot's equity over time; None before its first minute is over."""
+    return Strategy.objects.filter(account__robot=robot.pk).first()
+
+
+def first_rule(member: Member) -> str:
+    """Return the rule that a backtest begins with: of the newest own bot, else an example."""
+    own = Robot.objects.filter(member=member, kind=RobotKind.RULE, closed_at=None)
+    newest = own.order_by("-account_id").first()
+    if newest is not None and newest.rule:
+        return str(newest.rule)
+    return EXAMPLE.replace("COIN", next(iter(services.markets()), "BTC"))
 
 
 def _newest_reason(robot: Robot, run: RuleRun | None) -> tuple[str, int]:
@@ -102,6 +153,10 @@ def _newest_reason(robot: Robot, run: RuleRun | None) -> tuple[str, int]:
         return "", 0
     words = bots.decision_words(newest[0], bots.plan_of(robot))
     return words["reason"], words["time"]
+
+
+def _cash(words: Mapping[str, int], name: str, places: int) -> str:
+    return text_of(Decimal(words.get(name, 0)).scaleb(-places), min(2, places))
 
 
 def _units(amount: int, places: int) -> str:
@@ -120,8 +175,20 @@ def money(core: Core, robot: Robot) -> list[tuple[str, str]]:
     return found
 
 
+def paper_profit(core: Core, has: Sequence[tuple[str, str]], run: RuleRun, number: int) -> str:
+    """Return what a bot on paper has won since its start, at the last trade of its market."""
+    records = split(bytes(core.query(pack(Query.DEPTH, instrument=number, limit=1)).records))
+    answers = (unpack(one) for one in records if kind_of(one) == Query.BOOK_ANSWER)
+    row = next(one for one in instruments() if one.number == number)
+    last = sum(one["last_price_ticks"] for one in answers) * Decimal(row.tick_size)
+    cash, coins = (Decimal(amount) for _, amount in has)
+    began = (Decimal(run.terms.get(name, "0")) for name in ("cash", "coins"))
+    cash_won, coins_won = (now - then for now, then in zip((cash, coins), began, strict=True))
+    return text_of(cash_won + coins_won * last)
+
+
 def paper_money(run: RuleRun, coin: str, market: InstrumentRow | None) -> list[tuple[str, str]]:
-    """Return what a bot on paper has."""
+    """Return what a bot on paper has, cash first."""
     if not run.position or market is None:
         cash, coins = run.terms.get("cash", "0"), run.terms.get("coins", "0")
         return [(f"{settings.CASH} on paper", cash), (f"{coin} on paper", coins)]
@@ -148,18 +215,23 @@ def limits_of(robot: Robot) -> str:
         "month_sell_cap": "a month may sell",
     }
     said = [
-        f"{text} {robot.config[name]}"
+        f"{text} {robot.config[name]} {settings.CASH}"
         for name, text in names.items()
         if str(robot.config.get(name, "0")) not in {"", "0"}
     ]
     return ", ".join(said)
 
 
+def code_text(code: str) -> str:
+    """Return a decision's code as a person reads it."""
+    return str(code).lower().replace("_", " ")
+
+
 def told_decisions(rule: str, found: Sequence[Decision]) -> list[dict[str, Any]]:
     """Return the decisions of a backtest in words."""
     plan = plan_rule(read_rule(rule))
     return [
-        {"at": moment(one.time_us), "code": str(one.code), "reason": tell(plan, one)}
+        {"at": moment(one.time_us), "shown": code_text(one.code), "reason": tell(plan, one)}
         for one in found
     ]
 
@@ -175,6 +247,27 @@ def tape_words(result: Mapping[str, Any], file_name: str) -> str:
         f"{one['base']} in {one['quote']}, {result['ticks']:,} ticks from {kind} {of}, "
         f"{first} to {last} UTC{walked}."
     )
+
+
+def figures_of(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a backtest came to, by name."""
+    quote = result["settings"]["quote"]
+    profit, fall = (text_of(Decimal(result[name])) for name in ("profit", "drawdown"))
+    return [
+        (f"Profit, {quote}", profit),
+        ("Profit, %", result["profit_percent"]),
+        ("Holding the coin, %", result["hold_percent"]),
+        (f"Deepest fall, {quote}", fall),
+        ("Deepest fall, %", result["drawdown_percent"]),
+    ]
+
+
+def end_words(result: Mapping[str, Any]) -> str:
+    """Return where a backtest's rule stood when the tape was over."""
+    if result["state"] == "DONE":
+        return "was done"
+    did = "waited for its orders" if result["state"] == "ORDERED" else "waited"
+    return f"{did} in step {result['step'] + 1}"
 
 
 def cost_words(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -204,9 +297,8 @@ def periods(result: Mapping[str, Any]) -> dict[str, Any]:
         profit = equity - row["began"]
         percent = f"{profit * 100 / row['began']:z.2f}" if row["began"] > 0 else ""
         fills = row["fills"] + day["fills"]
-        row |= {
-            "equity": f"{equity:f}", "profit": f"{profit:f}", "percent": percent, "fills": fills,
-        }  # fmt: skip
+        row |= {"equity": text_of(equity), "profit": text_of(profit)}
+        row |= {"percent": percent, "fills": fills}
         before = equity
     return {"word": word, "rows": rows}
 
@@ -230,8 +322,9 @@ def charts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     traded = f"{count} fills" if fills else "nothing traded"
     if len(fills) < count:
         traded = f"{len(fills)} of {count} fills are marked"
-    first, last, low, high, began, ended = map(
-        figure_text, (prices[0], prices[-1], min(prices), max(prices), equity[0], equity[-1])
+    first, last, low, high, began, ended = (
+        figure_text(Decimal(text_of(one)))
+        for one in (prices[0], prices[-1], min(prices), max(prices), equity[0], equity[-1])
     )
     said = f"from {first} to {last}, between {low} and {high}"
     deepest = Decimal(result["drawdown_percent"])

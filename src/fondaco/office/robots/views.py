@@ -132,6 +132,7 @@ def _builder(
         "tab": tab,
         "schema": schema(),
         "rule": form["rule"].value() or "",
+        "ticker": next(iter(services.markets()), ""),
     }
     return render(
         request, "office/robots/builder.html", shown, status=400 if form.is_bound else 200
@@ -155,19 +156,30 @@ def robot(request: HttpRequest, robot: str) -> HttpResponse:
     decisions = []
     for each in bots.decisions(run) if run is not None else []:
         told = bots.decision_words(each, plan)
-        decisions.append({**told, "at": selectors.moment(each.time_us)})
-    has = selectors.money(core, row)
+        shown_code = selectors.code_text(told["code"])
+        decisions.append({**told, "at": selectors.moment(each.time_us), "shown": shown_code})
+    has, won = selectors.money(core, row), ""
     if run is not None and run.mode == RuleMode.PAPER and plan is not None:
         coin = (plan.traded or plan.tickers)[0]
-        has = selectors.paper_money(run, coin, services.markets().get(coin))
+        market = services.markets().get(coin)
+        has = selectors.paper_money(run, coin, market)
+        if market is not None:
+            won = selectors.paper_profit(core, has, run, market.number)
     shown = {
         "robot": row,
         "run": run,
         "state": bots.state_of(run),
+        "step": bots.state_of(run).step + 1,
+        "steps": len(plan.steps) if plan is not None else 0,
+        "track": selectors.track_record(row),
         "row": selectors.rows(core, [row])[0],
         "money": has,
+        "paper_profit": won,
         "limits": selectors.limits_of(row),
-        "orders": bots.orders(run) if run is not None else [],
+        "orders": [
+            {**each, "at": selectors.moment(each["time_us"])}
+            for each in (bots.orders(run) if run is not None else [])
+        ],
         "decisions": decisions,
         "cash": settings.CASH,
     }
@@ -229,9 +241,9 @@ def _done(form: Form, act: Callable[[], object]) -> bool:
 def backtests(request: HttpRequest) -> HttpResponse:
     """Ask for a backtest; a POST leads to its page."""
     member = member_of(request.user)
-    initial: dict[str, Any] = {}
-    if "robot" in request.GET:
-        initial["rule"] = own_robot(member, request.GET["robot"]).rule
+    named = request.GET.get("robot")
+    first = own_robot(member, named).rule if named else selectors.first_rule(member)
+    initial = {"rule": first}
     data = request.POST.copy() if request.method == "POST" else None
     if data is not None:  # from the builder, which asks for less
         for name, field in BacktestForm.base_fields.items():
@@ -296,7 +308,8 @@ def backtest(request: HttpRequest, number: str) -> HttpResponse:
         decisions = msgspec.convert(result["decisions"], list[Decision], strict=False)
         shown |= {
             "result": result,
-            "shown_step": result["step"] + 1,
+            "figures": selectors.figures_of(result),
+            "rule_text": selectors.end_words(result),
             "charts": selectors.charts(result),
             "tape": selectors.tape_words(result, row.file_name),
             "costs": selectors.cost_words(result),

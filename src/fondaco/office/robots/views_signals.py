@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
@@ -37,15 +38,20 @@ def signal_robot(request: HttpRequest, row: Robot, member: Member) -> HttpRespon
         "row": selectors.rows(core, [row])[0],
         "money": selectors.money(core, row),
         "limits": selectors.limits_of(row),
+        "track": selectors.track_record(row),
         "operations": [
-            {**each, "at": selectors.moment(each["started_us"])}
+            {
+                **each,
+                "at": selectors.moment(each["started_us"]),
+                "sold": not each["is_open"] or Decimal(each["proceeds"]) > 0,
+            }
             for each in hub.operations(row.account_id, cash=settings.CASH)
         ],
         "decisions": [
             {
                 **each,
                 "at": dt.datetime.fromisoformat(each["time"]),
-                "shown": each["reason"].lower().replace("_", " "),
+                "shown": selectors.code_text(each["reason"]),
             }
             for each in hub.decisions(row.account_id, cash=settings.CASH, limit=DECISIONS_SHOWN)
         ],

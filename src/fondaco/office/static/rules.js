@@ -18,7 +18,8 @@
     $comparison: 'a comparison', $and: 'all of', $or: 'any of', $not: 'not',
     $order: 'place an order', $cancel: 'cancel orders', $notify: 'tell me',
     $ticker: 'price of', $indicator: 'an indicator', $position: 'position in', $cash: 'cash',
-    $time: 'time', itemA: 'This', itemB: 'With that', type: 'Compared by', kind: 'Order type',
+    $time: 'time', shares: 'Shares, or coins', spend: 'Spend, in cash', bid: 'Limit price (bid)',
+    ask: 'Limit price (ask)', stop: 'Stop price', itemA: 'This', itemB: 'With that', type: 'Compared by', kind: 'Order type',
     intent: 'Side', then_after: 'Next step after', times: 'Times', pause_s: 'Pause, seconds',
   };
   const SAID = {
@@ -75,7 +76,7 @@
     if (part.type === 'array') return [fresh(part.items)];
     if (part.type === 'integer') return part.minimum ?? 1;
     if (part.type === 'number') return 0;
-    if (part.type !== 'object') return '';
+    if (part.type !== 'object') return /^a ticker/.test(part.description || '') ? place.dataset.ticker || '' : '';
     if (isWord(part)) {
       const word = Object.keys(part.properties)[0];
       return { [word]: fresh(part.properties[word], word) };

@@ -46,6 +46,7 @@ from fondaco.core.records import (
 from fondaco.core.records import OrderStatus as CoreStatus
 from fondaco.robots.rules.refusals import why
 from fondaco.robots.rules.state import CLOSED, OrderStatus, OrderWish
+from fondaco.robots.rules.view import plain
 
 __all__ = ["Fill", "Instrument", "Market", "News", "Position"]
 
@@ -509,8 +510,8 @@ class Market:
                 side=Side(words["side"]).name,
                 price=words["last_price_ticks"] * one.tick,
                 quantity=quantity,
-                amount=amount,
-                fee=Decimal(words["fee"]).scaleb(-decimals.get(asset, 0)),
+                amount=plain(amount),
+                fee=plain(Decimal(words["fee"]).scaleb(-decimals.get(asset, 0))),
                 fee_asset={BASE: one.base, QUOTE: one.quote}.get(asset, ""),
                 maker=bool(words["is_maker"]),
             )

@@ -117,7 +117,7 @@ class Backtest:
         for tick in tape:
             if first is None:
                 first = tick
-                equity_first = self.peak = self.low = self._equity(tick.price)
+                equity_first = self.peak = self.low = self._worth(tick.price)
                 day = tick.time_us // DAY_US
             if tick.time_us // DAY_US != day:
                 fills = self._end_day(day, price, equity_first, fills)
@@ -133,7 +133,7 @@ class Backtest:
             raise BacktestFault("the tape has no tick")
         self._deliver(tick.time_us)
         self._end_day(day, tick.price, equity_first, fills)
-        self.curve.append(Point(tick.time_us, tick.price, self._equity(tick.price)))
+        self.curve.append(Point(tick.time_us, tick.price, self._worth(tick.price)))
         return self._result(first, tick, equity_first)
 
     # -- a tick
@@ -306,6 +306,10 @@ class Backtest:
         cash, _, coins, _ = self.market.holdings()
         return cash + coins * price
 
+    def _worth(self, price: Decimal) -> Decimal:
+        """Return the equity as it is told."""
+        return plain(self._equity(price))
+
     def _mark(self, price: Decimal) -> None:
         """Follow the peak of the equity and the deepest fall from it."""
         equity = self._equity(price)
@@ -320,23 +324,24 @@ class Backtest:
 
     def _note_point(self, tick: Tick) -> None:
         """Take a tick into the curve, which stays even and bounded however long the tape is."""
-        self.curve.append(Point(tick.time_us, tick.price, self._equity(tick.price)))
+        self.curve.append(Point(tick.time_us, tick.price, self._worth(tick.price)))
         if len(self.curve) >= CURVE_MAX:
             del self.curve[1::2]
             self.curve_every *= 2
 
     def _end_day(self, day: int, price: Decimal, equity_first: Decimal, fills: int) -> int:
         """Write the line of a day that ended at a price; returns how many fills there were then."""
-        equity = self._equity(price)
+        equity = self._worth(price)
         before = self.days[-1].equity if self.days else equity_first
         count = len(self.market.fills)
         text = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
-        self.days.append(Day(day=text, equity=equity, profit=equity - before, fills=count - fills))
+        profit = plain(equity - before)
+        self.days.append(Day(day=text, equity=equity, profit=profit, fills=count - fills))
         return count
 
     def _result(self, first: Tick, last: Tick, equity_first: Decimal) -> Result:
         cash, _, coins, _ = self.market.holdings()
-        equity = self._equity(last.price)
+        equity = self._worth(last.price)
         fees: dict[str, Decimal] = {}
         for fill in self.market.fills:
             if fill.fee:
@@ -355,17 +360,17 @@ class Backtest:
             ticks=self.ticks,
             state=self.state.phase,
             step=self.state.step,
-            cash=cash,
-            coins=coins,
+            cash=plain(cash),
+            coins=plain(coins),
             last_price=last.price,
             equity_first=equity_first,
             equity=equity,
-            profit=equity - equity_first,
+            profit=plain(equity - equity_first),
             profit_percent=_percent(equity - equity_first, equity_first),
             hold_percent=_percent(last.price - first.price, first.price),
-            drawdown=self.drawdown,
-            drawdown_percent=self.drawdown_percent.quantize(_PERCENT),
-            fees=fees,
+            drawdown=plain(self.drawdown),
+            drawdown_percent=plain(self.drawdown_percent.quantize(_PERCENT)),
+            fees={asset: plain(fee) for asset, fee in fees.items()},
             orders=orders,
             fills=tuple(self.market.fills),
             days=tuple(self.days),
@@ -407,4 +412,4 @@ def _reads_the_day(plan: Plan) -> bool:
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:
-    return (part * HUNDRED / whole).quantize(_PERCENT) if whole > 0 else Decimal(0)
+    return plain((part * HUNDRED / whole).quantize(_PERCENT)) if whole > 0 else Decimal(0)

@@ -2,18 +2,21 @@
 
     INSUFFICIENT_BALANCE: cash 3.10, minimum 21.40
 
-Promises: the reason's own name comes first; amounts are exact.
+Promises: the reason's own name comes first; amounts are exact, of cash with two places at least.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Final
 
 from fondaco.core.records import Reason
-from fondaco.robots.rules.view import plain
+from fondaco.robots.rules.view import money
 
 __all__ = ["why"]
+
+CASH_PLACES: Final = 2
 
 
 def why(
@@ -34,4 +37,5 @@ def why(
 
 
 def _of(amount: int, asset: tuple[str, int]) -> str:
-    return f"{plain(Decimal(amount).scaleb(-asset[1])):f}"
+    places = min(CASH_PLACES, asset[1]) if asset[0] == "cash" else 0
+    return money(Decimal(amount).scaleb(-asset[1]), places)

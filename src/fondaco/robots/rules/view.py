@@ -15,7 +15,7 @@ import msgspec
 
 from fondaco.robots.rules.plan import CashOf, Figure, Operand, PositionOf, TickerOf
 
-__all__ = ["ZERO", "Number", "Quote", "View", "number_of", "plain", "time_of"]
+__all__ = ["ZERO", "Number", "Quote", "View", "money", "number_of", "plain", "time_of"]
 
 Number = Decimal | float
 ZERO: Final = Decimal(0)
@@ -82,6 +82,12 @@ def plain(number: Decimal) -> Decimal:
     exponent = shortest.as_tuple().exponent
     assert isinstance(exponent, int), "what a rule sees is finite"
     return shortest.quantize(_ONE) if exponent > 0 else shortest
+
+
+def money(amount: Decimal, places: int = 2) -> str:
+    """Return an amount of cash as text: exact, with so many places at least."""
+    shown = plain(amount)
+    return f"{shown:.{places}f}" if shown == round(shown, places) else f"{shown:f}"
 
 
 def time_of(field: str, time_us: int, utc_offset_s: int) -> int:
