@@ -126,6 +126,31 @@ def test_a_loss_limit_stops_buying_until_the_day_is_over() -> None:
     assert field.refusals(robot_order(BUY, 1, 5)) == []
 
 
+def test_no_stop_meets_the_bids_of_a_robot_that_has_lost_too_much() -> None:
+    """Its sale reaches the limit and a stop; the stop runs in that command, after the bids went."""
+    field = house(day_loss_max=100)
+    field.send(field.order("ann", SELL, 1, 1000), robot_order(BUY, 1, 1000))
+    stop = {"order_type": OrderType.STOP_LOSS, "time_in_force": 0, "stop_price_ticks": 900}
+    field.send(field.order("cat", SELL, 2, 0, **stop))
+    field.send(robot_order(BUY, 2, 890), field.order("bob", BUY, 1, 900))
+    events = field.send(robot_order(SELL, 1, 900))
+    orders = [(o["account"], o["execution"]) for o in told(events, Event.ORDER)]
+    cat = PEOPLE["cat"]
+    assert orders == [(ROBOT, 1), (ROBOT, 6), (cat, 9), (cat, 6)]
+    assert [fill["account"] for fill in told(events, Event.FILL)] == [PEOPLE["bob"], ROBOT]
+    assert told(events, Event.ROBOT)[0]["stopped"] == Stopped.DAY
+
+
+def test_a_sale_is_never_cut_by_a_loss_limit() -> None:
+    """A sweep that passes the limit with its first fill goes on: sales are the way out."""
+    field = house(day_loss_max=100)
+    field.send(field.order("ann", SELL, 3, 1000), robot_order(BUY, 3, 1000))
+    field.send(*(field.order("bob", BUY, 1, price) for price in (900, 800, 700)))
+    events = field.send(robot_order(SELL, 3, 1))
+    assert [fill["last_price_ticks"] for fill in told(events, Event.FILL)][::2] == [900, 800, 700]
+    assert told(events, Event.ROBOT)[0]["day_profit"] == -600
+
+
 def test_the_sell_cap_counts_what_open_sales_may_bring() -> None:
     """Sold + open + this <= cap; a sale that meets better prices counts at them; exits may."""
     field = house(opening=500, month_sell_cap=1000)

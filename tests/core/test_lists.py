@@ -11,6 +11,7 @@ from fondaco.core.records import (
     Command,
     Event,
     Execution,
+    Flag,
     InstrumentStatus,
     OrderType,
     Query,
@@ -397,3 +398,61 @@ def test_a_robot_s_limits_see_a_list_as_its_larger_leg_and_two_orders() -> None:
     told = [unpack(event) for event in field.send(pack(Command.KILL_ROBOT, account=40, on=1))]
     assert [event["status"] for event in told if event["kind"] == Event.LIST] == [2, 2]
     assert field.query(Query.OPEN_ORDERS, account=40) == []
+
+
+def test_a_robot_s_list_comes_in_under_the_newest_fence_alone() -> None:
+    """ROBOT_LIST is NEW_LIST with a fence: a late holder's is refused, and so is a stranger's."""
+    field = Field()
+    body = AccountBody(
+        member=9, kind=AccountKind.ROBOT, opening=[(1, 1000)], robot=RobotTerms(cash=USD)
+    )
+    field.send(pack_body(Command.OPEN_ACCOUNT, body, account=40))
+    lock = {"owner_0": 1, "owner_1": 7, "ttl_us": 60_000_000}
+    field.send(pack(Command.LOCK_ROBOT, account=40, **lock))
+    assert field.refusals(robot_list(5, fence=0)) == [("STALE_FENCE", 1, 0, 0)]
+    assert field.refusals(robot_list(5, fence=2)) == [("STALE_FENCE", 1, 0, 0)]
+    assert field.refusals(robot_list(5, fence=1, flags=2)) == [("INVALID_FLAGS", 0, 0, 0)]
+    bought = robot_list(5, fence=1, flags=Flag.EXIT, side=Side.BUY)
+    assert field.refusals(bought) == [("INVALID_FLAGS", 0, 0, 0)]
+    stranger = robot_list(5, account=PEOPLE["ann"])
+    assert [reason for reason, *_ in field.refusals(stranger)] == ["NOT_ROBOT"]
+    before = field.exchange.seq
+    stop, profit, told, *_ = [unpack(event) for event in field.send(robot_list(5, fence=1))]
+    assert (stop["order_id"], profit["order_id"]) == (before + 1, before + 2)
+    assert (told["kind"], told["status"]) == (Event.LIST, 1)
+    assert field.exchange.seq == before + 2
+    assert len(field.exchange.boundaries()) == 2
+    robot = unpack(field.exchange.query(pack(Query.ROBOTS, account=40)))
+    assert robot["orders_day"] == 2
+
+
+def test_a_robot_s_list_of_exits_is_held_up_by_no_cap_notional_or_count() -> None:
+    """Neither leg counts against the sell cap, and a stop that fires past the cap still runs."""
+    field = Field()
+    terms = RobotTerms(cash=USD, month_sell_cap=500, order_notional_max=200, orders_day_max=1)
+    body = AccountBody(member=9, kind=AccountKind.ROBOT, opening=[(1, 1000)], robot=terms)
+    field.send(pack_body(Command.OPEN_ACCOUNT, body, account=40))
+    assert field.refusals(robot_list(10)) == [("TOO_MANY_ORDERS_TODAY", 1, 0, 0)]
+    assert field.refusals(robot_list(10, flags=Flag.EXIT)) == []
+    words = {"instrument": 1, "side": Side.SELL, "order_type": 1, "time_in_force": 1}
+    sale = pack(Command.NEW_ORDER, account=40, price_ticks=100, quantity_lots=2, **words)
+    assert field.refusals(sale) == [("TOO_MANY_ORDERS_TODAY", 1, 0, 0)]
+    wide = RobotTerms(cash=USD, month_sell_cap=500, orders_day_max=9)
+    body = AccountBody(member=9, kind=AccountKind.ROBOT, robot=wide)
+    field.send(pack_body(Command.CONFIGURE_ACCOUNT, body, account=40))
+    assert field.refusals(sale) == []
+    field.act(["bob", "buys", "20", "at", "90"])
+    fills = field.send(field.order("cat", Side.SELL, 1, 90))
+    ours = [unpack(e) for e in fills if kind_of(e) == Event.FILL and unpack(e)["account"] == 40]
+    assert [fill["last_lots"] for fill in ours] == [10]
+    assert field.query(Query.LISTS, account=40) == []
+
+
+def robot_list(lots: int, **words: int) -> bytes:
+    """Return a ROBOT_LIST: sells at 110, or below a trade at 90."""
+    given = {
+        "account": 40, "instrument": 1, "side": Side.SELL, "quantity_lots": lots,
+        "stop_type": OrderType.STOP_LOSS, "stop_trigger_ticks": 90,
+        "profit_type": OrderType.LIMIT_MAKER, "profit_price_ticks": 110,
+    }  # fmt: skip
+    return pack(Command.ROBOT_LIST, **(given | words))

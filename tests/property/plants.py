@@ -303,6 +303,22 @@ def _limits(limits: type[Limits]) -> type[PlantedTwin]:
     return type(limits.__name__, (PlantedTwin,), {"limits_class": limits})
 
 
+class _BidsOutliveTheLimit(Stops):
+    def before(self, number: int) -> None:
+        """Leave the bids until the command's end."""
+
+
+class _AListIsNoExit(Limits):
+    def admit_list(self, legs: list[Order], lots: int, *, is_exit: bool) -> None:
+        super().admit_list(legs, lots, is_exit=False)
+
+
+class _AListAsksNoFence(Limits):
+    def check_sender(self, words: dict[str, int]) -> None:
+        robot = self.named(words["account"])
+        super().check_sender({**words, "fence": robot.fence} if "stop_type" in words else words)
+
+
 ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "check-then-act on the sell cap": _CheckThenAct,
     "a sell cap that forgets open sales": _limits(_CountsNoOpenSales),
@@ -313,6 +329,9 @@ ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
 # Seldom enough that only the comparison with the twin is asked to see it.
 RARE_ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "a stop that knows no limit": _limits(_StopsKnowNoLimit),
+    "bids that a stop meets after a loss limit": _stops(_BidsOutliveTheLimit),
+    "a list of exits that limits hold up": _limits(_AListIsNoExit),
+    "a list of a late holder": _limits(_AListAsksNoFence),
 }
 
 

@@ -14,8 +14,6 @@ from typing import Final
 
 from fondaco.core.bodies import RobotTerms
 from fondaco.core.records import (
-    HEAD_WORDS,
-    LAYOUTS,
     AccountBody,
     AccountKind,
     Command,
@@ -28,6 +26,7 @@ from fondaco.core.records import (
     unpack,
 )
 from tests.property.flows import ACCOUNTS, EDGES, Flow, OpenOrder
+from tests.property.lists import new_list
 
 __all__ = ["ROBOTS", "WORKERS", "RobotFlow"]
 
@@ -35,7 +34,6 @@ WORKERS: Final = 32
 SECOND_US: Final = 1_000_000
 ROBOTS: Final = {30: 1, 31: 5, 32: 6}  # account -> member; the first is ann's, who trades herself
 CASH: Final = {30: 2, 31: 2, 32: 3}
-_NEW: Final = HEAD_WORDS + len(LAYOUTS[Command.NEW_ORDER])
 
 
 class RobotFlow(Flow):
@@ -51,8 +49,9 @@ class RobotFlow(Flow):
         self.rushing: list[bytes] = []  # what is left of a rush
         self.choices |= {self.cancel_all: 0.7, self.maintain: 0.1, self.pass_time: 1}
         self.choices |= {
-            self.robot_order: 40, self.lock: 9, self.unlock: 4, self.kill: 1.5, self.roll: 2.5,
-            self.change_terms: 2, self.spoil_robot: 2, self.fund: 4, self.rush: 3,
+            self.robot_order: 40, self.robot_list: 8, self.lock: 9, self.unlock: 4, self.kill: 1.5,
+            self.roll: 2.5, self.change_terms: 2, self.spoil_robot: 2, self.fund: 4, self.rush: 3,
+            self.squeeze: 1.5,
         }  # fmt: skip
         self._makers = list(self.choices)
         self._weights = list(self.choices.values())
@@ -113,24 +112,32 @@ class RobotFlow(Flow):
         return self.random.randrange(1, WORKERS + 1), self.random.choice((30, 30, 30, 31, 32))
 
     def robot_order(self) -> bytes:
-        """Return an order of a worker under the fence that it knows, sometimes an exit."""
+        """Return an order of a worker."""
+        maker = self.random.choice((self.limit, self.limit, self.market, self.stop))
+        return self.by_worker(Command.ROBOT_ORDER, maker())
+
+    def robot_list(self) -> bytes:
+        """Return a list of a worker."""
+        terms = {"key": 0, **unpack(self.limit())}
+        return self.by_worker(Command.ROBOT_LIST, new_list(self.random, terms))
+
+    def by_worker(self, kind: Command, record: bytes) -> bytes:
+        """Return an order or a list of a worker under the fence that it knows, perhaps an exit."""
         random = self.random
         known = list(self.fences)[-6:] or [self.worker()]
         newest = {account: (worker, account) for worker, account in known}
         late = random.random() < 0.2
         worker, account = random.choice(known if late else list(newest.values()))
-        record = random.choice((self.limit, self.limit, self.market, self.stop))()
-        words = list(struct.unpack(f"<{_NEW}q", record))
+        words = list(struct.unpack(f"<{len(record) // 8}q", record))
         words[3], words[4] = account, 0
         if random.random() < 0.95:
             words[5] = 3 if CASH[account] == 3 else random.choice((1, 1, 2))
         flags = Flag.EXIT if words[6] == Side.SELL and random.random() < 0.2 else 0
         if random.random() < 0.02:
             flags = random.choice((1, 2, 3, -1))
-        length = 8 * (_NEW + 2)
-        words[0] = Command.ROBOT_ORDER | 1 << 16 | length << 32
-        fence = self.fences.get((worker, account), 0)
-        return struct.pack(f"<{_NEW + 2}q", *words, fence, flags)
+        words += [self.fences.get((worker, account), 0), flags]
+        words[0] = kind | 1 << 16 | 8 * len(words) << 32
+        return struct.pack(f"<{len(words)}q", *words)
 
     def next(self) -> bytes:
         """Return another command: first those of a rush, so that they come together."""
@@ -153,6 +160,30 @@ class RobotFlow(Flow):
             lots = self.random.randrange(2, 9)
             self.rushing.append(pack(Command.ROBOT_ORDER, quantity_lots=lots, **words))
         return self.rushing.pop()
+
+    def squeeze(self) -> bytes:
+        """Return a stop sale of a robot, before tighter terms and a fall that reaches it."""
+        account = self.random.choice((30, 31))
+        fallen, buyer, seller = self.random.randrange(94, 99), *self.random.sample(ACCOUNTS[:5], 2)
+        tight = {name: self.random.choice((0, 1, 500)) for name in ("sell_cap", "notional")}
+        body = AccountBody(
+            member=ROBOTS[account],
+            kind=AccountKind.ROBOT,
+            robot=RobotTerms(
+                cash=CASH[account],
+                month_sell_cap=tight["sell_cap"],
+                order_notional_max=tight["notional"],
+            ),
+        )
+        fall = {"instrument": 1, "order_type": OrderType.LIMIT, "price_ticks": fallen}
+        fall |= {"time_in_force": 1}
+        stop = {"order_type": OrderType.STOP_LOSS, "stop_price_ticks": fallen, "side": Side.SELL}
+        self.rushing += [
+            pack(Command.NEW_ORDER, account=seller, side=Side.SELL, quantity_lots=60, **fall),
+            pack(Command.NEW_ORDER, account=buyer, side=Side.BUY, quantity_lots=90, **fall),
+            pack_body(Command.CONFIGURE_ACCOUNT, body, account=account),
+        ]
+        return pack(Command.NEW_ORDER, account=account, instrument=1, quantity_lots=2, **stop)
 
     def lock(self) -> bytes:
         """Return a worker's wish for a lock, seldom by force."""
@@ -230,7 +261,14 @@ class RobotFlow(Flow):
 
     def spoil_robot(self) -> bytes:
         """Return a robot's command with a word replaced by an edge."""
-        makers = (self.robot_order, self.lock, self.unlock, self.kill, self.transfer)
+        makers = (
+            self.robot_order,
+            self.robot_list,
+            self.lock,
+            self.unlock,
+            self.kill,
+            self.transfer,
+        )
         record = bytearray(self.random.choice(makers)())
         place = self.random.randrange(3, len(record) // 8)
         struct.pack_into("<q", record, 8 * place, self.random.choice(EDGES))

@@ -43,7 +43,7 @@ class Effects:
         first = events[0] | events[1] << 8
         if kind == Command.NEW_ORDER and len(words) == HEAD_WORDS + len(LAYOUTS[kind]):
             self._order(words, first, events)
-        elif kind == Command.NEW_LIST and first == Event.ORDER:
+        elif kind in {Command.NEW_LIST, Command.ROBOT_LIST} and first == Event.ORDER:
             self._list(unpack(command), unpack(events)["time_us"])
         elif kind in MONEY and len(words) == HEAD_WORDS + len(LAYOUTS[kind]):
             self._money(words, command, first, events)

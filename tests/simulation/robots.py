@@ -27,6 +27,7 @@ from fondaco.core.records import (
     RobotTerms,
     Side,
     Stopped,
+    numbers_of,
     pack,
     split,
     unpack,
@@ -36,7 +37,10 @@ from tests.simulation.outside import require
 __all__ = ["RobotReader"]
 
 SUMS: Final = ("bought_lots", "bought_quote", "sold_lots", "sold_quote", "profit")
-ORDER_BYTES: Final = 8 * (HEAD_WORDS + len(LAYOUTS[Command.ROBOT_ORDER]))
+BYTES: Final[dict[int, int]] = {
+    kind: 8 * (HEAD_WORDS + len(LAYOUTS[kind]))
+    for kind in (Command.ROBOT_ORDER, Command.ROBOT_LIST)
+}
 WORD_MAX: Final = (1 << 63) - 1
 Words = dict[str, int]
 
@@ -74,6 +78,7 @@ class Robot:
     fences: list[tuple[int, int]] = field(default_factory=list)  # seq of the command, fence
     holder: tuple[int, int, int] = (0, 0, 0)  # owner, until
     exits: set[int] = field(default_factory=set)
+    reached_by: int = 0  # the order whose sweep reached a loss limit
     orders_day: int = 0
     sold_not_by_exits: int = 0  # in the month
 
@@ -86,6 +91,15 @@ class Robot:
         return word(
             sum(words["profit"] for (_, each), words in self.sums.items() if each == period)
         )
+
+    def stopped(self) -> int:
+        """Return which loss limits its trades have reached, as bits of Stopped."""
+        day, month = self.terms.day_loss_max, self.terms.month_loss_max
+        reached = (
+            day and -self.profit(Period.DAY) >= day,
+            month and -self.profit(Period.MONTH) >= month,
+        )
+        return sum(bit for bit, over in zip(Stopped, reached, strict=True) if over)
 
 
 class RobotReader:
@@ -165,8 +179,11 @@ class RobotReader:
             words["quantity_lots"],
         )
         units = lots * body.base_per_lot
+        aggressor = words["buy_order_id" if words["taker_side"] == Side.BUY else "sell_order_id"]
         buyer = self.robots.get(words["buyer_account"])
         if buyer is not None:
+            spared = not buyer.stopped() or buyer.reached_by == aggressor
+            require(spared, "I19 no purchase after a loss limit", words)
             fee, in_base = words["buyer_fee"], words["buyer_fee_asset"] == body.base
             coin = buyer.coins.setdefault(body.base, [0, 0])
             coin[0] += units - (fee if in_base else 0)
@@ -175,7 +192,10 @@ class RobotReader:
         seller = self.robots.get(words["seller_account"])
         if seller is not None:
             profit = quote - words["seller_fee"] - self.give(seller, body.base, units)
+            was_stopped = seller.stopped()
             self.count(seller, body, sold_lots=lots, sold_quote=quote, profit=profit)
+            if seller.stopped() and not was_stopped:
+                seller.reached_by = aggressor
             if words["sell_order_id"] not in seller.exits:
                 seller.sold_not_by_exits += quote
 
@@ -207,12 +227,7 @@ class RobotReader:
         mine = (day, month, robot.orders_day)
         named = (words["day_profit"], words["month_profit"], words["orders_day"])
         require(mine == named, "S0-10 a robot's figures are its trades'", mine, words)
-        reached = (
-            terms.day_loss_max and -day >= terms.day_loss_max,
-            terms.month_loss_max and -month >= terms.month_loss_max,
-        )
-        stopped = sum(bit for bit, over in zip(Stopped, reached, strict=True) if over)
-        require(words["stopped"] == stopped, "loss limits as they are", words, terms)
+        require(words["stopped"] == robot.stopped(), "loss limits as they are", words, terms)
         require(words["fence"] >= told.get("fence", 0), "fences count up", words, told)
         if words["fence"] != told.get("fence", 0):
             robot.fences.append((words["seq"], words["fence"]))
@@ -247,7 +262,7 @@ class RobotReader:
         if not events:
             return
         first = events[0][0] | events[0][1] << 8
-        if kind == Command.ROBOT_ORDER and first == Event.ORDER:
+        if kind in BYTES and first == Event.ORDER:
             self.sent(unpack(command), seq)
         elif kind == Command.LOCK_ROBOT and first == Event.ROBOT:
             self.locked(unpack(command), unpack(events[0]))
@@ -271,13 +286,12 @@ class RobotReader:
     def before_batch(self, commands: list[bytes], seqs: list[int]) -> None:
         """Know the exits among the orders of a batch before its events are read."""
         for command, seq in zip(commands, seqs, strict=True):
-            if command[0] | command[1] << 8 == Command.ROBOT_ORDER:
-                words = (
-                    unpack(command) if len(command) == ORDER_BYTES else {"flags": 0, "account": 0}
-                )
+            kind = command[0] | command[1] << 8
+            if len(command) == BYTES.get(kind):
+                words = unpack(command)
                 robot = self.robots.get(words["account"])
                 if robot is not None and words["flags"] == Flag.EXIT:
-                    robot.exits.add(seq)
+                    robot.exits |= set(range(seq - numbers_of(command) + 1, seq + 1))
 
     # ---- checking
 

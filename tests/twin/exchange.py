@@ -32,6 +32,7 @@ from fondaco.core.records import (
     Scope,
     SelfTrade,
     TimeInForce,
+    numbers_of,
     pack_body,
     split,
     unpack,
@@ -96,7 +97,7 @@ class Twin:
         run: list[bytes] = []
         self._boundaries = []
         for record in split(batch):
-            if record[0] == Command.NEW_LIST:  # it takes two numbers
+            if numbers_of(record) == 2:
                 self._boundaries.append(sum(map(len, run)))
             run += self.apply_one(record)
             self._boundaries.append(sum(map(len, run)))
@@ -126,15 +127,7 @@ class Twin:
 
     def dispatch(self, kind: int, record: bytes) -> None:
         """Find the command's handler, its words or body, and the right of its key."""
-        trading = kind in {
-            Command.NEW_ORDER,
-            Command.CANCEL_ORDER,
-            Command.REDUCE_ORDER,
-            Command.CANCEL_ALL,
-            Command.ROBOT_ORDER,
-            Command.NEW_LIST,
-            Command.CANCEL_LIST,
-        }
+        trading = kind < Command.ADVANCE
         handler: Callable[[Any], None] = getattr(self, Command(kind).name.lower())
         if kind in LAYOUTS and len(record) != HEAD_BYTES + 8 * len(LAYOUTS[kind]):
             raise Refusal(Reason.UNKNOWN_COMMAND)
@@ -304,6 +297,8 @@ class Twin:
     def new_list(self, words: Words) -> None:
         """Accept two orders of which only one may trade."""
         self.lists.new_list(words)
+
+    robot_list = new_list  # a fence and flags are among its words
 
     def cancel_list(self, words: Words) -> None:
         """Cancel what is open of a list."""

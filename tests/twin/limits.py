@@ -237,7 +237,7 @@ class Limits:
         raise Refusal(Reason.NOT_ROBOT if known else Reason.UNKNOWN_ACCOUNT)
 
     def check_sender(self, words: Words) -> None:
-        """Refuse a ROBOT_ORDER of who may not send it."""
+        """Refuse an order or a list of a robot of who may not send it."""
         robot = self.named(words["account"])
         if words["fence"] != robot.fence:
             raise Refusal(Reason.STALE_FENCE, robot.fence)
@@ -257,7 +257,7 @@ class Limits:
         if is_exit:
             robot.exits.add(order.order_id)
 
-    def admit_list(self, legs: list[Order], lots: int) -> None:
+    def admit_list(self, legs: list[Order], lots: int, *, is_exit: bool) -> None:
         """Refuse a list whose larger leg passes a limit; count its orders."""
         account = legs[0].account
         robot = self.robots.get(account)
@@ -265,9 +265,11 @@ class Limits:
             return
         self.absorb()
         larger = max(legs, key=lambda leg: self.worth(leg, lots, is_new=True))
-        self.check(robot, larger, lots, is_exit=False, is_new=True, orders=len(legs))
-        for _ in legs:
+        self.check(robot, larger, lots, is_exit=is_exit, is_new=True, orders=len(legs))
+        for leg in legs:
             self.do(account, "order")
+            if is_exit:
+                robot.exits.add(leg.order_id)
 
     def is_over(self, stop: Order) -> bool:
         """Whether a stop that was reached passes a limit."""

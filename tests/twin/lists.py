@@ -13,6 +13,7 @@ from fondaco.core.records import (
     Command,
     Event,
     Execution,
+    Flag,
     ListStatus,
     OrderType,
     Reason,
@@ -56,6 +57,8 @@ class Lists:
             raise Refusal(Reason.UNKNOWN_INSTRUMENT)
         if twin.is_outside(words["instrument"]):
             raise Refusal(Reason.NOT_SUPPORTED)
+        if "fence" in words:
+            twin.limits.check_sender(words)
         if words["account"] not in twin.accounts:
             raise Refusal(Reason.UNKNOWN_ACCOUNT)
         account = twin.accounts[words["account"]]
@@ -80,7 +83,8 @@ class Lists:
             twin.check_retry(leg)
             doors.check_terms(market, leg)
         self.check_pair(new)
-        twin.limits.admit_list([stop, profit], stop.quantity)
+        is_exit = words.get("flags") == Flag.EXIT
+        twin.limits.admit_list([stop, profit], stop.quantity, is_exit=is_exit)
         self.take_in(new)
         twin.stops.run(new.instrument)
 

@@ -57,9 +57,16 @@ class Stops:
         """Run what waits on an instrument, at most so many; return how many did."""
         fired = 0
         while fired < most and self.reached(number):
+            self.before(number)
+            if not self.reached(number):
+                break
             self.fire(self.reached(number)[0])
             fired += 1
         return fired
+
+    def before(self, number: int) -> None:
+        """Let no stop meet the bids of a robot that has lost too much."""
+        self.twin.limits.enforce(number)
 
     def advance(self) -> None:
         """Run what an earlier command left."""

@@ -27,6 +27,7 @@ cdef class Exchange:
     cpdef bytes apply(self, bytes batch)
     cpdef list boundaries(self)
     cdef int64_t check_batch(self, int64_t total) except -1
+    cdef int64_t is_list(self, int64_t at) except -1 nogil
     cdef int64_t carry_out_all(self, bytes batch) except -1
     cdef int64_t look_ahead(self, int64_t place) except -1 nogil
     @cython.locals(instrument=Instrument)
@@ -36,6 +37,7 @@ cdef class Exchange:
     @cython.locals(instrument=Instrument)
     cdef int64_t finish(self, int64_t first) except -1
     cdef int64_t new_list(self, Instrument instrument, int64_t at) except -1
+    cdef int64_t robot_list(self, Instrument instrument, int64_t at) except -1
     cdef int64_t robot_order(self, Instrument instrument, int64_t at) except -1
     @cython.locals(instrument=Instrument)
     cdef int64_t run_stops(self) except -1

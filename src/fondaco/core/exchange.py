@@ -49,6 +49,8 @@ else:
         RECORD_WORDS_MAX,
         REDUCE_ORDER,
         REDUCE_ORDER_HEAD,
+        ROBOT_LIST,
+        ROBOT_LIST_HEAD,
         ROBOT_ORDER,
         ROBOT_ORDER_HEAD,
         SCOPE_TRADE,
@@ -62,6 +64,7 @@ else:
         new_list_at,
         new_order_at,
         reduce_order_at,
+        robot_list_at,
         robot_order_at,
     )
     from fondaco.core.ledger import Ledger
@@ -172,7 +175,7 @@ class Exchange:
                     f"seq {self.input[at + 1]} at {self.input[at + 2]} us at byte {at * 8} does"
                     f" not follow seq {seq} at {time_us} us"
                 )
-            if self.input[at] & 0xFFFF == NEW_LIST:
+            if self.is_list(at):
                 self.paired = 1
                 if self.input[at + 1] == seq + 1:
                     raise ValueError(
@@ -188,6 +191,11 @@ class Exchange:
         self.starts.used = count
         return 0
 
+    def is_list(self, at: int) -> int:
+        """Return 1 if the record at this place is a list's, which takes two numbers."""
+        kind = self.input[at] & 0xFFFF
+        return 1 if kind == NEW_LIST or kind == ROBOT_LIST else 0
+
     @cython.overflowcheck(False)  # places in the batch, bounded by its length
     def carry_out_all(self, batch: bytes) -> int:
         """Carry out the commands of a batch, and look ahead of each if it isn't the only one."""
@@ -200,7 +208,7 @@ class Exchange:
             if self.whole > 1:
                 self.look_ahead(place)
             if place >= 0:
-                if self.paired and self.input[self.starts.items[place]] & 0xFFFF == NEW_LIST:
+                if self.paired and self.is_list(self.starts.items[place]):
                     self.ends.items[ended] = self.events.words.used * 8
                     ended += 1
                 self.carry_out(batch, self.starts.items[place])
@@ -281,6 +289,7 @@ class Exchange:
             or word == ROBOT_ORDER_HEAD
             or word == NEW_LIST_HEAD
             or word == CANCEL_LIST_HEAD
+            or word == ROBOT_LIST_HEAD
         )
         if not known:
             return self.events.refuse(kind, UNKNOWN_COMMAND)
@@ -311,6 +320,8 @@ class Exchange:
             self.robot_order(instrument, at)
         elif kind == NEW_LIST:
             self.new_list(instrument, at)
+        elif kind == ROBOT_LIST:
+            self.robot_list(instrument, at)
         elif kind == CANCEL_LIST:
             self.list_orders.cancel_list(instrument, cancel_order_at(self.input, at))
         elif self.orders.cancel_all(instrument, command.account) == 0:
@@ -334,6 +345,19 @@ class Exchange:
         if refused == 0 and instrument.triggers.waiting:
             self.stops.fired = 0
             self.stops.run(instrument)
+        return 0
+
+    def robot_list(self, instrument: Instrument, at: int) -> int:
+        """ROBOT_LIST: a NEW_LIST of who holds the robot's lock."""
+        command = robot_list_at(self.input, at)
+        reason: int = self.limits.check_sender(
+            command.account, command.side, command.fence, command.flags
+        )
+        if reason:
+            return self.events.refuse(ROBOT_LIST, reason)
+        self.robots.exit = command.flags
+        self.new_list(instrument, at)
+        self.robots.exit = 0
         return 0
 
     def new_list(self, instrument: Instrument, at: int) -> int:
@@ -392,7 +416,7 @@ class Exchange:
         count = 0
         while at < total:
             length = self.check_frame(at, total)
-            if self.input[at] & 0xFFFF == NEW_LIST:
+            if self.is_list(at):
                 count += 1
             self.input[at + 1] = first_seq + count
             self.input[at + 2] = time_us

@@ -83,6 +83,42 @@ cdef struct NewList:
 cdef inline NewList* new_list_at(int64_t* words, int64_t at) noexcept nogil:
     return <NewList*> (words + at)
 
+cdef struct RobotList:
+    int64_t word
+    int64_t seq
+    int64_t time_us
+    int64_t account
+    int64_t key
+    int64_t instrument
+    int64_t side
+    int64_t self_trade
+    int64_t quantity_lots
+    int64_t stop_type
+    int64_t stop_time_in_force
+    int64_t stop_price_ticks
+    int64_t stop_trigger_ticks
+    int64_t stop_client_id_0
+    int64_t stop_client_id_1
+    int64_t stop_client_id_2
+    int64_t stop_client_id_3
+    int64_t profit_type
+    int64_t profit_time_in_force
+    int64_t profit_price_ticks
+    int64_t profit_trigger_ticks
+    int64_t profit_client_id_0
+    int64_t profit_client_id_1
+    int64_t profit_client_id_2
+    int64_t profit_client_id_3
+    int64_t list_client_id_0
+    int64_t list_client_id_1
+    int64_t list_client_id_2
+    int64_t list_client_id_3
+    int64_t fence
+    int64_t flags
+
+cdef inline RobotList* robot_list_at(int64_t* words, int64_t at) noexcept nogil:
+    return <RobotList*> (words + at)
+
 cdef struct CancelOrder:
     int64_t word
     int64_t seq

@@ -126,6 +126,43 @@ class NewList(View, kind=Command.NEW_LIST):
     list_client_id_3: int
 
 
+class RobotList(View, kind=Command.ROBOT_LIST):
+    """Command.ROBOT_LIST."""
+
+    __slots__ = ()
+    word: int
+    seq: int
+    time_us: int
+    account: int
+    key: int
+    instrument: int
+    side: int
+    self_trade: int
+    quantity_lots: int
+    stop_type: int
+    stop_time_in_force: int
+    stop_price_ticks: int
+    stop_trigger_ticks: int
+    stop_client_id_0: int
+    stop_client_id_1: int
+    stop_client_id_2: int
+    stop_client_id_3: int
+    profit_type: int
+    profit_time_in_force: int
+    profit_price_ticks: int
+    profit_trigger_ticks: int
+    profit_client_id_0: int
+    profit_client_id_1: int
+    profit_client_id_2: int
+    profit_client_id_3: int
+    list_client_id_0: int
+    list_client_id_1: int
+    list_client_id_2: int
+    list_client_id_3: int
+    fence: int
+    flags: int
+
+
 class CancelOrder(View, kind=Command.CANCEL_ORDER):
     """Command.CANCEL_ORDER."""
 
@@ -413,6 +450,11 @@ def robot_order_at(words: list[int], at: int) -> RobotOrder:
 def new_list_at(words: list[int], at: int) -> NewList:
     """Return the NewList at `at`."""
     return NewList(words, at)
+
+
+def robot_list_at(words: list[int], at: int) -> RobotList:
+    """Return the RobotList at `at`."""
+    return RobotList(words, at)
 
 
 def cancel_order_at(words: list[int], at: int) -> CancelOrder:

@@ -186,7 +186,7 @@ class Limits:
     # -- orders ----------------------------------------------------------------------------------
 
     def check_sender(self, account: int, side: int, fence: int, flags: int) -> int:
-        """Return 0 if a ROBOT_ORDER is from who may send it, or the reason."""
+        """Return 0 if a ROBOT_ORDER or ROBOT_LIST is from who may send it, or the reason."""
         robot = self.robots.get(account)
         if robot is None:
             known = self.waiting.accounts.find(account)
@@ -225,7 +225,9 @@ class Limits:
             return found[0]
         robot.orders_day += orders
         if is_exit:
-            robot.exits.add(order_id)
+            robot.exits.update(
+                range(order_id - orders + 1, order_id + 1)
+            )  # the stop leg's is before
         self._touch(account)
         return 0
 

@@ -1,4 +1,4 @@
-"""NEW_LIST and CANCEL_LIST: two orders that come in together, hold once and end each other.
+"""Lists' commands: two orders that come in together, hold once and end each other.
 
 Promises: both legs come in or neither does, and nothing moves before it is decided. The list holds
 the larger of what its legs owe, on the stop leg's row. What becomes of a leg is orders.py's and
@@ -21,7 +21,6 @@ if not cython.compiled:
         LIST_EXECUTING,
         LIST_MARK,
         LIST_PRICES,
-        NEW_LIST,
         NEW_ORDER_WORDS,
         STOP_LOSS,
         STOP_LOSS_LIMIT,
@@ -63,7 +62,7 @@ class ListOrders:
                 instrument, command.account, command.seq, command.side, self.worth
             )
         if reason:
-            return self.events.refuse(NEW_LIST, reason)
+            return self.events.refuse(command.word & 0xFFFF, reason)
         self.remember(command)
         self.lists.add(command)
         self.write_stop(command)

@@ -109,6 +109,7 @@ class Command(IntEnum):
     ROBOT_ORDER = 5  # NEW_ORDER by who holds the robot's lock, perhaps an exit
     NEW_LIST = 6  # two orders, of which one cancels the other: it takes two numbers
     CANCEL_LIST = 7
+    ROBOT_LIST = 8  # NEW_LIST by who holds the robot's lock, perhaps of exits: two numbers, too
     ADVANCE = 16  # head only: the clock has passed the core's deadline
     ROLL = 17  # 5 day, 6 month: midnight of the house's time zone (number of days, of months)
     QUOTE = 20  # dealer market: one message of a feed
@@ -455,6 +456,7 @@ LAYOUTS[Command.ROBOT_ORDER] = (
     "fence",  # of the lock under which it is sent; 0 while the robot was never locked
     "flags",  # Flag
 )
+LAYOUTS[Command.ROBOT_LIST] = (*LAYOUTS[Command.NEW_LIST], "fence", "flags")
 # FILL is an ORDER with the execution behind it; CANCEL one with the cancel's client id.
 LAYOUTS[Event.FILL] = (
     *LAYOUTS[Event.ORDER],
@@ -476,7 +478,7 @@ LAYOUTS[Event.CANCEL] = (
 )
 
 
-_NEW_LIST: Final = struct.pack("<H", Command.NEW_LIST)
+_LISTS: Final = tuple(struct.pack("<H", kind) for kind in (Command.NEW_LIST, Command.ROBOT_LIST))
 _SINGLE: Final = {
     kind: struct.Struct(f"<{HEAD_WORDS + len(names)}q") for kind, names in LAYOUTS.items()
 }
@@ -541,7 +543,7 @@ def unpack(record: bytes | memoryview, offset: int = 0) -> dict[str, int]:
 
 def numbers_of(record: bytes | memoryview) -> int:
     """Return how many seqs a command takes: a list has one more, for its stop leg."""
-    return 2 if record[:2] == _NEW_LIST else 1
+    return 2 if record[:2] in _LISTS else 1
 
 
 def split(records: bytes) -> list[bytes]:

@@ -26,7 +26,7 @@ class RobotOrders:
         self.checks = checks
         self.limits: Any = None
         self.changed = 0  # 1: this command changed a robot
-        self.exit = 0  # 1: the order at hand is an exit
+        self.exit = 0  # 1: the order or list at hand is an exit
         self.met = 0  # what the order at hand meets in the book, in quote units
         self.rest = 0  # what the rest of it is worth at its price
 
@@ -60,8 +60,13 @@ class RobotOrders:
 
         `worth` is its larger leg's: only one of the two will trade.
         """
-        reason: int = self.limits.admit(account, instrument, list_id, side, 0, worth, 0, 2)
+        reason: int = self.limits.admit(account, instrument, list_id, side, 0, worth, self.exit, 2)
         return reason
+
+    def enforce(self, first: int) -> int:
+        """Let the open buys expire of robots that this command brought to a loss limit."""
+        self.limits.enforce(first)
+        return 0
 
     def is_over(self, instrument: Instrument, order: Order) -> int:
         """Return 1 if a stop that was reached may not go on because of its account's limits."""

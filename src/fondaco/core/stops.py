@@ -2,9 +2,10 @@
 
 Promises: reached stops run one after another in the order of their arming, at most TRIGGERS_MAX in
 a command; the rest is due at once by the next ADVANCE, or runs after the next order that the
-instrument takes in. While a market is closed they wait. A stop runs once: it leaves the queue
-first, then says TRIGGERED, gives back what it held and goes on like a new order of its account. If
-it is refused (the account is frozen, nobody stands against it, it can't be paid) it expires.
+instrument takes in. Before each, the open buys expire of a robot that has reached a loss limit: no
+stop can meet them. While a market is closed they wait. A stop runs once: it leaves the queue first,
+then says TRIGGERED, gives back what it held and goes on like a new order of its account. If it is
+refused (the account is frozen, nobody stands against it, it can't be paid) it expires.
 """
 
 import cython
@@ -49,6 +50,10 @@ class Stops:
     def run(self, instrument: Instrument) -> int:
         """Run the stops that wait, as many as this command still may."""
         while instrument.triggers.waiting and self.fired < TRIGGERS_MAX:
+            if self.orders.robots.changed:
+                self.orders.robots.enforce(instrument.number)
+                if instrument.triggers.waiting == 0:
+                    return 0
             self.fired += 1
             self.fire(instrument, instrument.triggers.take())
         if instrument.triggers.waiting:

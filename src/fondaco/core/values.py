@@ -153,7 +153,7 @@ class AccountKind(IntEnum):
 
 
 class Flag(IntEnum):
-    """Bits of a ROBOT_ORDER's flags."""
+    """Bits of the flags of ROBOT_ORDER and ROBOT_LIST."""
 
     EXIT = 1  # a sale that ends an operation: no sell cap, notional or count holds it up
 
