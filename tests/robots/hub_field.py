@@ -35,6 +35,7 @@ HOUSE: Final = """
 name = "Rialto"
 cash = "USDT"
 clock = "test"
+time_zone = "{time_zone}"
 [[instruments]]
 symbol = "BTCUSDT"
 base = "BTC"
@@ -104,9 +105,11 @@ class History:
 
 
 class HubField:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, robot_lines: str) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, robot_lines: str, *, time_zone: str = "UTC"
+    ) -> None:
         self.core = RealCore(START_US)
-        self.house = file.loads(HOUSE.format(robots=robot_lines))
+        self.house = file.loads(HOUSE.format(robots=robot_lines, time_zone=time_zone))
         identity.apply_house(self.house, self.core)
         robots.apply_house(self.house, self.core)
         self.history = History(self.core)
