@@ -13,9 +13,11 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+from fondaco.link.address import writer_socket
+from fondaco.link.blocking import BlockingClient
 from tests.house_fixture import Reply, RunningHouse, open_house
 
-__all__ = ["ALL", "RobotHouse", "robot", "robot_house"]
+__all__ = ["ALL", "SETTINGS", "RobotHouse", "robot", "robot_house"]
 
 WAIT_S: Final = 60.0
 JSON: Final = {"Content-Type": "application/json"}
@@ -83,6 +85,18 @@ class RobotHouse:
         body = json.dumps({"advance_s": seconds}).encode()
         reply = self.house.request("POST", "/api/v1/test/clock", body=body, headers=JSON)
         assert reply.status == 200, reply.body
+
+    def now_us(self) -> int:
+        with self.writer() as writer:
+            return int(writer.status()["time_us"])
+
+    def advance_to(self, moment_us: int) -> None:
+        self.advance((moment_us - self.now_us()) / 1_000_000)
+        assert self.now_us() == moment_us
+
+    def writer(self) -> BlockingClient:
+        """Return a connection of a test's own to the writer."""
+        return BlockingClient(writer_socket(self.house.data), role="test")
 
     # ---- signals
 

@@ -1,10 +1,9 @@
-"""S0 behind a closed door, with a real Redis: who may, whose lock it is, and a killed worker."""
+"""S0 behind a closed door, with a real Redis: who may, and whose lock it is."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -68,9 +67,7 @@ def hub(redis_url: str) -> Iterator[ClosedHouse]:
     before = os.environ.get("FONDACO_REDIS_URL")
     os.environ["FONDACO_REDIS_URL"] = redis_url
     try:
-        robots = "".join(
-            robot(name, operation_amount=100) for name in ("mine", "busy", "killed", "told")
-        )
+        robots = "".join(robot(name, operation_amount=100) for name in ("mine", "busy", "told"))
         settings = 'rate_limits = false\nstaff_mfa = false\ncash = "USDT"\nsignal_age_s_max = 0'
         with open_house(settings=settings, more=TOKENS + robots + MORE) as house:
             found = ClosedHouse(house)
@@ -115,20 +112,6 @@ def test_a_busy_lock_is_waited_for_and_then_the_reason(hub: ClosedHouse, redis_u
         assert not keys.exists(f"{KEY}busy")
         assert hub.signal("STRONG_BUY", "busy")["busy"]["reason"] == "TRIGGERED"
         hub.until(lambda: not keys.exists(f"{KEY}busy"))
-
-
-def test_a_killed_worker_loses_and_doubles_nothing(hub: ClosedHouse) -> None:
-    """The worker is killed as a signal comes: its successor decides it once, and buys once."""
-    worker = hub.house.child("worker")
-    number = hub.send("STRONG_BUY")
-    os.kill(worker, signal.SIGKILL)
-    row = hub.decision("killed", number)
-    assert row["reason"] in {"TRIGGERED", "OPERATION_OPEN"}
-    held = hub.operation("killed", "AWAITING_SELL")
-    document = hub.document("killed")
-    assert document["monthly_summary"]["amount_bought"] == held["operation_amount"]
-    rows = hub.get("/api/v1/robots/clients/killed/decisions/")
-    assert len({each["signal_id"] for each in rows}) == len(rows)
 
 
 def test_who_signs_out_is_told_of_no_more_triggers(hub: ClosedHouse) -> None:

@@ -1,8 +1,15 @@
-"""S0-1 … S0-13: robot operations, through the doors of a running house."""
+"""S0-1 … S0-13: robot operations, through the doors of a running house.
+
+All of it twice: with the clients' locks in the core alone, and in a real Redis; the second house
+lives in another zone, where days end at a quarter past six in the evening of UTC.
+"""
 
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,9 +17,20 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import redis
 from websockets.sync.client import connect
 
-from tests.acceptance.robot_house import RobotHouse, robot, robot_house
+from fondaco.journal.calendar import Calendar
+from fondaco.link.address import writer_socket
+from fondaco.robots.hub.locks import TTL_US, Locks, key_of, make_keys
+from fondaco.robots.hub.selectors import moment
+from tests.acceptance.robot_house import SETTINGS, RobotHouse, robot, robot_house
+from tests.house_fixture import RunningHouse
+from tests.redis_fixture import redis_url
+
+__all__ = ["redis_url"]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 SIX: Final = [f"six-{number}" for number in range(6)]
 WEIGHTS: Final = {"STRONG_BUY": 2, "BUY": 1, "NEUTRAL": 0, "SELL": 1, "STRONG_SELL": 2}
@@ -42,49 +60,91 @@ CONFIG: Final = {
 }
 
 
+ROBOTS: Final = [
+    *(robot(name, symbols=["BTC", "ETH"]) for name in SIX),
+    *(robot(name, {"USDT": "1000", "BTC": "0.5"}, **more) for name, more in MATRIX.items()),
+    robot("inactive", active=False, symbols=["BTC"]),
+    robot("locked", locked=True),
+    robot("until", locked_until="2099-01-01T00:00:00Z"),
+    robot("other-symbol", symbols=["ETH"]),
+    robot("poor", {"USDT": "19.99"}),
+    robot("coinless", sell_on="SELL", buy_on=2),
+    robot("stopped-out", operation_stop_loss=50.0),
+    robot("day-stop", day_stop_loss=10),
+    robot("month-stop", month_stop_loss=10),
+    robot("capped", {"USDT": "1000", "BTC": "0.5"}, month_sell_cap=100),
+    robot("waiting"),
+    robot("rush", operation_amount=100),
+    robot("killed", operation_amount=100),
+    robot("twice", operation_amount=100),
+    robot("split", symbols=["BTC", "SOL", "ETH", "XRP"]),
+]
+
+
+class Market(RobotHouse):
+    """The house with all of them, where its locks are and where it lives."""
+
+    def __init__(self, house: RunningHouse, *, redis_url: str, zone: str, deaths: Path) -> None:
+        super().__init__(house)
+        self.redis_url = redis_url
+        self.calendar = Calendar(zone)
+        self.deaths = deaths
+        self.active = {*SIX, *MATRIX, "stopped-out", "day-stop", "month-stop", "capped", "waiting"}
+        self.active |= {"rush", "killed", "twice", "split", "coinless", "poor"}
+
+    def only(self, *clients: str) -> None:
+        """Have these clients be the active ones of this file's crowd, but for 'inactive'."""
+        for name in self.active ^ set(clients):
+            reply = self.post(
+                f"/api/v1/robots/clients/{name}/", {"active": name in clients}, "PATCH"
+            )
+            assert reply.status == 200, reply.body
+        self.active = set(clients)
+
+    def account(self, name: str) -> str:
+        """Return the account of a client that has bought: its operation's id ends with it."""
+        found: str = self.operation(name, "AWAITING_SELL")["id"]
+        return found.rpartition("-")[2]
+
+
+@pytest.fixture(
+    scope="module", params=["core", pytest.param("redis", marks=pytest.mark.needs("redis"))]
+)
+def hub(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Market]:
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
+    zone = "Asia/Kathmandu" if url else "UTC"
+    deaths = tmp_path_factory.mktemp("deaths")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FONDACO_REDIS_URL", url)
+        patch.setenv("FONDACO_TEST_DEATHS", str(deaths))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "dying"))
+        with robot_house(*ROBOTS, settings=f'{SETTINGS}\ntime_zone = "{zone}"') as found:
+            yield Market(found.house, redis_url=url, zone=zone, deaths=deaths)
+
+
 @pytest.fixture(scope="module")
-def hub() -> Iterator[RobotHouse]:
-    robots = [
-        *(robot(name, symbols=["BTC", "ETH"]) for name in SIX),
-        *(robot(name, {"USDT": "1000", "BTC": "0.5"}, **more) for name, more in MATRIX.items()),
-        robot("inactive", active=False, symbols=["BTC"]),
-        robot("locked", locked=True),
-        robot("until", locked_until="2099-01-01T00:00:00Z"),
-        robot("other-symbol", symbols=["ETH"]),
-        robot("poor", {"USDT": "19.99"}),
-        robot("coinless", sell_on="SELL", buy_on=2),
-        robot("stopped-out", operation_stop_loss=50.0),
-        robot("day-stop", day_stop_loss=10),
-        robot("month-stop", month_stop_loss=10),
-        robot("capped", {"USDT": "1000", "BTC": "0.5"}, month_sell_cap=100),
-        robot("waiting"),
-        robot("rush", operation_amount=100),
-        robot("twice", operation_amount=100),
-        robot("split", symbols=["BTC", "SOL", "ETH", "XRP"]),
-    ]
-    with robot_house(*robots) as found:
-        found.trade("20000")
-        found.quote("19990", "20010")
-        yield found
+def raced(hub: Market) -> list[str]:
+    """What a hundred processes had of the lock of "rush", line by line; see tests/robots/takers."""
+    arguments = [str(writer_socket(hub.house.data)), hub.redis_url, hub.account("rush"), "rush"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.robots.takers", *arguments, "100", "2"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 @pytest.fixture
-def market(hub: RobotHouse) -> RobotHouse:
+def market(hub: Market) -> Market:
     """The house with its market at 20000 again."""
     hub.trade("20000")
     hub.quote("19990", "20010")
     return hub
 
 
-def only(hub: RobotHouse, *clients: str) -> None:
-    """Have these clients be the active ones of this file's crowd, but for 'inactive'."""
-    names = [*SIX, *MATRIX, "stopped-out", "day-stop", "month-stop", "capped", "waiting"]
-    for name in [*names, "rush", "twice", "split", "coinless", "poor"]:
-        reply = hub.post(f"/api/v1/robots/clients/{name}/", {"active": name in clients}, "PATCH")
-        assert reply.status == 200, reply.body
-
-
-def test_s0_13_every_client_document_has_exactly_the_seed_s_keys(market: RobotHouse) -> None:
+def test_s0_13_every_client_document_has_exactly_the_seed_s_keys(market: Market) -> None:
     """S0-13: the key set of the document and of all its parts, and amounts that are numbers."""
     for name in (*SIX, "poor", "inactive", "capped"):
         found = market.document(name)
@@ -102,10 +162,10 @@ def test_s0_13_every_client_document_has_exactly_the_seed_s_keys(market: RobotHo
 
 
 def test_s0_1_neutral_is_acknowledged_and_triggers_nothing(
-    market: RobotHouse, shared_data: Path
+    market: Market, shared_data: Path
 ) -> None:
     """S0-1: the shared sample verbatim is 202; NEUTRAL is, too, and every client has the reason."""
-    only(market)
+    market.only()
     sample = (shared_data.parent / "contracts" / "signal_sample.json").read_bytes()
     headers = {"Content-Type": "application/json"}
     taken = market.house.request("POST", "/api/v1/signals/", body=sample, headers=headers)
@@ -117,9 +177,9 @@ def test_s0_1_neutral_is_acknowledged_and_triggers_nothing(
     assert market.triggers(found["locked"]["signal_id"]) == []
 
 
-def test_s0_2_six_eligible_clients_are_triggered_once_each(market: RobotHouse) -> None:
+def test_s0_2_six_eligible_clients_are_triggered_once_each(market: Market) -> None:
     """S0-2: exactly six triggers, each client once, with the market's symbol."""
-    only(market, *SIX)
+    market.only(*SIX)
     with connect(f"{market.house.ws_url}/ws/triggers", open_timeout=20) as socket:
         found = market.signal("STRONG_BUY", *SIX)
         told = [json.loads(socket.recv(20)) for _ in SIX]
@@ -135,11 +195,11 @@ def test_s0_2_six_eligible_clients_are_triggered_once_each(market: RobotHouse) -
 
 
 @pytest.mark.parametrize("summary", list(WEIGHTS))
-def test_s0_3_a_signal_acts_at_its_level_and_above(market: RobotHouse, summary: str) -> None:
+def test_s0_3_a_signal_acts_at_its_level_and_above(market: Market, summary: str) -> None:
     """S0-3: the matrix of five signals and four levels; weights are compared by at least."""
     field = "sell_on" if "SELL" in summary else "buy_on"
     cells = {f"{field}-{level}-{summary}": level for level in (1, 2)}
-    only(market, *cells)
+    market.only(*cells)
     found = market.signal(summary, *cells)
     for name, level in cells.items():
         expected = "TRIGGERED" if WEIGHTS[summary] >= level else "BELOW_LEVEL"
@@ -148,9 +208,9 @@ def test_s0_3_a_signal_acts_at_its_level_and_above(market: RobotHouse, summary: 
     assert {each["operation"] for each in triggers} <= {summary.removeprefix("STRONG_")}
 
 
-def test_s0_4_who_is_not_eligible_has_a_reason(market: RobotHouse) -> None:
+def test_s0_4_who_is_not_eligible_has_a_reason(market: Market) -> None:
     """S0-4: no trigger, and why, with the numbers, for each client and to be read by it."""
-    only(market, "poor", "coinless")
+    market.only("poor", "coinless")
     sold = market.signal("STRONG_SELL", "coinless")["coinless"]
     assert sold["reason"] == "COIN_TOO_LOW"
     assert Decimal(sold["numbers"]["minimum"]) == Decimal("0.001")
@@ -166,9 +226,9 @@ def test_s0_4_who_is_not_eligible_has_a_reason(market: RobotHouse) -> None:
     assert "poor" not in {each["client_id"] for each in market.triggers(found["poor"]["signal_id"])}
 
 
-def test_s0_9_an_operation_awaits_its_buying_then_its_selling(market: RobotHouse) -> None:
+def test_s0_9_an_operation_awaits_its_buying_then_its_selling(market: Market) -> None:
     """S0-9: AWAITING_BUY while nobody sells, AWAITING_SELL with the fields, then closed."""
-    only(market, "waiting")
+    market.only("waiting")
     market.house.signed(market.house.ann, "DELETE", "/api/v3/openOrders", symbol="BTCUSDT")
     row = market.signal("STRONG_BUY", "waiting")["waiting"]
     assert (row["reason"], row["operation"]) == ("TRIGGERED", "BUY")
@@ -189,9 +249,9 @@ def test_s0_9_an_operation_awaits_its_buying_then_its_selling(market: RobotHouse
     market.operation("waiting", None)
 
 
-def test_s0_5_a_position_is_sold_at_its_stop(market: RobotHouse) -> None:
+def test_s0_5_a_position_is_sold_at_its_stop(market: Market) -> None:
     """S0-5: the stop rests in the core at buy_quote - loss / amount, and sells when it is met."""
-    only(market, "stopped-out")
+    market.only("stopped-out")
     market.signal("STRONG_BUY", "stopped-out")
     held = market.operation("stopped-out", "AWAITING_SELL")
     wanted = Decimal(str(held["buy_quote"])) - 50 / Decimal(str(held["crypto_amount_bought"]))
@@ -205,18 +265,22 @@ def test_s0_5_a_position_is_sold_at_its_stop(market: RobotHouse) -> None:
     assert after["daily_summary"]["profit"] < -50
 
 
-def test_s0_6_a_day_s_loss_locks_until_the_day_is_over(market: RobotHouse) -> None:
-    """S0-6: loss at the limit: DAY_STOP, then LOCKED_UNTIL; the next day it trades by itself."""
-    only(market, "day-stop")
+def test_s0_6_a_day_s_loss_locks_until_the_day_is_over(market: Market) -> None:
+    """S0-6: DAY_STOP, then LOCKED_UNTIL to the day's last second; at midnight it trades again."""
+    market.only("day-stop")
     lose(market, "day-stop")
     first = market.signal("STRONG_BUY", "day-stop")["day-stop"]
     assert first["reason"] == "DAY_STOP"
     assert Decimal(first["numbers"]["loss"]) >= 10 == Decimal(first["numbers"]["limit"])
     second = market.signal("STRONG_BUY", "day-stop")["day-stop"]
     assert second["reason"] == "LOCKED_UNTIL"
-    assert second["numbers"]["until"].endswith("T00:00:00Z")
+    midnight_us = market.calendar.day_of(market.now_us()).ends_us
+    assert second["numbers"]["until"] == moment(midnight_us)
+    market.advance_to(midnight_us - 1_000_000)
     assert market.document("day-stop")["locked"] is True
-    market.advance(86_400)
+    last = market.signal("STRONG_BUY", "day-stop")["day-stop"]
+    assert last["reason"] == "LOCKED_UNTIL"
+    market.advance_to(midnight_us)
     assert market.document("day-stop")["locked"] is False
     assert market.document("day-stop")["daily_summary"]["profit"] == 0
     third = market.signal("STRONG_BUY", "day-stop")["day-stop"]
@@ -225,26 +289,30 @@ def test_s0_6_a_day_s_loss_locks_until_the_day_is_over(market: RobotHouse) -> No
     market.operation("day-stop", None)
 
 
-def test_s0_6_a_month_s_loss_locks_until_the_month_is_over(market: RobotHouse) -> None:
+def test_s0_6_a_month_s_loss_locks_until_the_month_is_over(market: Market) -> None:
     """S0-6: the month's loss outlives the day; the summary rolls over with the month."""
-    only(market, "month-stop")
+    market.only("month-stop")
     lose(market, "month-stop")
     assert market.signal("STRONG_BUY", "month-stop")["month-stop"]["reason"] == "MONTH_STOP"
-    month = market.document("month-stop")["monthly_summary"]["month"]
+    now_us = market.now_us()
+    month, end_us = market.calendar.day_of(now_us).month, now_us
+    while market.calendar.day_of(end_us).month == month:
+        end_us = market.calendar.day_of(end_us).ends_us
     until = market.signal("STRONG_BUY", "month-stop")["month-stop"]["numbers"]["until"]
-    assert until[8:] == "01T00:00:00Z"
-    for _ in range(32):
-        if market.document("month-stop")["monthly_summary"]["month"] != month:
-            break
-        market.advance(86_400)
+    assert until == moment(end_us)
+    market.advance_to(end_us - 1_000_000)
+    last = market.signal("STRONG_BUY", "month-stop")["month-stop"]
+    assert last["reason"] == "LOCKED_UNTIL"
+    assert market.document("month-stop")["monthly_summary"]["profit"] < -10
+    market.advance_to(end_us)
     found = market.document("month-stop")
     assert (found["locked"], found["monthly_summary"]["profit"]) == (False, 0)
     assert market.signal("STRONG_BUY", "month-stop")["month-stop"]["reason"] == "TRIGGERED"
 
 
-def test_s0_7_the_month_s_sell_cap_holds_sales_up(market: RobotHouse) -> None:
+def test_s0_7_the_month_s_sell_cap_holds_sales_up(market: Market) -> None:
     """S0-7: sold + expected proceeds above the cap is no SELL; below it is one."""
-    only(market, "capped")
+    market.only("capped")
     row = market.signal("SELL", "capped")["capped"]
     assert row["reason"] == "SELL_CAP"
     assert Decimal(row["numbers"]["sold"]) > 100 == Decimal(row["numbers"]["cap"])
@@ -255,9 +323,9 @@ def test_s0_7_the_month_s_sell_cap_holds_sales_up(market: RobotHouse) -> None:
     assert market.document("capped")["monthly_summary"]["amount_sold"] > 9000
 
 
-def test_s0_8_a_hundred_concurrent_signals_are_one_operation(market: RobotHouse) -> None:
+def test_s0_8_a_hundred_concurrent_signals_are_one_operation(market: Market) -> None:
     """S0-8: one is TRIGGERED, the others OPERATION_OPEN; one order was paid."""
-    only(market, "rush")
+    market.only("rush")
     found: list[int] = []
 
     def send(number: int) -> None:
@@ -271,16 +339,78 @@ def test_s0_8_a_hundred_concurrent_signals_are_one_operation(market: RobotHouse)
     for each in sends:
         each.join()
     assert len(set(found)) == 100
-    reasons = [market.decision("rush", number)["reason"] for number in sorted(found)]
+    market.decision("rush", max(found))
+    rows = market.get("/api/v1/robots/clients/rush/decisions/?limit=500")
+    reasons = [row["reason"] for row in rows if row["signal_id"] in found]
     assert sorted(reasons) == ["OPERATION_OPEN"] * 99 + ["TRIGGERED"]
     held = market.operation("rush", "AWAITING_SELL")
     assert held["operation_amount"] <= 100
     assert market.document("rush")["monthly_summary"]["amount_bought"] == held["operation_amount"]
 
 
-def test_s0_12_the_same_signal_twice_is_one_operation(market: RobotHouse) -> None:
+def test_s0_8_one_of_a_hundred_processes_has_a_client_s_lock(raced: list[str]) -> None:
+    """S0-8: takers in processes of their own, let go at one moment; in each round one has it."""
+    assert raced[0] == "1 1"
+
+
+def test_s0_8_a_lock_that_looks_before_it_takes_is_caught(raced: list[str]) -> None:
+    """Planted: GET then SET, as in the system before, or by force in the core: several have it."""
+    assert max(map(int, raced[1].split())) > 1
+
+
+def test_s0_8_a_killed_holder_s_lock_is_free_after_its_time(
+    market: Market, raced: list[str]
+) -> None:
+    """S0-8: killed on another system, so that nobody knows: 60 s it holds all off, no longer."""
+    assert int(raced[2]) == -signal.SIGKILL
+    client = {int(market.account("rush")): "rush"}
+    with market.writer() as writer:
+        ours = Locks(writer, make_keys(market.redis_url))
+        assert not ours.take(client)
+        if market.redis_url:
+            with redis.Redis.from_url(market.redis_url, decode_responses=True) as keys:
+                assert str(keys.get(key_of("rush"))).startswith("rushanother system ")
+                assert 0 < int(keys.pttl(key_of("rush"))) <= 60_000
+                keys.pexpire(key_of("rush"), 1)  # who waits for the wall's clock?
+                market.until(lambda: not keys.exists(key_of("rush")))
+        else:
+            market.advance((TTL_US - 1) / 1_000_000)
+            assert not ours.take(client)
+            market.advance(0.000_001)
+        held = ours.take(client)
+        assert set(held) == set(client)
+        ours.release(list(held.values()))
+    assert market.signal("NEUTRAL", "rush")["rush"]["reason"] == "NEUTRAL"
+
+
+@pytest.mark.parametrize("at", ["locked", "ordered"])
+def test_s0_8_a_killed_worker_s_operation_is_exact(market: Market, at: str) -> None:
+    """S0-8: killed as it has the lock, or after its order and before a word of it: one order."""
+    market.only("killed")
+    worker, before = market.house.child("worker"), market.document("killed")
+    (market.deaths / at).write_text("killed", encoding="utf-8")
+    number = market.send("STRONG_BUY")
+    held = market.operation("killed", "AWAITING_SELL")
+    assert not (market.deaths / at).exists()
+    assert market.house.child("worker") != worker
+    rows = market.get("/api/v1/robots/clients/killed/decisions/?limit=500")
+    assert [row["reason"] for row in rows if row["signal_id"] == number] == ["TRIGGERED"]
+    assert held["id"].startswith(f"{number}-")
+    assert held["operation_amount"] <= 100
+    after = market.document("killed")
+    assert exact(before["cash"]) - exact(after["cash"]) == exact(held["operation_amount"])
+    coins = [exact(each["crypto"][0]["amount"]) for each in (before, after)]
+    assert coins[1] - coins[0] == exact(held["crypto_amount_bought"])
+    assert market.signal("SELL", "killed")["killed"]["reason"] == "TRIGGERED"
+    market.operation("killed", None)
+    if market.redis_url:
+        with redis.Redis.from_url(market.redis_url) as keys:
+            market.until(lambda: not keys.exists(key_of("killed")))
+
+
+def test_s0_12_the_same_signal_twice_is_one_operation(market: Market) -> None:
     """S0-12: the second delivery is answered with the first's id and decides nothing more."""
-    only(market, "twice")
+    market.only("twice")
     body = {"summary": "STRONG_BUY", "timestamp": "22-07-2022 02:18:10"}
     first, second = (market.post("/api/v1/signals/", body).json["id"] for _ in range(2))
     assert first == second
@@ -290,8 +420,9 @@ def test_s0_12_the_same_signal_twice_is_one_operation(market: RobotHouse) -> Non
     assert [row["reason"] for row in rows if row["signal_id"] == first] == ["TRIGGERED"]
 
 
-def test_a_client_changes_its_switch_and_config_and_nothing_else(market: RobotHouse) -> None:
+def test_a_client_changes_its_switch_and_config_and_nothing_else(market: Market) -> None:
     """PUT and PATCH change `active` and `config`; the rest of a document changes nothing."""
+    market.only("split")
     path = "/api/v1/robots/clients/split/"
     whole = {**market.document("split"), "cash": 10**9, "active": False}
     changed = market.post(path, whole, "PUT").json
@@ -315,7 +446,11 @@ def test_a_client_changes_its_switch_and_config_and_nothing_else(market: RobotHo
     assert (row["reason"], float(row["numbers"]["cash"])) == ("TRIGGERED", 250.0)
 
 
-def lose(hub: RobotHouse, name: str) -> None:
+def exact(number: float) -> Decimal:
+    return Decimal(str(number))
+
+
+def lose(hub: Market, name: str) -> None:
     """Have a client buy at 20010 and sell at 19000."""
     hub.signal("STRONG_BUY", name)
     hub.operation(name, "AWAITING_SELL")
