@@ -17,6 +17,7 @@ from fondaco.core.records import Command, Event, Query
 from fondaco.house import file
 from fondaco.identity import services as identity
 from fondaco.identity.models import Account
+from fondaco.journal.calendar import Calendar
 from fondaco.link.blocking import Commit
 from fondaco.robots import services as robots
 from fondaco.robots.hub import operations, services
@@ -115,7 +116,7 @@ class HubField:
         self.history = History(self.core)
         monkeypatch.setattr(operations, "history", self.history)
         spots = Account.objects.filter(kind=records.AccountKind.SPOT).order_by("pk")
-        self.ann, self.bob = (row.pk for row in spots)
+        self.ann, self.bob = (row.pk for row in spots[:2])
         self._number = 0
         self.start()
 
@@ -134,6 +135,13 @@ class HubField:
     def stop(self) -> None:
         """Let go of the shares, as a worker that ends."""
         self.hub.shares.release()
+
+    def roll(self, time_us: int) -> None:
+        """Move the clock; the first command of a day tells the core of it, as the journal does."""
+        self.core.time_us = time_us
+        today = Calendar(self.house.house.time_zone).day_of(time_us)
+        if today.day > self.core.exchange.day():
+            self.core.submit(records.pack(Command.ROLL, day=today.day, month=today.month))
 
     # ---- the market
 

@@ -8,6 +8,7 @@ asks); and how a process ended that took it as one of another system would, and 
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -111,13 +112,12 @@ def main(writer: str, url: str, account: int, robot: str, takers: int, rounds: i
         return locks(Careless(url) if url else Forced())
 
     if url:
-        import redis
-
-        assert redis  # now, and not in each of the takers
+        importlib.import_module("redis")  # now, and not in each of the takers
     print(*race(locks, account, robot, takers, rounds))
     print(*race(careless, account, robot, takers, rounds))
     print(killed(locks, account, robot))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], int(sys.argv[3]), sys.argv[4], *map(int, sys.argv[5:7]))
+    WRITER, URL, ACCOUNT, ROBOT, TAKERS, ROUNDS = sys.argv[1:]
+    main(WRITER, URL, int(ACCOUNT), ROBOT, int(TAKERS), int(ROUNDS))

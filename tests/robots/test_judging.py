@@ -9,10 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from fondaco.core import records
-from fondaco.core.records import Command
 from fondaco.house.robots import read_config
-from fondaco.journal.calendar import Calendar
 from fondaco.robots import services as robots
 from fondaco.robots.hub import judging, services
 from fondaco.robots.hub.judging import Client, Look, Reason
@@ -148,14 +145,6 @@ def crowd(*names: str) -> str:
     )
 
 
-def roll(field: HubField, time_us: int) -> None:
-    """Move the clock; the first command of a day tells the core of it, as in a running house."""
-    field.core.time_us = time_us
-    today = Calendar(field.house.house.time_zone).day_of(time_us)
-    if today.day > field.core.exchange.day():
-        field.core.submit(records.pack(Command.ROLL, day=today.day, month=today.month))
-
-
 def decided(field: HubField, strength: int = 2) -> dict[str, str]:
     signal = field.signal(strength)
     field.turn()
@@ -187,7 +176,7 @@ def field(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Hu
     """Three robots in a house of a zone, the market at 20000."""
     zone = getattr(request, "param", "UTC")
     made = HubField(monkeypatch, crowd("less", "equal", "more"), time_zone=zone)
-    roll(made, made.core.time_us)
+    made.roll(made.core.time_us)
     made.trade(20000)
     made.quote(19990, 20010)
     return made
@@ -239,17 +228,17 @@ def test_s0_6_a_stop_ends_at_midnight_where_the_house_is(field: HubField) -> Non
     assert now_us < midnight <= now_us + DAY_S * SECOND_US < month_end
     for name in ("less", "more"):  # staff may take the lock away, and the loss stays
         services.unlock_client(Robot.objects.get(pk=name), actor=None, address="")
-    roll(field, midnight - SECOND_US)
+    field.roll(midnight - SECOND_US)
     found = decided(field)
     assert (found["less"], found["more"]) == ("DAY_STOP", "MONTH_STOP")
     found = decided(field)
     assert (found["less"], found["more"]) == ("LOCKED_UNTIL", "LOCKED_UNTIL")
-    roll(field, midnight)
+    field.roll(midnight)
     found = decided(field)
     assert (found["less"], found["more"]) == ("TRIGGERED", "LOCKED_UNTIL")
     assert [field.buys("less"), field.buys("more")] == [2, 1]
-    roll(field, month_end - SECOND_US)
+    field.roll(month_end - SECOND_US)
     assert decided(field)["more"] == "LOCKED_UNTIL"
-    roll(field, month_end)
+    field.roll(month_end)
     assert decided(field)["more"] == "TRIGGERED"
     assert field.buys("more") == 2
