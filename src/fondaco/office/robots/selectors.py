@@ -319,7 +319,7 @@ def charts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     fills = _thinned(result["fills"], times[0], times[-1])
     marks = [(fill["time_us"], Decimal(fill["price"]), fill) for fill in fills]
     count = len(result["fills"])
-    traded = f"{count} fills" if fills else "nothing traded"
+    traded = f"{count} fill{'s'[: count != 1]}" if fills else "nothing traded"
     if len(fills) < count:
         traded = f"{len(fills)} of {count} fills are marked"
     first, last, low, high, began, ended = (
