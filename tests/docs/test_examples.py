@@ -92,6 +92,22 @@ def test_the_curl_example_buys(base: str) -> None:
 
 
 @pytest.mark.needs("curl")
+def test_the_token_example_shows_the_robots(base: str) -> None:
+    """The token of the README reads both robots of the demo."""
+    script = example("sh", "Bearer").replace("http://127.0.0.1:8000", base)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=EXAMPLE_S_MAX,
+    )
+    robots = {each["id"] for each in json.loads(done.stdout)["robots"]}
+    assert robots == {"follows-the-ratings", "trades-the-bands"}
+
+
+@pytest.mark.needs("curl")
 def test_the_purchase_example_buys_outside(base: str) -> None:
     """S3: the older system's own bodies are taken by the demo, and the venue fills the order."""
     script = example("sh", "api/customer").replace("http://127.0.0.1:8000", base)

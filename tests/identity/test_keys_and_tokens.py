@@ -223,7 +223,9 @@ def test_a_token_does_only_what_its_scopes_say() -> None:
     """Without read it reads nothing; what staff may do no scope does but `staff`."""
     admin = services.create_admin(username="root", email="r@example.com", password=PASSWORD)
     _, trades = tokens.make(admin, scopes=["trade"])
-    assert bearer(trades).status_code == 403
+    refused = bearer(trades)
+    assert refused.status_code == 403
+    assert refused.json() == {"error": "this needs the scope read; what was sent has trade"}
     _, everything = tokens.make(admin, scopes=set(tokens.SCOPES) - {tokens.STAFF_SCOPE})
     refused = Client().post(
         f"/api/v1/members/{admin.pk}/roles/",
@@ -232,6 +234,7 @@ def test_a_token_does_only_what_its_scopes_say() -> None:
         HTTP_AUTHORIZATION=f"Bearer {everything}",
     )
     assert refused.status_code == 403
+    assert "the scope staff" in refused.json()["error"]
 
 
 def test_another_members_token_is_404() -> None:

@@ -73,6 +73,8 @@ def show(base_url: str, house: House, *, is_demo: bool, broker: str = "") -> Non
         for key in member.api_keys:
             rows.add_row("API key", key.key)
             rows.add_row("Secret", key.secret)
+        for token in member.tokens:
+            rows.add_row("Token", token.token)
     console.print(
         Panel(
             rows,

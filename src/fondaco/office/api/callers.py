@@ -45,6 +45,15 @@ __all__ = [
 REALM: Final = 'Bearer realm="fondaco"'
 FORM: Final = "application/x-www-form-urlencoded"
 PARAMETERS_MAX: Final = 64
+OF_THE_MEMBER: Final = (
+    "a key is bound to one account, and this concerns all of its member's: send a token "
+    "(Authorization: Bearer), or sign in"
+)
+OF_STAFF: Final = (
+    "this is for staff whose roles include it: of programs for a token with the scope staff, "
+    "while its member has a second factor"
+)
+OF_PEOPLE: Final = "this is for signed-in people, not for programs"
 
 
 class Session(SessionAuthentication):
@@ -137,6 +146,8 @@ class Allowed(BasePermission):
     permission. A key never reaches a view that says `member_wide`.
     """
 
+    message = "your roles do not include this"
+
     def has_permission(self, request: Request, view: APIView) -> bool:
         if getattr(view, "is_public", False):
             return True
@@ -146,11 +157,18 @@ class Allowed(BasePermission):
             return False
         if isinstance(credential, AccessToken | ApiKey):
             if isinstance(credential, ApiKey) and getattr(view, "member_wide", False):
+                self.message = OF_THE_MEMBER
                 return False
             held = scopes_held(credential)
             if wanted is not None:
+                self.message = OF_STAFF
                 return holds_staff_scope(request) and may(member, wanted)
-            return getattr(view, "scope", None) in held  # none named: not for programs
+            scope = getattr(view, "scope", None)
+            self.message = OF_PEOPLE
+            if scope is not None:
+                has = ", ".join(sorted(held)) or "none"
+                self.message = f"this needs the scope {scope}; what was sent has {has}"
+            return scope in held  # none named: not for programs
         return wanted is None or may(member, wanted)
 
 
