@@ -171,3 +171,23 @@ def test_lost_alerts_are_replayed_by_hand(hooks: Hooks) -> None:
     assert len(signals) == 2
     found = [row for row in hooks.decided("seller", signals) if row["signal_id"] in signals]
     assert sorted(row["reason"] for row in found) == ["BELOW_LEVEL", "COIN_TOO_LOW"]
+
+
+def test_alerts_are_answered_while_nobody_reads_them(hooks: Hooks) -> None:
+    """The worker is stopped: 60 are answered, 202, and wait; going on it reads each of them."""
+    alerts, address = hooks.make(name="queue", symbol="BTC")
+    worker = hooks.market.until(lambda: hooks.house.child("worker"))
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(16) as senders:
+            bodies = [f'{{"action": "buy", "key": "q{number}"}}' for number in range(60)]
+            replies = list(senders.map(lambda body: hooks.alert(address, body), bodies))
+        rows = hooks.ask("GET", f"{alerts}?limit=200")["alerts"]
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert [reply.status for reply in replies] == [202] * 60
+    assert [row["state"] for row in rows] == ["waiting"] * 60
+    assert {row["id"] for row in rows} == {reply.json["alert"] for reply in replies}
+    settled = hooks.settled(f"{alerts}?limit=200")
+    assert "refused" not in {row["state"] for row in settled}
+    hooks.decided("buyer", {row["signal_id"] for row in settled})

@@ -20,7 +20,16 @@ from fondaco.identity.networks import networks_of
 from fondaco.identity.security_log import Action, note
 from fondaco.robots.hub.alerts import Alert, check_template, read_alert, untimely
 from fondaco.robots.hub.messages import Incoming, Unfit
-from fondaco.robots.models import Decision, Hook, HookAlert, Operation, Robot, Signal
+from fondaco.robots.hub.roster import SHARES
+from fondaco.robots.models import (
+    Decision,
+    Hook,
+    HookAlert,
+    HubCursor,
+    Operation,
+    Robot,
+    Signal,
+)
 
 __all__ = [
     "ALERT_BYTES_MAX",
@@ -227,24 +236,31 @@ def settle_alerts(cash: str, age_s_max: int = 0) -> int:
     """Read the alerts that wait, oldest first, and make signals of them; return how many.
 
     An alert whose own time was more than `age_s_max` seconds ago when it came is refused; 0: none.
+    One that expects a position waits, and its hook's next, until what came before it is judged.
     """
     waiting = HookAlert.objects.filter(state=State.WAITING).select_related("hook").order_by("id")
     count = 0
+    held: set[int] = set()  # hooks of whose alerts the next can't be told yet
     for row in waiting[:ALERTS_A_TURN]:
+        if row.hook_id in held:
+            continue
         with transaction.atomic():
-            _settle(row, cash, age_s_max)
-        count += 1
+            if _settle(row, cash, age_s_max):
+                count += 1
+            else:
+                held.add(row.hook_id)
     return count
 
 
-def _settle(row: HookAlert, cash: str, age_s_max: int) -> None:
+def _settle(row: HookAlert, cash: str, age_s_max: int) -> bool:
+    """Make of an alert what it says; False if what it expects can't be told yet."""
     hook = row.hook
     try:
         alert = read_alert(row.body, template=hook.template, symbol=hook.symbol, cash=cash)
     except Unfit as fault:
         field = f"{fault.field} " if fault.field else ""
         _end(row, State.REFUSED, f"{field}{fault}")
-        return
+        return True
     named = f"key {alert.key}" if alert.key else f"text {row.body}"
     row.dedupe = hashlib.sha256(named.encode()).hexdigest()
     same = HookAlert.objects.filter(hook=hook, dedupe=row.dedupe, state=State.TAKEN)
@@ -253,16 +269,18 @@ def _settle(row: HookAlert, cash: str, age_s_max: int) -> None:
     first = None if row.is_replay and not alert.key else same.order_by("id").first()
     if first is not None:
         _end(row, State.DUPLICATE, f"the same as alert {first.pk}", signal=first.signal)
-        return
+        return True
     unfit = ""
     if alert.timestamp_us and not row.is_replay:  # by hand any time is meant so
         said_us, bar_us = alert.timestamp_us, alert.bar_us
         unfit = untimely(said_us, row.received_us, age_s_max, bar_us=bar_us)
     if not unfit and hook.checks_position and alert.is_long is not None:
+        if _has_unjudged(row):
+            return False
         unfit = _unexpected(hook, alert)
     if unfit:
         _end(row, State.REFUSED, unfit)
-        return
+        return True
     incoming = Incoming(
         symbol=alert.symbol,
         strength=alert.strength,
@@ -276,6 +294,17 @@ def _settle(row: HookAlert, cash: str, age_s_max: int) -> None:
     )
     state = State.TAKEN if is_new else State.DUPLICATE
     _end(row, state, "" if is_new else f"the same as signal {signal.pk}", signal=signal.pk)
+    return True
+
+
+def _has_unjudged(row: HookAlert) -> bool:
+    """Say whether a signal that came before may yet change what the member's robots have."""
+    judged = dict(HubCursor.objects.values_list("share", "signal"))
+    return Signal.objects.filter(
+        pk__gt=min(judged.get(share, 0) for share in range(SHARES)),
+        member__in=(0, row.hook.member_id),
+        received_us__lte=row.received_us,
+    ).exists()
 
 
 def _unexpected(hook: Hook, alert: Alert) -> str:
