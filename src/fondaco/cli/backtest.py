@@ -7,6 +7,8 @@ of the file.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -18,14 +20,22 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from fondaco.cli.backtest_signals import (
+    SignalRobot,
+    print_judged,
+    read_signal_robot,
+    signals_of,
+)
 from fondaco.cli.ending import stop
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.replay import Replay, replay
 from fondaco.robots.backtest.result import OrderLine, Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
+from fondaco.robots.backtest.signal_result import Judged, SignalResult
+from fondaco.robots.backtest.signal_run import SignalBacktest
 from fondaco.robots.backtest.survey import OpenTape, open_file, open_journal
-from fondaco.robots.backtest.tape import TapeFault, Walk
+from fondaco.robots.backtest.tape import TapeFault, Tick, Walk
 from fondaco.robots.rules.evaluator import PREFIX
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
@@ -70,7 +80,28 @@ Queue = Annotated[
     str | None,
     typer.Option(help="What stands before an order that joins a price.  [default: the depth]"),
 ]
-Zone = Annotated[str, typer.Option(help="The house's, for a robot that has lived and reads $time.")]
+Zone = Annotated[
+    str,
+    typer.Option(
+        help="The house's, for a robot that has lived and reads $time, and for days of limits."
+    ),
+]
+Signals = Annotated[
+    Path | None,
+    typer.Option(help="Recorded signals for a signal robot: JSON as the API takes them, or CSV."),
+]
+Ratings = Annotated[
+    str | None,
+    typer.Option(
+        help="Or what the house's own analysis says of the tape: technical_ratings,"
+        " technical_ratings_v1 or robot."
+    ),
+]
+Interval = Annotated[str, typer.Option(help="Of the candles that are rated.")]
+Symbol = Annotated[
+    str | None,
+    typer.Option(help="The coin of the tape.  [default: the one that the signal robot has chosen]"),
+]
 
 
 class OptionFault(ValueError):
@@ -93,6 +124,23 @@ class RobotFile(msgspec.Struct, frozen=True, kw_only=True):
     account: int = 0  # of a robot that has lived, with where it began and its order ids' prefix
     began: Began | None = None
     prefix: str = ""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for on the command line."""
+
+    robot: Path
+    source: Path
+    kind: str  # trades, candles or journal
+    walk_by: Walk
+    quote: str
+    options: dict[str, str | None]
+    latency_ms: int
+    zone: ZoneInfo
+    signals: Path | None
+    ratings: str | None
+    interval: str
+    symbol: str | None
 
 
 def register(app: typer.Typer) -> None:
@@ -122,40 +170,27 @@ def backtest(
     depth: Depth = None,
     queue: Queue = None,
     time_zone: Zone = "UTC",
+    signals: Signals = None,
+    ratings: Ratings = None,
+    interval: Interval = "1h",
+    symbol: Symbol = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on the last line.")
     ] = False,
 ) -> None:
-    """Run a rule bot on trades of the past, with fees, latency and queue position."""
+    """Run a robot on trades of the past, with fees, latency and queue position."""
     source, kind = _one_of(trades=trades, candles=candles, journal=journal)
-    zone = _zone(time_zone)
+    options = {
+        "cash": cash, "coins": coins, "depth": depth, "queue": queue,
+        "maker_fee": maker_fee, "taker_fee": taker_fee,
+    }  # fmt: skip
+    asked = Asked(
+        robot=robot, source=source, kind=kind, walk_by=walk_by, quote=quote, options=options,
+        latency_ms=latency_ms, zone=_zone(time_zone), signals=signals, ratings=ratings,
+        interval=interval, symbol=symbol,
+    )  # fmt: skip
     try:
-        plan, file = _read_robot(robot)
-        if kind == "journal" and file.account and file.began is not None:
-            _print_replay(_replay(source, plan, file, quote, zone), plan, as_json=as_json)
-            return
-        console = Console(stderr=True)
-        console.quiet = not console.is_interactive  # else it ends with an empty line
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task(f"reading {source.name}", total=None)
-            base = _base_of(plan, quote)
-
-            def on_rows(rows: int) -> None:
-                progress.update(task, completed=rows)
-
-            if kind == "journal":
-                tape = open_journal(source, base=base, quote=quote, on_rows=on_rows)
-            else:
-                tape = open_file(source, kind, walk_by, on_rows)
-            options = {
-                "cash": cash, "coins": coins, "depth": depth, "queue": queue,
-                "maker_fee": maker_fee, "taker_fee": taker_fee,
-            }  # fmt: skip
-            settings = _settings(plan, file, tape, options, quote=quote, latency_ms=latency_ms)
-            progress.reset(task, total=tape.length, description=f"running {robot.name}")
-            result = Backtest(plan, settings, prefix=file.id).run(
-                tape.ticks, lambda ticks: progress.update(task, completed=ticks)
-            )
+        plan, found = _run(asked)
     except JournalDamaged as error:
         stop(error.status, f"journal damaged: {error}")
     except OSError as error:
@@ -164,10 +199,59 @@ def backtest(
         stop(2, str(error))
     except (RuleError, BacktestFault, FiguresMissing) as error:
         stop(2, f"{robot}: {error}")
-    if as_json:
-        typer.echo(encode(result).decode())
-        return
-    _print(plan, result)
+    if isinstance(found, Replay):
+        assert plan is not None, "a rule's"
+        _print_replay(found, plan, as_json=as_json)
+    elif as_json:
+        typer.echo(encode(found).decode())
+    else:
+        _print(plan, found)
+
+
+def _run(asked: Asked) -> tuple[Plan | None, Result | Replay]:
+    """Run what was asked for; return the rule, if it is one, and what came of it."""
+    signal_robot = read_signal_robot(asked.robot, asked.symbol, asked.quote)
+    if signal_robot is not None:
+        return None, _run_signals(asked, signal_robot)
+    plan, file = _read_robot(asked.robot)
+    if asked.signals is not None or asked.ratings is not None:
+        raise OptionFault("--signals and --ratings are for a signal robot; this is a rule")
+    if asked.kind == "journal" and file.account and file.began is not None:
+        return plan, _replay(asked.source, plan, file, asked.quote, asked.zone)
+    with _opened(asked, _base_of(plan, asked.quote), file.allotment) as (settings, ticks, on_ticks):
+        return plan, Backtest(plan, settings, prefix=file.id).run(ticks, on_ticks)
+
+
+def _run_signals(asked: Asked, robot: SignalRobot) -> Result:
+    fed = signals_of(robot, asked.signals, asked.ratings, asked.interval)
+    with _opened(asked, robot.symbol, robot.allotment) as (settings, ticks, on_ticks):
+        config = robot.config(settings)
+        run = SignalBacktest(config, settings, time_zone=asked.zone.key)
+        return run.run(ticks, fed, on_ticks)
+
+
+@contextmanager
+def _opened(
+    asked: Asked, base: str, allotment: Mapping[str, Decimal]
+) -> Iterator[tuple[Settings, Iterator[Tick], Callable[[int], None]]]:
+    """Read the tape once; give how the market is imitated, and the ticks with who counts them."""
+    console = Console(stderr=True)
+    console.quiet = not console.is_interactive  # else it ends with an empty line
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(f"reading {asked.source.name}", total=None)
+
+        def count(rows: int) -> None:
+            progress.update(task, completed=rows)
+
+        if asked.kind == "journal":
+            tape = open_journal(asked.source, base=base, quote=asked.quote, on_rows=count)
+        else:
+            tape = open_file(asked.source, asked.kind, asked.walk_by, count)
+        settings = _settings(
+            base, allotment, tape, asked.options, quote=asked.quote, latency_ms=asked.latency_ms
+        )
+        progress.reset(task, total=tape.length, description=f"running {asked.robot.name}")
+        yield settings, tape.ticks, count
 
 
 def _replay(data: Path, plan: Plan, file: RobotFile, cash: str, zone: ZoneInfo) -> Replay:
@@ -199,7 +283,7 @@ def _zone(name: str) -> ZoneInfo:
 
 def _print_replay(found: Replay, plan: Plan, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(msgspec.json.encode(found).decode())
+        typer.echo(encode(found).decode())
         return
     typer.echo(f"{'rule':>10}  {found.state}, at step {found.step + 1}, by seq {found.last_seq}")
     for order in found.orders:
@@ -239,8 +323,8 @@ def _read_robot(path: Path) -> tuple[Plan, RobotFile]:
 
 
 def _settings(
-    plan: Plan,
-    file: RobotFile,
+    base: str,
+    allotment: Mapping[str, Decimal],
     tape: OpenTape,
     options: dict[str, str | None],
     *,
@@ -248,9 +332,9 @@ def _settings(
     latency_ms: int,
 ) -> Settings:
     """Put the options, the robot's allotment and the tape's own steps together."""
-    base, survey = plan.tickers[0], tape.survey
+    survey = tape.survey
     given = {name: _number(name, text) for name, text in options.items() if text is not None}
-    allotted = sum((n for code, n in file.allotment.items() if code != base), Decimal(0))
+    allotted = sum((n for code, n in allotment.items() if code != base), Decimal(0))
     cash = given.get("cash", allotted or Decimal(CASH))
     depth = given.get("depth", survey.depth)
     for name in ("maker_fee", "taker_fee"):
@@ -275,7 +359,7 @@ def _settings(
         depth=max(survey.lot, depth // survey.lot * survey.lot),
         queue=given.get("queue", depth) // survey.lot * survey.lot,
         cash=cash,
-        coins=given.get("coins", file.allotment.get(base, Decimal(0))),
+        coins=given.get("coins", allotment.get(base, Decimal(0))),
         decimals=tape.decimals,
         fee_in_quote=tape.fee_in_quote,
     )
@@ -304,7 +388,7 @@ def _base_of(plan: Plan, quote: str) -> str:
     return plan.tickers[0]
 
 
-def _print(plan: Plan, result: Result) -> None:
+def _print(plan: Plan | None, result: Result) -> None:
     """Print what a person wants to know first."""
     one = result.settings
     walked = f", walked by {one.walk}" if one.walk else ""
@@ -319,12 +403,18 @@ def _print(plan: Plan, result: Result) -> None:
         f" holding {_shown(result.hold_percent)} %)",
         "drawdown": f"{_shown(result.drawdown)} {one.quote} ({_shown(result.drawdown_percent)} %)",
     }
+    if isinstance(result, SignalResult):
+        del lines["rule"]
+        lines["signals"] = f"{result.signals} judged, operations {len(result.operations)}"
     for name, text in lines.items():
         typer.echo(f"{name:>10}  {text}")
     for order in result.orders:
         _print_order(order)
     for decision in result.decisions[:DECISIONS_SHOWN]:
-        _print_decision(plan, decision)
+        if isinstance(decision, Judged):
+            print_judged(decision)
+        elif plan is not None:
+            _print_decision(plan, decision)
     more = len(result.decisions) + result.decisions_left_out - DECISIONS_SHOWN
     if more > 0:
         typer.echo(f"{'':>10}  and {more} more: --json has them")

@@ -27,6 +27,7 @@ from fondaco.core import client_ids
 from fondaco.core.exchange import Exchange
 from fondaco.core.records import (
     ACCOUNT_FIRST,
+    HEAD,
     AccountBody,
     AccountKind,
     AssetBody,
@@ -35,6 +36,7 @@ from fondaco.core.records import (
     InstrumentBody,
     OrderType,
     Reason,
+    RobotTerms,
     SelfTrade,
     Side,
     TimeInForce,
@@ -166,9 +168,16 @@ class Market:
     """One instrument, one robot, and the crowd."""
 
     def __init__(
-        self, instrument: Instrument, *, cash: Decimal, coins: Decimal, depth: int, queue: int
+        self,
+        instrument: Instrument,
+        *,
+        cash: Decimal,
+        coins: Decimal,
+        depth: int,
+        queue: int,
+        terms: RobotTerms | None = None,
     ) -> None:
-        """Open the exchange; depth and queue are lots.
+        """Open the exchange; depth and queue are lots, `terms` the limits that the core keeps.
 
         Raises:
             ValueError: the core refuses the instrument or the funds.
@@ -181,6 +190,8 @@ class Market:
         self.last: tuple[int, bool] | None = None  # price and whether its taker bought
         self.fills: list[Fill] = []
         self.filled: dict[str, tuple[Decimal, Decimal]] = {}  # by order: quantity and amount
+        self.tells = terms is not None  # whether it keeps the robot's events for take_own()
+        self.own: list[bytes] = []
         self.exchange = Exchange()
         self.open: dict[str, _Open] = {}
         # Cash and coins of the robot, free and held, in units.
@@ -199,7 +210,7 @@ class Market:
                 Command.DEFINE_ASSET, AssetBody(number=QUOTE, code="QUOTE", decimals=decimals[1])
             ),
             pack_body(Command.DEFINE_INSTRUMENT, instrument.body()),
-            _account(ROBOT, AccountKind.ROBOT, [pair for pair in opening if pair[1]]),
+            _account(ROBOT, AccountKind.ROBOT, [pair for pair in opening if pair[1]], terms),
             _account(CROWD, AccountKind.SPOT, crowd),
             _account(QUEUE, AccountKind.SPOT, crowd),
         )
@@ -343,6 +354,34 @@ class Market:
             ),
         )
 
+    def roll(self, time_us: int, day: int, month: int) -> None:
+        """Tell the core that a day has begun."""
+        self._apply(time_us, (pack(Command.ROLL, day=day, month=month),))
+
+    def take_own(self) -> list[bytes]:
+        """Return, and forget, the core's events of the robot since the last time."""
+        own, self.own = self.own, []
+        return own
+
+    def submit(self, time_us: int, record: bytes) -> None:
+        """Take a command of the robot as it would send it to the house; take_own() answers."""
+        words = unpack(record)
+        if words["kind"] != Command.ROBOT_ORDER:
+            self._send(time_us, record)
+            return
+        side, price, lots = Side(words["side"]), words["price_ticks"], words["quantity_lots"]
+        name = client_ids.decode(tuple(words[f"client_order_id_{place}"] for place in range(4)))  # type: ignore[arg-type]
+        if words["stop_price_ticks"]:
+            if self.last is not None:
+                self._print(time_us, self.last[0], buys=self.last[1])
+            self.open[name] = _Open(side, price, 0, lots)
+            self._send(time_us, record)
+            return
+        self._send(time_us, *self._depth_for(side, price, lots, words["quote_quantity"]))
+        self.open[name] = _Open(side, price, 0)
+        self._send(time_us, record)
+        self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
+
     # -- orders
 
     def _is_reached(self, order: _Open, side: Side, limit: int) -> bool:
@@ -443,6 +482,8 @@ class Market:
         self.exchange.stamp(batch, self.exchange.seq + 1, now_us)
         events = split(self.exchange.apply(bytes(batch)))
         for event in events:
+            if self.tells and HEAD.unpack_from(event)[3] == ROBOT:
+                self.own.append(event)
             if _kind_of(event) == Event.BALANCE:
                 words = unpack(event)
                 if words["account"] == ROBOT:
@@ -527,8 +568,13 @@ def _kind_of(event: bytes) -> int:
     return int.from_bytes(event[:2], "little")
 
 
-def _account(number: int, kind: AccountKind, opening: list[tuple[int, int]]) -> bytes:
-    body = AccountBody(member=number, kind=kind, opening=opening)
+def _account(
+    number: int,
+    kind: AccountKind,
+    opening: list[tuple[int, int]],
+    terms: RobotTerms | None = None,
+) -> bytes:
+    body = AccountBody(member=number, kind=kind, opening=opening, robot=terms)
     return pack_body(Command.OPEN_ACCOUNT, body, account=number)
 
 

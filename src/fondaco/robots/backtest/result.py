@@ -6,8 +6,9 @@ backtest are equal to the byte. Amounts are exact, written as decimal text.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -17,6 +18,7 @@ from fondaco.robots.rules.state import Decision, OrderStatus, OrderWish
 __all__ = ["Day", "OrderLine", "Point", "Result", "Settings", "encode", "order_line"]
 
 ZERO: Final = Decimal(0)
+_BY_POWER: Final = re.compile(rb'"(-?\d+(?:\.\d+)?E[+-]\d{1,3})"')
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,14 +102,19 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     fills: tuple[Fill, ...]
     days: tuple[Day, ...]
     curve: tuple[Point, ...]  # evenly by ticks, from the first to the last
-    decisions: tuple[Decision, ...]  # one whenever step or code is another than before
+    decisions: tuple[Decision | Any, ...]  # one whenever step or code is another than before
     decisions_left_out: int
     notices: tuple[str, ...]
 
 
-def encode(result: Result) -> bytes:
-    """Return a result as JSON, the same bytes for the same result."""
-    return msgspec.json.encode(result, order="deterministic")
+def encode(found: object) -> bytes:
+    """Return a result, or a part of one, as JSON: the same bytes for the same, no "1E-8" in it."""
+    written = msgspec.json.encode(found, order="deterministic")
+    return _BY_POWER.sub(_in_full, written) if b"E" in written else written
+
+
+def _in_full(found: re.Match[bytes]) -> bytes:
+    return f'"{Decimal(found[1].decode()):f}"'.encode()
 
 
 def order_line(wish: OrderWish, time_us: int) -> OrderLine:

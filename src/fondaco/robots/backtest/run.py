@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
+from fondaco.robots.backtest.course import BacktestFault, Course, open_market
 from fondaco.robots.backtest.figures import Figures
-from fondaco.robots.backtest.market import Instrument, Market, News
-from fondaco.robots.backtest.result import Day, OrderLine, Point, Result, Settings, order_line
+from fondaco.robots.backtest.market import News
+from fondaco.robots.backtest.result import Result, Settings, order_line
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.evaluator import hear, look
@@ -33,23 +33,15 @@ from fondaco.robots.rules.state import (
     Outcome,
     State,
 )
-from fondaco.robots.rules.view import ZERO, Quote, View, plain
+from fondaco.robots.rules.view import Quote, View
 
 __all__ = ["Backtest", "BacktestFault"]
 
 DECISIONS_MAX: Final = 10_000  # kept; the rest is counted
 NOTICES_MAX: Final = 1_000
-CURVE_MAX: Final = 1_024  # points; past it every other goes
-DAY_US: Final = 86_400_000_000
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 _PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
 FIELDS: Final = ("last", "bid", "ask", "volume", "change")
-HUNDRED: Final = Decimal(100)
-_PERCENT: Final = Decimal("0.0001")
-
-
-class BacktestFault(ValueError):
-    """A rule, a setting or a tape that no backtest can be made of: one sentence."""
 
 
 class _Message(msgspec.Struct, frozen=True, order=True):
@@ -62,8 +54,8 @@ class _Message(msgspec.Struct, frozen=True, order=True):
     news: News | None = None
 
 
-class Backtest:
-    """One robot on one tape."""
+class Backtest(Course):
+    """One rule on one tape."""
 
     def __init__(self, plan: Plan, settings: Settings, *, prefix: str = "backtest") -> None:
         """Open the market.
@@ -78,9 +70,8 @@ class Backtest:
                 f"the rule names {', '.join(named)}; a backtest has one market, {settings.base}"
             )
         self.plan = plan
-        self.settings = settings
+        super().__init__(settings, open_market(settings))
         self.prefix = prefix
-        self.market = _market(settings)
         self.state = State()
         self.index = RuleIndex()
         self.figures = Figures(plan.figures)
@@ -93,48 +84,23 @@ class Backtest:
         self.bid_ticks = self.ask_ticks = 0
         self.volume: Decimal | None = None
         self.change: Decimal | None = None
-        self.latency_us = settings.latency_ms * 1000
         self.messages: list[_Message] = []
         self.sent = 0
-        self.orders: dict[str, OrderLine] = {}
         self.decisions: list[Decision] = []
         self.left_out = 0
         self.notices: list[str] = []
-        self.days: list[Day] = []
-        self.curve: list[Point] = []
-        self.curve_every = 1  # ticks
-        self.ticks = 0
-        self.peak = self.low = self.drawdown = Decimal(0)
-        self.drawdown_percent = Decimal(0)
 
     def run(self, tape: Iterable[Tick], on_ticks: Callable[[int], None] | None = None) -> Result:
         """Run the whole tape; raises BacktestFault if it is empty."""
-        first: Tick | None = None
-        tick: Tick | None = None
-        equity_first = price = ZERO
-        day = -1
-        fills = 0
-        for tick in tape:
-            if first is None:
-                first = tick
-                equity_first = self.peak = self.low = self._worth(tick.price)
-                day = tick.time_us // DAY_US
-            if tick.time_us // DAY_US != day:
-                fills = self._end_day(day, price, equity_first, fills)
-                day = tick.time_us // DAY_US
-            price = tick.price
-            self._tick(tick)
-            if not self.ticks % self.curve_every:
-                self._note_point(tick)
-            self.ticks += 1
-            if on_ticks is not None and not self.ticks & 0xFFF:
-                on_ticks(self.ticks)
-        if first is None or tick is None:
-            raise BacktestFault("the tape has no tick")
-        self._deliver(tick.time_us)
-        self._end_day(day, tick.price, equity_first, fills)
-        self.curve.append(Point(tick.time_us, tick.price, self._worth(tick.price)))
-        return self._result(first, tick, equity_first)
+        course = self._course(tape, on_ticks)
+        return Result(
+            **self._figures(*course),
+            state=self.state.phase,
+            step=self.state.step,
+            decisions=tuple(self.decisions),
+            decisions_left_out=self.left_out,
+            notices=tuple(self.notices),
+        )
 
     # -- a tick
 
@@ -156,15 +122,6 @@ class Backtest:
         if not self.latency_us:
             self._deliver(time_us)
         self._mark(tick.price)
-
-    def _ticks_of(self, price: Decimal) -> int:
-        ticks = price / self.settings.tick
-        whole = int(ticks)
-        if ticks != whole:
-            raise BacktestFault(
-                f"a price of the tape is {price}, off the tick {self.settings.tick}"
-            )
-        return whole
 
     def _see(self, ticks: Sequence[Tick]) -> bool:
         """Take ticks of one moment into what the robot sees; returns whether it must look."""
@@ -300,116 +257,9 @@ class Backtest:
         if own and self._see(own):
             self._take(look(self.plan, self.state, self._view(time_us), self.prefix), time_us)
 
-    # -- the account
-
-    def _equity(self, price: Decimal) -> Decimal:
-        cash, _, coins, _ = self.market.holdings()
-        return cash + coins * price
-
-    def _worth(self, price: Decimal) -> Decimal:
-        """Return the equity as it is told."""
-        return plain(self._equity(price))
-
-    def _mark(self, price: Decimal) -> None:
-        """Follow the peak of the equity and the deepest fall from it."""
-        equity = self._equity(price)
-        if equity > self.peak:
-            self.peak = self.low = equity
-        elif equity < self.low:
-            self.low = equity
-            fall = self.peak - equity
-            self.drawdown = max(self.drawdown, fall)
-            if self.peak > 0:
-                self.drawdown_percent = max(self.drawdown_percent, fall * HUNDRED / self.peak)
-
-    def _note_point(self, tick: Tick) -> None:
-        """Take a tick into the curve, which stays even and bounded however long the tape is."""
-        self.curve.append(Point(tick.time_us, tick.price, self._worth(tick.price)))
-        if len(self.curve) >= CURVE_MAX:
-            del self.curve[1::2]
-            self.curve_every *= 2
-
-    def _end_day(self, day: int, price: Decimal, equity_first: Decimal, fills: int) -> int:
-        """Write the line of a day that ended at a price; returns how many fills there were then."""
-        equity = self._worth(price)
-        before = self.days[-1].equity if self.days else equity_first
-        count = len(self.market.fills)
-        text = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
-        profit = plain(equity - before)
-        self.days.append(Day(day=text, equity=equity, profit=profit, fills=count - fills))
-        return count
-
-    def _result(self, first: Tick, last: Tick, equity_first: Decimal) -> Result:
-        cash, _, coins, _ = self.market.holdings()
-        equity = self._worth(last.price)
-        fees: dict[str, Decimal] = {}
-        for fill in self.market.fills:
-            if fill.fee:
-                fees[fill.fee_asset] = fees.get(fill.fee_asset, Decimal(0)) + fill.fee
-        filled = {name: self.market.filled.get(name, (ZERO, ZERO)) for name in self.orders}
-        orders = tuple(
-            msgspec.structs.replace(
-                line, filled=plain(filled[name][0]), amount=plain(filled[name][1])
-            )
-            for name, line in self.orders.items()
-        )
-        return Result(
-            settings=self.settings,
-            first_us=first.time_us,
-            last_us=last.time_us,
-            ticks=self.ticks,
-            state=self.state.phase,
-            step=self.state.step,
-            cash=plain(cash),
-            coins=plain(coins),
-            last_price=last.price,
-            equity_first=equity_first,
-            equity=equity,
-            profit=plain(equity - equity_first),
-            profit_percent=_percent(equity - equity_first, equity_first),
-            hold_percent=_percent(last.price - first.price, first.price),
-            drawdown=plain(self.drawdown),
-            drawdown_percent=plain(self.drawdown_percent.quantize(_PERCENT)),
-            fees={asset: plain(fee) for asset, fee in fees.items()},
-            orders=orders,
-            fills=tuple(self.market.fills),
-            days=tuple(self.days),
-            curve=tuple(self.curve),
-            decisions=tuple(self.decisions),
-            decisions_left_out=self.left_out,
-            notices=tuple(self.notices),
-        )
-
-
-def _market(settings: Settings) -> Market:
-    instrument = Instrument(
-        base=settings.base,
-        quote=settings.quote,
-        tick=settings.tick,
-        lot=settings.lot,
-        maker_fee_ppm=int(settings.maker_fee * 1_000_000),
-        taker_fee_ppm=int(settings.taker_fee * 1_000_000),
-        decimals=settings.decimals,
-        fee_in_quote=settings.fee_in_quote,
-    )
-    try:
-        return Market(
-            instrument,
-            cash=settings.cash,
-            coins=settings.coins,
-            depth=int(settings.depth / settings.lot),
-            queue=int(settings.queue / settings.lot),
-        )
-    except ValueError as error:
-        raise BacktestFault(str(error)) from error
-
 
 def _reads_the_day(plan: Plan) -> bool:
     return any(
         isinstance(operand, TickerOf) and operand.field in {"volume", "change"}
         for operand in plan.operands
     )
-
-
-def _percent(part: Decimal, whole: Decimal) -> Decimal:
-    return plain((part * HUNDRED / whole).quantize(_PERCENT)) if whole > 0 else Decimal(0)

@@ -12,6 +12,7 @@ import msgspec
 from django.db import transaction
 
 from fondaco.robots.backtest.market import Position
+from fondaco.robots.backtest.result import encode
 from fondaco.robots.bots import services
 from fondaco.robots.bots.services import NOTICE, Kept
 from fondaco.robots.models import RuleCheckpoint
@@ -70,8 +71,7 @@ def _kept(bot: Bot, run: int, began: tuple[int, int] | None) -> Kept:
     if isinstance(hands, PaperHands) and hands.is_changed:
         position = msgspec.msgpack.encode(hands.dump())
     decisions = [
-        (one.time_us, str(one.code), msgspec.json.encode(one).decode())
-        for one in bot.changed.decisions
+        (one.time_us, str(one.code), encode(one).decode()) for one in bot.changed.decisions
     ]
     decisions += [(time_us, NOTICE, text) for time_us, text in bot.changed.notices]
     return Kept(
@@ -86,7 +86,7 @@ def _kept(bot: Bot, run: int, began: tuple[int, int] | None) -> Kept:
                 name,
                 line.time_us,
                 OrderStatus(line.status) not in CLOSED,
-                msgspec.json.encode(line).decode(),
+                encode(line).decode(),
             )
             for name, line in bot.changed.orders.items()
         ),

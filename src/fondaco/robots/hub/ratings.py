@@ -28,7 +28,7 @@ from fondaco.projections import candles, selectors
 from fondaco.projections.bars import INTERVALS, Bar
 from fondaco.projections.selectors import InstrumentRow
 from fondaco.robots.holding import Held, while_held
-from fondaco.robots.hub.messages import KINDS, RATED, SUMMARIES, Incoming
+from fondaco.robots.hub.messages import KINDS, RATED, Incoming
 from fondaco.robots.hub.services import take_signal
 from fondaco.robots.models import Rating
 
@@ -160,55 +160,28 @@ def closed_bars(instrument: int, interval: str, last_us: int, now_us: int) -> li
 
 def rate_bars(row: InstrumentRow, interval: str, bars: Sequence[Bar]) -> list[Rating]:
     """Return what each kind says at the newest of some bars; nothing where they are too few."""
-    from fondaco.robots.signals.candles import Bars, TooFewBars
-    from fondaco.robots.signals.crossing_averages import CLOSES_MIN, analyse
-    from fondaco.robots.signals.technical_ratings import RuleSet, rate
+    from fondaco.robots.signals.candles import Bars
+    from fondaco.robots.signals.own import judge
 
     tick, lot = Decimal(row.tick_size), Decimal(row.lot_size)
     series = [_candle(bar, tick, lot) for bar in bars]
     length_us = INTERVALS[interval].next_start(bars[0].start_us) - bars[0].start_us
-    columns = Bars(series, interval_ms=length_us // 1000, kept_max=KEPT_BARS).columns()
-    names = {"symbol": row.symbol, "interval": interval, "bar_us": bars[-1].start_us}
-    found = []
-    for kind, rules in ((KINDS[0], RuleSet.V3), (KINDS[1], RuleSet.V1)):
-        try:
-            rating = rate(columns, rules).at(-1)
-        except TooFewBars:
-            continue
-        detail = {"averages": rating.averages, "oscillators": rating.oscillators}
-        found.append(
-            Rating(
-                **names,
-                kind=kind,
-                strength=SUMMARIES[rating.signal],
-                value=rating.whole,
-                detail=msgspec.json.encode(detail).decode(),
-            )
+    kept = Bars(series, interval_ms=length_us // 1000, kept_max=KEPT_BARS)
+    closes = [each.close for each in reversed(series)]
+    found = [(kind, judge(kind, kept, closes)) for kind in KINDS]
+    return [
+        Rating(
+            symbol=row.symbol,
+            interval=interval,
+            bar_us=bars[-1].start_us,
+            kind=kind,
+            strength=own.strength,
+            value=own.value,
+            detail=msgspec.json.encode(own.detail).decode(),
         )
-    if len(series) >= CLOSES_MIN:
-        averages = analyse([each.close for each in reversed(series)][:CLOSES_MIN])
-        labels = [
-            (f"{name}_{each.period}", each.signal)
-            for name, group in (("sma", averages.simple), ("ema", averages.exponential))
-            for each in group
-        ]
-        mean = sum(SUMMARIES[signal] for _, signal in labels) / len(labels)
-        found.append(
-            Rating(
-                **names,
-                kind=KINDS[2],
-                strength=_rounded(mean),
-                value=mean,
-                detail=msgspec.json.encode(dict(labels)).decode(),
-            )
-        )
-    return found
-
-
-def _rounded(mean: float) -> int:
-    """Return the strength that a mean of strengths is nearest to, the weaker of two."""
-    size = 2 if abs(mean) > 1.5 else 1 if abs(mean) > 0.5 else 0
-    return size if mean > 0 else -size
+        for kind, own in found
+        if own is not None
+    ]
 
 
 def _candle(bar: Bar, tick: Decimal, lot: Decimal) -> Candle:

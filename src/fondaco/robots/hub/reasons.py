@@ -7,12 +7,14 @@ Promises: the numbers are the ones that the verdict was made with, exactly; it d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+from fondaco.core.records import Side
 from fondaco.robots.hub.judging import Reason
 
-__all__ = ["tell"]
+__all__ = ["moment", "numbers", "tell"]
 
 # {did} is "did not buy"; the rest are a decision's numbers by their names, and its symbol.
 _SAID: Final[Mapping[Reason, str]] = {
@@ -30,6 +32,47 @@ _SAID: Final[Mapping[Reason, str]] = {
     Reason.TOO_LATE: "{did}: too late: {age_s} s old, at most {age_s_max} s",
     Reason.DUPLICATE: "{did}: it had acted on this already",
 }
+
+
+def moment(time_us: int) -> str:
+    """Return a time as RFC 3339 in UTC, "" for none."""
+    if not time_us:
+        return ""
+    found = dt.datetime.fromtimestamp(time_us // 1_000_000, dt.UTC)
+    text = found.replace(microsecond=time_us % 1_000_000).isoformat()
+    return text.replace("+00:00", "Z")
+
+
+def numbers(
+    reason: Reason,
+    side: int,
+    had: int,
+    needed: int,
+    *,
+    cash: Callable[[int], str],
+    coin: Callable[[int], str],
+) -> dict[str, Any]:
+    """Return the numbers that a decision was made with, by their names, units as they are told."""
+    found: dict[str, Any] = {}
+    if reason is Reason.BELOW_LEVEL:
+        found = {"weight": had, "level": needed}
+    elif reason is Reason.LOCKED_UNTIL:
+        found = {"until": moment(needed)}
+    elif reason is Reason.CASH_TOO_LOW:
+        found = {"cash": cash(had), "minimum": cash(needed)}
+    elif reason is Reason.COIN_TOO_LOW:
+        found = {"coin": coin(had), "minimum": coin(needed)}
+    elif reason in {Reason.DAY_STOP, Reason.MONTH_STOP}:
+        found = {"loss": cash(had), "limit": cash(needed)}
+    elif reason is Reason.SELL_CAP:
+        found = {"sold": cash(had), "cap": cash(needed)}
+    elif reason is Reason.TOO_LATE:
+        found = {"age_s": had, "age_s_max": needed}
+    elif reason is Reason.TRIGGERED and side == Side.BUY:
+        found = {"cash": cash(had)}
+    elif reason is Reason.TRIGGERED:
+        found = {"coin": coin(had)}
+    return found
 
 
 def tell(reason: Reason, side: str, symbol: str, numbers: Mapping[str, object]) -> str:

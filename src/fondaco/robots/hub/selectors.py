@@ -5,7 +5,6 @@ Promises: plain words and lists, at most so many rows; amounts as exact decimal 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +16,7 @@ from fondaco.identity.models import Member
 from fondaco.projections.selectors import asset_codes, instruments
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import SUMMARIES
-from fondaco.robots.hub.reasons import tell
+from fondaco.robots.hub.reasons import moment, numbers, tell
 from fondaco.robots.models import (
     Decision,
     Hook,
@@ -54,15 +53,6 @@ OPERATIONS_SHOWN: Final = 20
 TRIGGERS_MAX: Final = 10_000  # shown of one signal
 ALERT_SHOWN_MAX: Final = 2_000
 NAMES: Final = {strength: name for name, strength in SUMMARIES.items()}
-
-
-def moment(time_us: int) -> str:
-    """Return a time as RFC 3339 in UTC, "" for none."""
-    if not time_us:
-        return ""
-    found = dt.datetime.fromtimestamp(time_us // 1_000_000, dt.UTC)
-    text = found.replace(microsecond=time_us % 1_000_000).isoformat()
-    return text.replace("+00:00", "Z")
 
 
 def signal_words(number: int) -> dict[str, Any] | None:
@@ -257,26 +247,14 @@ class _Scales:
 
 def _numbers(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
     """Return the numbers that a decision was made with, by their names."""
-    reason = Reason(row.reason)
-    found: dict[str, Any] = {}
-    if reason is Reason.BELOW_LEVEL:
-        found = {"weight": row.had, "level": row.needed}
-    elif reason is Reason.LOCKED_UNTIL:
-        found = {"until": moment(row.needed)}
-    elif reason is Reason.CASH_TOO_LOW:
-        found = {"cash": scales.cash(row.had), "minimum": scales.cash(row.needed)}
-    elif reason is Reason.COIN_TOO_LOW:
-        found = {"coin": scales.coin(row.had, symbol), "minimum": scales.coin(row.needed, symbol)}
-    elif reason in {Reason.DAY_STOP, Reason.MONTH_STOP}:
-        found = {"loss": scales.cash(row.had), "limit": scales.cash(row.needed)}
-    elif reason is Reason.SELL_CAP:
-        found = {"sold": scales.cash(row.had), "cap": scales.cash(row.needed)}
-    elif reason is Reason.TOO_LATE:
-        found = {"age_s": row.had, "age_s_max": row.needed}
-    elif reason is Reason.TRIGGERED and row.side == Side.BUY:
-        found = {"cash": scales.cash(row.had)}
-    elif reason is Reason.TRIGGERED:
-        found = {"coin": scales.coin(row.had, symbol)}
+    found = numbers(
+        Reason(row.reason),
+        row.side,
+        row.had,
+        row.needed,
+        cash=scales.cash,
+        coin=lambda units: scales.coin(units, symbol),
+    )
     price = scales.price(row.price_ticks, symbol)
     return found if price is None else {**found, "price": price}
 

@@ -1,0 +1,157 @@
+"""Signals for a backtest: recorded ones from a file, or the house's own ratings of the tape.
+
+A file is JSON as the API takes signals (one object, a list of them, or one a line), or CSV with a
+header: `timestamp`, `summary`, and `symbol` if it isn't BTC. It may be packed (.gz, .xz).
+
+Promises: signals come oldest first, each once (symbol, time and summary as the house has it); what
+can't be read raises TapeFault with the place. A rating is of closed candles of the tape alone, made
+GRACE_US after the close as the house does; a flat candle stands where nothing was traded.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+from collections import deque
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from fondaco.projections.bars import INTERVALS
+from fondaco.robots.backtest.figures import FiguresMissing
+from fondaco.robots.backtest.tape import Bar, TapeFault, Tick
+from fondaco.robots.hub.messages import KINDS, RATED, Unfit, read_signal
+
+__all__ = ["GRACE_US", "Rater", "Signal", "read_signals"]
+
+SIGNALS_MAX: Final = 100_000
+BYTES_MAX: Final = 64 << 20
+GRACE_US: Final = 1_500_000
+_UNREADABLE: Final = (EOFError, gzip.BadGzipFile, lzma.LZMAError, UnicodeDecodeError)
+
+
+class Signal(NamedTuple):
+    """One signal: when, of what, and from 2 (STRONG_BUY) to -2 (STRONG_SELL)."""
+
+    time_us: int
+    symbol: str
+    strength: int
+
+
+def read_signals(path: Path) -> list[Signal]:
+    """Return the signals of a file; raises TapeFault or OSError."""
+    found: dict[Signal, None] = {}
+    for place, body in _bodies(path):
+        try:
+            one = read_signal(body)
+        except Unfit as error:
+            field = f"{error.field} " if error.field else ""
+            raise TapeFault(f"{path}, {place}: {field}{error}") from error
+        found[Signal(one.timestamp_us, one.symbol, one.strength)] = None
+        if len(found) > SIGNALS_MAX:
+            raise TapeFault(f"{path}: more than {SIGNALS_MAX:,} signals; send fewer of them")
+    if not found:
+        raise TapeFault(f"{path}: found no signal")
+    return sorted(found, key=lambda one: one.time_us)
+
+
+def _bodies(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield each signal as it stands in the file, with its place."""
+    text = _text(path)
+    lines = [line.strip() for line in text.splitlines()]
+    if not text.lstrip().startswith(("{", "[")):
+        header = [name.strip().lower() for name in lines[0].split(",")] if lines else []
+        if not {"timestamp", "summary"} <= set(header):
+            raise TapeFault(
+                f"{path}, line 1: a file of signals is JSON, or CSV with timestamp and summary"
+            )
+        for number, line in enumerate(lines[1:], 2):
+            if line:
+                fields = [field.strip() for field in line.split(",")]
+                if len(fields) != len(header):
+                    said = f"found {len(fields)} fields, the header has {len(header)}"
+                    raise TapeFault(f"{path}, line {number}: {said}")
+                yield f"line {number}", dict(zip(header, fields, strict=True))
+        return
+    try:
+        whole = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        yield from _lines(path, lines, error)
+        return
+    for number, body in enumerate(whole if isinstance(whole, list) else [whole], 1):
+        yield f"signal {number}", body
+
+
+def _lines(path: Path, lines: list[str], whole: Exception) -> Iterator[tuple[str, Any]]:
+    """Yield one object a line; what is no JSON as a whole either is told as such."""
+    for number, line in enumerate(lines, 1):
+        if line:
+            try:
+                yield f"line {number}", msgspec.json.decode(line)
+            except msgspec.DecodeError as error:
+                fault = whole if number == 1 else error
+                raise TapeFault(f"{path}, line {number}: it is no JSON: {fault}") from error
+
+
+def _text(path: Path) -> str:
+    name = path.name.lower()
+    opened: Any = gzip.open if name.endswith(".gz") else lzma.open if name.endswith(".xz") else open
+    try:
+        with opened(path, "rb") as file:
+            raw: bytes = file.read(BYTES_MAX + 1)
+        if len(raw) > BYTES_MAX:
+            raise TapeFault(f"{path}: it has more than {BYTES_MAX >> 20} MiB, unpacked")
+        return raw.decode("utf-8-sig")
+    except _UNREADABLE as error:
+        raise TapeFault(f"{path}: it can't be read as packed by its name, in UTF-8") from error
+
+
+class Rater:
+    """The house's own rating of one book, by one kind, at each closed candle of the tape."""
+
+    def __init__(self, kind: str, interval: str, symbol: str) -> None:
+        """Begin without a candle; raises TapeFault for an unknown word, FiguresMissing."""
+        if kind not in KINDS:
+            raise TapeFault(f"--ratings is {kind!r}; it is one of {', '.join(KINDS)}")
+        if interval not in RATED:
+            raise TapeFault(f"--interval is {interval!r}; it is one of {', '.join(RATED)}")
+        try:
+            from fondaco.robots.signals.candles import Bars
+            from fondaco.robots.signals.figures import KEPT_BARS
+            from fondaco.robots.signals.own import CLOSES_MIN
+        except ImportError as error:
+            raise FiguresMissing(
+                "ratings need TA-Lib: install it with `pip install fondaco[ta]`"
+            ) from error
+        self._kind = kind
+        self._symbol = symbol
+        self._length_us = INTERVALS[interval].next_start(0)
+        self._bars = Bars(interval_ms=self._length_us // 1000, kept_max=KEPT_BARS)
+        self._closes: deque[Decimal] = deque(maxlen=CLOSES_MIN)
+        self._bar = Bar(-1, *(Decimal(0),) * 5)
+
+    def take(self, tick: Tick) -> Iterator[Signal]:
+        """Take a tick; yield what the candles say that it has closed. Raises SignalError."""
+        open_us = tick.time_us - tick.time_us % self._length_us
+        price, bar = tick.price, self._bar
+        while 0 <= bar.open_us < open_us:
+            yield from self._close(bar)
+            bar = Bar(bar.open_us + self._length_us, *(bar.close,) * 4, Decimal(0))
+        if bar.open_us < 0 or not bar.volume:
+            self._bar = Bar(open_us, price, price, price, price, tick.quantity)
+        else:
+            high, low = max(bar.high, price), min(bar.low, price)
+            self._bar = Bar(open_us, bar.open, high, low, price, bar.volume + tick.quantity)
+
+    def _close(self, bar: Bar) -> Iterator[Signal]:
+        from fondaco.robots.signals.candles import Candle
+        from fondaco.robots.signals.own import judge
+
+        self._bars.add(Candle(bar.open_us // 1000, *bar[1:]))
+        self._closes.appendleft(bar.close)
+        found = judge(self._kind, self._bars, tuple(self._closes))
+        if found is not None:
+            yield Signal(bar.open_us + self._length_us + GRACE_US, self._symbol, found.strength)
