@@ -537,7 +537,7 @@ def test_candles_and_a_robots_file_are_read(tmp_path: Path) -> None:
         (SEED, TRADES + "1,1,1,true\n", [], "the time goes back"),
         (SEED, TRADES + "1600000900000,NaN,1,true\n", [], "above 0"),
         (SEED, TRADES + "1600000900000,1,1,yes\n", [], "true or false"),
-        (SEED, TRADES + "1600000900000,1.123456789,1,true\n", [], "at most 8"),
+        (SEED, TRADES + "1600000900000,1.123456789,1,true\n", [], "line 202: price 1."),
         (SEED, TRADES + "-1,1,1,true\n", [], "line 202: found time '-1'; it is milliseconds since"),
         (SEED, TRADES + "9" * 5000 + ",1,1,true\n", [], "line 202: found time '9999"),
         (SEED, TRADES + "1600000900000,x,1,true\n", [], "found 'x'; write a number like 20.55"),

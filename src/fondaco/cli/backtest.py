@@ -98,6 +98,12 @@ Ratings = Annotated[
     ),
 ]
 Interval = Annotated[str, typer.Option(help="Of the candles that are rated.")]
+Round = Annotated[
+    int | None,
+    typer.Option(
+        "--round", min=0, max=8, help="Decimals that a file's prices are rounded to, half to even."
+    ),
+]
 Symbol = Annotated[
     str | None,
     typer.Option(help="The coin of the tape.  [default: the one that the signal robot has chosen]"),
@@ -141,6 +147,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     ratings: str | None
     interval: str
     symbol: str | None
+    round_to: int | None
 
 
 def register(app: typer.Typer) -> None:
@@ -174,6 +181,7 @@ def backtest(
     ratings: Ratings = None,
     interval: Interval = "1h",
     symbol: Symbol = None,
+    round_to: Round = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on the last line.")
     ] = False,
@@ -187,7 +195,7 @@ def backtest(
     asked = Asked(
         robot=robot, source=source, kind=kind, walk_by=walk_by, quote=quote, options=options,
         latency_ms=latency_ms, zone=_zone(time_zone), signals=signals, ratings=ratings,
-        interval=interval, symbol=symbol,
+        interval=interval, symbol=symbol, round_to=round_to,
     )  # fmt: skip
     try:
         plan, found = _run(asked)
@@ -246,7 +254,7 @@ def _opened(
         if asked.kind == "journal":
             tape = open_journal(asked.source, base=base, quote=asked.quote, on_rows=count)
         else:
-            tape = open_file(asked.source, asked.kind, asked.walk_by, count)
+            tape = open_file(asked.source, asked.kind, asked.walk_by, count, places=asked.round_to)
         settings = _settings(
             base, allotment, tape, asked.options, quote=asked.quote, latency_ms=asked.latency_ms
         )
@@ -337,6 +345,11 @@ def _settings(
     allotted = sum((n for code, n in allotment.items() if code != base), Decimal(0))
     cash = given.get("cash", allotted or Decimal(CASH))
     depth = given.get("depth", survey.depth)
+    if depth < survey.lot:
+        raise OptionFault(
+            f"--depth is {depth:f}; an order that takes finds at least one lot of this tape,"
+            f" {survey.lot:f}"
+        )
     for name in ("maker_fee", "taker_fee"):
         if given[name] >= 1 or given[name] != round(given[name], 6):
             text = f"{_option(name)} is {given[name]}; it is below 1 with at most 6 decimals"
@@ -356,7 +369,7 @@ def _settings(
         maker_fee=given["maker_fee"],
         taker_fee=given["taker_fee"],
         latency_ms=latency_ms,
-        depth=max(survey.lot, depth // survey.lot * survey.lot),
+        depth=depth // survey.lot * survey.lot,
         queue=given.get("queue", depth) // survey.lot * survey.lot,
         cash=cash,
         coins=given.get("coins", allotment.get(base, Decimal(0))),

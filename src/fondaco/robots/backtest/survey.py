@@ -96,15 +96,25 @@ class OpenTape(NamedTuple):
         return self.survey.lot.scaleb(self._coin_decimals) < FEE_IN_QUOTE_BELOW
 
 
-def open_file(path: Source, kind: str, way: Walk, on_rows: OnRows = _unheard) -> OpenTape:
-    """Survey a file of "trades" or "candles"; raises TapeFault or OSError."""
+def open_file(
+    path: Source,
+    kind: str,
+    way: Walk,
+    on_rows: OnRows = _unheard,
+    *,
+    places: int | None = None,
+) -> OpenTape:
+    """Survey a file of "trades" or "candles"; raises TapeFault or OSError.
+
+    With `places` its prices are rounded to so many decimals.
+    """
     if kind == "trades":
-        survey = survey_trades(path, on_rows)
-        return OpenTape(kind, survey, read_trades(path), survey.rows, None)
-    survey = survey_candles(path, on_rows)
+        survey = survey_trades(path, on_rows, places=places)
+        return OpenTape(kind, survey, read_trades(path, places=places), survey.rows, None)
+    survey = survey_candles(path, on_rows, places=places)
     ticks = (
         tick
-        for bar in read_candles(path)
+        for bar in read_candles(path, places=places)
         for tick in walk(bar, survey.interval_us, way, survey.lot)
     )
     per_row = 1 if way is Walk.CLOSE else 4
@@ -120,9 +130,9 @@ def open_journal(data: Path, *, base: str, quote: str, on_rows: OnRows = _unhear
     return OpenTape("journal", survey, read_past(data, past), survey.rows, None, past)
 
 
-def survey_trades(path: Source, on_rows: OnRows = _unheard) -> Survey:
+def survey_trades(path: Source, on_rows: OnRows = _unheard, *, places: int | None = None) -> Survey:
     """Read a file of trades; raises TapeFault or OSError."""
-    return survey_ticks(path, read_trades(path), on_rows)
+    return survey_ticks(path, read_trades(path, places=places), on_rows)
 
 
 def survey_ticks(path: Source, ticks: Iterable[Tick], on_rows: OnRows = _unheard) -> Survey:
@@ -132,11 +142,13 @@ def survey_ticks(path: Source, ticks: Iterable[Tick], on_rows: OnRows = _unheard
     return msgspec.structs.replace(found, interval_us=0)
 
 
-def survey_candles(path: Source, on_rows: OnRows = _unheard) -> Survey:
+def survey_candles(
+    path: Source, on_rows: OnRows = _unheard, *, places: int | None = None
+) -> Survey:
     """Read a file of candles; raises TapeFault or OSError."""
     rows = (
         (bar.open_us, (bar.open, bar.high, bar.low, bar.close), bar.volume)
-        for bar in read_candles(path)
+        for bar in read_candles(path, places=places)
     )
     found = _survey(path, rows, on_rows, ticks_per_row=4)
     if found.rows < 2:
@@ -162,6 +174,12 @@ def _survey(
         for price in prices:
             if price % price_step:
                 price_places = max(price_places, _places(price))
+                if price_places > DECIMALS_MAX:
+                    raise TapeFault(
+                        f"{path}, line {count + 1}: price {price:f} has {price_places} decimals,"
+                        f" and {DECIMALS_MAX} are the most; --round {DECIMALS_MAX} rounds what"
+                        " binary fractions have left in it"
+                    )
                 price_step = _step(price_places)
         if quantity % quantity_step:
             quantity_places = max(quantity_places, _places(quantity))
@@ -175,8 +193,6 @@ def _survey(
             on_rows(count)
     if not count:
         raise TapeFault(f"{path}: found no trade or candle")
-    if price_places > DECIMALS_MAX:
-        raise TapeFault(f"{path}: a price has {price_places} decimals; at most {DECIMALS_MAX}")
     tick = Decimal(1).scaleb(-price_places)
     lot = Decimal(1).scaleb(-min(quantity_places, DECIMALS_MAX - price_places))
     typical = total * TYPICAL_DEPTH / (count * ticks_per_row)

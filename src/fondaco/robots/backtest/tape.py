@@ -69,13 +69,19 @@ _BOOLS: Final = {"true": True, "1": True, "false": False, "0": False}
 class _Numbers(dict[str, Decimal]):
     """Numbers by their text: most of a tape's come again and again."""
 
-    def __init__(self, *, zero: bool = False) -> None:
+    def __init__(self, *, zero: bool = False, places: int | None = None) -> None:
         self._zero = zero
+        self._places = places  # that they are rounded to
 
     def __missing__(self, text: str) -> Decimal:
         if len(self) >= NUMBERS_KEPT:
             self.clear()
-        number = self[text] = _number(text, zero=self._zero)
+        number = _number(text, zero=self._zero)
+        if self._places is not None:
+            number = round(number, self._places)
+            if not number and not self._zero:
+                raise ValueError(f"found {_shown(text)}, 0 at {self._places} decimals; keep more")
+        self[text] = number
         return number
 
 
@@ -116,8 +122,11 @@ class Bar(NamedTuple):
     volume: Decimal
 
 
-def read_trades(path: Source) -> Iterator[Tick]:
-    """Yield the trades of a file; raises TapeFault, or OSError if it can't be opened."""
+def read_trades(path: Source, *, places: int | None = None) -> Iterator[Tick]:
+    """Yield the trades of a file; raises TapeFault, or OSError if it can't be opened.
+
+    With `places` prices are rounded to so many decimals, half to even.
+    """
 
     def columns(header: list[str]) -> Callable[[list[str]], Tick]:
         time = _place(header, _TIMES)
@@ -133,7 +142,7 @@ def read_trades(path: Source) -> Iterator[Tick]:
 
         return tick
 
-    prices, amounts = _Numbers(), _Numbers()
+    prices, amounts = _Numbers(places=places), _Numbers()
     last_us = 0
     for line, tick in _rows(path, columns):
         if tick.time_us < last_us:
@@ -142,8 +151,8 @@ def read_trades(path: Source) -> Iterator[Tick]:
         yield tick
 
 
-def read_candles(path: Source) -> Iterator[Bar]:
-    """Yield the candles of a file; raises TapeFault, or OSError if it can't be opened."""
+def read_candles(path: Source, *, places: int | None = None) -> Iterator[Bar]:
+    """Yield the candles of a file, as read_trades() its trades."""
 
     def columns(header: list[str]) -> Callable[[list[str]], Bar]:
         time = _place(header, _TIMES)
@@ -170,7 +179,7 @@ def read_candles(path: Source) -> Iterator[Bar]:
 
         return bar
 
-    prices, volumes = _Numbers(), _Numbers(zero=True)
+    prices, volumes = _Numbers(places=places), _Numbers(zero=True)
     last_us = -1
     for line, bar in _rows(path, columns):
         if bar.open_us <= last_us:
@@ -225,6 +234,12 @@ class _Bounded(io.RawIOBase):
 def _open_text(source: Source) -> IO[str]:
     """Open a file as text, packed or not; a mark of the byte order is passed over."""
     name = source.name.lower()
+    if name.endswith(".zip"):
+        raise TapeFault(
+            f"{source}: a .zip isn't read; unpack it, and begin the file in it with a header like"
+            " ts_ms,open,high,low,close,volume or ts_ms,price,qty,buyer_is_maker, times in"
+            " milliseconds since 1970"
+        )
     opened = io.BytesIO(source.content) if isinstance(source, Upload) else source
     packed: Any  # whatever reads bytes
     if name.endswith(".gz"):
