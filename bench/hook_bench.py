@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import statistics
 import sys
 import threading
@@ -104,14 +102,10 @@ def main() -> None:
             worst_s = max(worst_s, *(each[-1] for each in rounds))
             print(row("runs", rounds))
         market.until(lambda: not hook.waiting())
-        worker = market.house.child("worker")
-        os.kill(worker, signal.SIGSTOP)
-        try:
+        with market.stopped_worker():
             stopped = [hook.burst(count) for count in PARALLEL]
             if not hook.waiting():
                 raise SystemExit("somebody read the queue of a worker that is stopped")
-        finally:
-            os.kill(worker, signal.SIGCONT)
         worst_s = max(worst_s, *(each[-1] for each in stopped))
         for each in stopped:
             print(row("is stopped", [each]))

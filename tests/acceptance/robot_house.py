@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from fondaco.link.address import writer_socket
@@ -98,6 +102,38 @@ class RobotHouse:
         """Return a connection of a test's own to the writer."""
         return BlockingClient(writer_socket(self.house.data), role="test")
 
+    @contextlib.contextmanager
+    def stopped_worker(self) -> Iterator[int]:
+        """Have the worker stand still, not in the middle of a write that others would wait for."""
+        worker: int = self.until(lambda: self.house.child("worker"))
+
+        def stands_aside() -> bool:
+            os.kill(worker, signal.SIGSTOP)
+            self.until(lambda: _state(worker) == "T")
+            if self._can_write():
+                return True
+            os.kill(worker, signal.SIGCONT)
+            return False
+
+        try:
+            self.until(stands_aside)
+            yield worker
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
+    def _can_write(self) -> bool:
+        """Tell whether nobody is writing into the office's file; PostgreSQL has many writers."""
+        path = self.house.data / "office.sqlite3"
+        if not path.exists():
+            return True
+        with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as office:
+            try:
+                office.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            office.execute("ROLLBACK")
+        return True
+
     # ---- signals
 
     def send(self, summary: str, **fields: Any) -> int:
@@ -170,6 +206,11 @@ class RobotHouse:
     def post(self, path: str, body: object = None, method: str = "POST") -> Reply:
         raw = b"" if body is None else json.dumps(body).encode()
         return self.house.request(method, path, body=raw, headers=JSON)
+
+
+def _state(pid: int) -> str:
+    """Return a process's state as the system tells it: "T" stands still."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0]
 
 
 @contextlib.contextmanager

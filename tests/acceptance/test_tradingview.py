@@ -176,15 +176,10 @@ def test_lost_alerts_are_replayed_by_hand(hooks: Hooks) -> None:
 def test_alerts_are_answered_while_nobody_reads_them(hooks: Hooks) -> None:
     """The worker is stopped: 60 are answered, 202, and wait; going on it reads each of them."""
     alerts, address = hooks.make(name="queue", symbol="BTC")
-    worker = hooks.market.until(lambda: hooks.house.child("worker"))
-    os.kill(worker, signal.SIGSTOP)
-    try:
-        with ThreadPoolExecutor(16) as senders:
-            bodies = [f'{{"action": "buy", "key": "q{number}"}}' for number in range(60)]
-            replies = list(senders.map(lambda body: hooks.alert(address, body), bodies))
+    bodies = [f'{{"action": "buy", "key": "q{number}"}}' for number in range(60)]
+    with hooks.market.stopped_worker(), ThreadPoolExecutor(16) as senders:
+        replies = list(senders.map(lambda body: hooks.alert(address, body), bodies))
         rows = hooks.ask("GET", f"{alerts}?limit=200")["alerts"]
-    finally:
-        os.kill(worker, signal.SIGCONT)
     assert [reply.status for reply in replies] == [202] * 60
     assert [row["state"] for row in rows] == ["waiting"] * 60
     assert {row["id"] for row in rows} == {reply.json["alert"] for reply in replies}
