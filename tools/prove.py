@@ -27,6 +27,11 @@ class Proof(NamedTuple):
 
 PROOFS: Final = {
     "simulation": Proof("tests.simulation", ("--histories", "200"), ("--histories", "10000")),
+    "robots": Proof(
+        "tests.simulation",
+        ("--robots", "--histories", "100"),
+        ("--robots", "--histories", "10000"),
+    ),
     "power": Proof("tests.power", ("--cuts", "50"), ("--cuts", "1000")),
     "flips": Proof("tests.power.flips", ("--flips", "1000"), ("--flips", "20000")),
     "property": Proof("tests.property", ("--examples", "2000"), ("--examples", "100000")),

@@ -111,10 +111,7 @@ def stamp(record: bytes, seq: int, time_us: int) -> bytes:
 
 def name(number: int) -> dict[str, int]:
     """Return the four words of a client order id; 0 = none."""
-    from fondaco.core.client_ids import encode
-
-    words = encode(f"c-{number}") if number else (0, 0, 0, 0)
-    return {f"client_order_id_{place}": word for place, word in enumerate(words)}
+    return told(lists.client_id(number))
 
 
 def told(client_id: Iterable[int]) -> dict[str, int]:
@@ -331,13 +328,15 @@ class Flow:
         """Return an order that was sent before, or one with its client id and other terms."""
         if not self.sent_orders:
             return self.limit()
-        recent = self.sent_orders[-60:]
-        record = self.random.choice(recent)
-        if self.random.random() < 0.7:
-            return record
+        if self.random.random() < 0.6:
+            return self.random.choice(self.sent_orders[-60:])
+        record = self.random.choice(self.sent_orders[-10:])
         words = list(struct.unpack(f"<{len(record) // 8}q", record))
         at = 8 if words[0] & 0xFFFF == Command.NEW_LIST else 11
-        words[at] = words[at] % 50 + self.random.choice((1, 2))  # another quantity
+        if self.random.choice((True, False)):
+            words[at] = words[at] % 50 + 1  # another quantity
+        else:
+            words[5] = words[5] % 3 + 1  # another instrument
         return struct.pack(f"<{len(words)}q", *words)
 
     def open_order(self) -> OpenOrder | None:
@@ -546,7 +545,7 @@ class ListFlow(StopFlow):
         """Make lists of half of what stops were."""
         super().__init__(random, orders, money=money)
         self.choices |= {self.stop: 8, self.market: 8, self.limit: 40, self.reduce: 4}
-        self.choices |= {self.order_list: 45, self.cancel_list: 6, self.repeat_order: 6}
+        self.choices |= {self.order_list: 45, self.cancel_list: 6, self.repeat_order: 12}
         self._makers = list(self.choices)
         self._weights = list(self.choices.values())
 

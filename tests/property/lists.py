@@ -5,10 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from fondaco.core.client_ids import encode
+from fondaco.core.client_ids import LENGTH_MAX, encode
 from fondaco.core.records import Command, OrderType, SelfTrade, Side, TimeInForce, pack
 
-__all__ = ["cancel_list", "new_list"]
+__all__ = ["cancel_list", "client_id", "new_list"]
 
 TIMES: Final = tuple(TimeInForce)
 STOPS: Final = (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT)
@@ -22,6 +22,17 @@ SHARED: Final = ("account", "key", "instrument", "side", "quantity_lots")
 WRONG: Final = (*range(9), -1, 1 << 31, 1 << 62, (1 << 63) - 1, -(1 << 63))
 
 
+def client_id(number: int) -> tuple[int, int, int, int]:
+    """Return the words of a client id, a short one or one of a word each; 0 = none.
+
+    Long ids of a kind have but one word in which they differ.
+    """
+    if number % 5 == 0:
+        return encode(f"c-{number}") if number else (0, 0, 0, 0)
+    before = (0, 12, 22, 32)[number % 4]  # characters of the first, second, third, last word
+    return encode(f"{'c' * before}{number:04d}".ljust(LENGTH_MAX, "-"))
+
+
 class Named(NamedTuple):
     """A leg or a list, and the number in its client id; 0 = none."""
 
@@ -30,7 +41,7 @@ class Named(NamedTuple):
 
     def words(self) -> dict[str, int]:
         """Return the four words by name."""
-        words = encode(f"c-{self.number}") if self.number else (0, 0, 0, 0)
+        words = client_id(self.number)
         return {f"{self.what}_client_id_{place}": word for place, word in enumerate(words)}
 
 

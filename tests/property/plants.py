@@ -7,7 +7,9 @@ sound twin. None of them touches src.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from fondaco.core.records import (
     ACCOUNT_FEES,
@@ -299,6 +301,52 @@ class _ProfitWithoutFees(Limits):
         super().absorb()
 
 
+class _Forgets(Limits):
+    """Asks orders of some types of all limits but these."""
+
+    forgotten: tuple[str, ...] = ()
+    types = frozenset(OrderType)
+
+    def check(self, robot: Robot, order: Order, lots: int, **how: Any) -> None:
+        terms = robot.terms
+        if order.order_type in self.types:
+            robot.terms = msgspec.structs.replace(terms, **dict.fromkeys(self.forgotten, 0))
+        try:
+            super().check(robot, order, lots, **how)
+        finally:
+            robot.terms = terms
+
+
+class _MarketSalesAreFree(_Forgets):
+    forgotten = ("month_sell_cap",)
+    types = frozenset({OrderType.MARKET})
+
+
+class _NoNotional(_Forgets):
+    forgotten = ("order_notional_max",)
+
+
+class _NoCount(_Forgets):
+    forgotten = ("orders_day_max",)
+
+
+class _NoLoss(_Forgets):
+    forgotten = ("day_loss_max", "month_loss_max")
+
+
+class _KillsPurchasesOnly(Limits):
+    def kill(self, words: dict[str, int]) -> None:
+        robot = self.named(words["account"])
+        if words["on"] != 1:
+            super().kill(words)
+            return
+        robot.killed = 1
+        for order in sorted(self.market.orders.values(), key=lambda o: (o.instrument, o.order_id)):
+            if order.account == robot.account and order.side == Side.BUY:
+                self.twin.cancel(order, [0, 0, 0, 0])
+        self.touch(robot.account)
+
+
 def _limits(limits: type[Limits]) -> type[PlantedTwin]:
     return type(limits.__name__, (PlantedTwin,), {"limits_class": limits})
 
@@ -325,6 +373,11 @@ ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "open buys that outlive a loss limit": _limits(_LetsOpenBuysStand),
     "a late holder that may act": _limits(_AsksNoFence),
     "profit without its fees": _limits(_ProfitWithoutFees),
+    "sales at market that are free of the cap": _limits(_MarketSalesAreFree),
+    "a kill switch that leaves sales open": _limits(_KillsPurchasesOnly),
+    "an order's notional forgotten": _limits(_NoNotional),
+    "a day's count of orders forgotten": _limits(_NoCount),
+    "a purchase that no loss refuses": _limits(_NoLoss),
 }
 # Seldom enough that only the comparison with the twin is asked to see it.
 RARE_ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {

@@ -37,10 +37,15 @@ CASH: Final = {30: 2, 31: 2, 32: 3}
 
 
 class RobotFlow(Flow):
-    """A flow in which half of all orders are robots'."""
+    """A flow in which half of all orders are robots', and with lists a third of these two legs."""
 
     def __init__(
-        self, random: Random, orders: Callable[[], list[OpenOrder]], *, money: int = 10_000_000
+        self,
+        random: Random,
+        orders: Callable[[], list[OpenOrder]],
+        *,
+        money: int = 10_000_000,
+        lists: bool = False,
     ) -> None:
         """Let the workers know nothing yet."""
         super().__init__(random, orders, money=money)
@@ -53,6 +58,8 @@ class RobotFlow(Flow):
             self.roll: 2.5, self.change_terms: 2, self.spoil_robot: 2, self.fund: 4, self.rush: 3,
             self.squeeze: 1.5,
         }  # fmt: skip
+        if lists:
+            self.choices |= {self.robot_list: 20, self.order_list: 15, self.cancel_list: 4}
         self._makers = list(self.choices)
         self._weights = list(self.choices.values())
 

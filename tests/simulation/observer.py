@@ -53,7 +53,7 @@ RISES: Final = {
 OPEN: Final = {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}
 OUTSIDE: Final = {Event.QUOTE, Event.VENUE_ORDER, Event.VENUE_PART, Event.POSTING}
 ROBOTS: Final = {
-    *(Event.ORDER, Event.FILL, Event.TRADE, Event.POSTING, Event.ROBOT, Event.SUMMARY),
+    *(Event.ORDER, Event.TRADE, Event.POSTING, Event.ROBOT, Event.SUMMARY),
 }
 RESTING: Final = {OrderType.LIMIT, OrderType.LIMIT_MAKER}
 STOPS: Final = {kind for _, kind in RISES}

@@ -193,7 +193,7 @@ PLANTS: Final[dict[str, tuple[Settings, Callable[[], AbstractContextManager[None
         for name, plant in LIST_PLANTS.items()
     },
     **{
-        name: _plain(Settings(core=_with_twin(plant), hash_of=None, robots=True))
+        name: _plain(Settings(core=_with_twin(plant), hash_of=None, robots=True, lists=False))
         for name, plant in {
             **ROBOT_PLANTS,
             "a robot's stop fired twice": STOP_PLANTS["a stop fired twice"],

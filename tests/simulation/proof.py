@@ -10,26 +10,32 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from fondaco import core
 from fondaco.core.records import Event
 from tests.simulation.disk import FAULTS
 from tests.simulation.observer import Breach
+from tests.simulation.robots import LOOKS
 from tests.simulation.world import CRASHES_MIN, STEPS_MIN, History, Settings, World, told
 
 __all__ = ["PROCESSES_MAX", "Proof", "live", "prove"]
 
 PROCESSES_MAX: Final = 2
-KIND_GOAL: Final = 1_000  # of each event kind in 10,000 histories
+KIND_GOAL: Final = 1_000  # of each event kind, and each look at a limit, in 10,000 histories
 GOAL_HISTORIES: Final = 10_000
 TWIN_EVERY: Final = 19  # every so many histories the twin comes along
+OUTSIDE: Final = {
+    *(Event.QUOTE, Event.REFERENCE, Event.POOL, Event.VENUE_ORDER, Event.VENUE_PART),
+}
 
 
 @dataclass
 class Proof:
     """What many histories did."""
 
+    robots: bool = False  # each has them
     histories: int = 0
     steps: int = 0
     steps_least: int = 1 << 30
@@ -42,6 +48,7 @@ class Proof:
     with_twin: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     kinds: Counter[int] = field(default_factory=Counter)
+    looks: Counter[str] = field(default_factory=Counter)
 
     def add(self, history: History) -> None:
         """Add one."""
@@ -57,6 +64,7 @@ class Proof:
         self.with_twin += history.seed % TWIN_EVERY == 0
         self.faults += history.faults
         self.kinds += history.kinds
+        self.looks += history.looks
 
     def judge(self) -> list[str]:
         """Return what is missing for the histories to count."""
@@ -65,9 +73,18 @@ class Proof:
             missing.append(f"a history of {self.steps_least} steps, {self.crashes_least} crashes")
         missing += [f"no {fault}" for fault in FAULTS if not self.faults[fault]]
         if self.histories >= GOAL_HISTORIES:
-            few = [kind.name for kind in Event if self.kinds[kind] < KIND_GOAL]
+            counted = {kind.name: self.kinds[kind] for kind in Event if kind in self.wanted()}
+            if self.robots:
+                counted |= {look: self.looks[look] for look in LOOKS}
+            few = [name for name, count in counted.items() if count < KIND_GOAL]
             missing += [f"fewer than {KIND_GOAL} of {name}" for name in few]
+        elif self.robots:
+            missing += [f"no {look}" for look in LOOKS if not self.looks[look]]
         return missing
+
+    def wanted(self) -> set[Event]:
+        """Return the kinds of events that must have come: robots are at books alone."""
+        return set(Event) - OUTSIDE if self.robots else set(Event)
 
     def lines(self) -> list[str]:
         """Return the figures."""
@@ -82,24 +99,27 @@ class Proof:
         )
         faults = ", ".join(f"{name} {self.faults[name]}" for name in FAULTS)
         events = ", ".join(f"{kind.name} {self.kinds[kind]}" for kind in Event)
-        return [lived, suffered, f"faults: {faults}", f"events: {events}"]
+        looks = ", ".join(f"{look} {self.looks[look]}" for look in LOOKS)
+        return [lived, suffered, f"faults: {faults}", f"events: {events}", f"robots: {looks}"]
 
 
-def live(seed: int) -> History:
+def live(seed: int, *, robots: bool = False) -> History:
     """Live one history; Breach names the seed."""
-    with told(seed):
-        return World(seed, Settings(with_twin=seed % TWIN_EVERY == 0)).run()
+    with told(seed, "--robots" if robots else ""):
+        settings = Settings(with_twin=seed % TWIN_EVERY == 0, robots=robots or None)
+        return World(seed, settings).run()
 
 
-def prove(seeds: Iterable[int], *, processes: int = 1) -> Proof:
+def prove(seeds: Iterable[int], *, processes: int = 1, robots: bool = False) -> Proof:
     """Live all histories; the first breach stops it."""
-    proof = Proof()
+    proof = Proof(robots=robots)
+    one = partial(live, robots=robots)
     if processes == 1:
         for seed in seeds:
-            proof.add(live(seed))
+            proof.add(one(seed))
         return proof
     with multiprocessing.Pool(min(processes, PROCESSES_MAX)) as pool:
-        for history in pool.imap_unordered(live, seeds, chunksize=10):
+        for history in pool.imap_unordered(one, seeds, chunksize=10):
             proof.add(history)
             if proof.histories % 500 == 0:
                 print(f"{proof.histories} histories, {proof.crashes} crashes", flush=True)

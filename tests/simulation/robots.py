@@ -1,11 +1,14 @@
 """A reader of what is told of robots, which believes nothing: it adds up by itself.
 
-From orders, fills, postings and trades alone it keeps each robot's position, cost, profit and
-orders, and holds every ROBOT and SUMMARY, each accepted order and each fill against them.
+From orders, postings and trades alone it keeps each robot's position, cost, profit and orders, and
+holds every ROBOT and SUMMARY, each accepted order and each trade against them. What a limit is
+asked about is always its own sum, never the core's; `looks` counts how often each was asked.
 
 Checked: I13 an order under an old fence is refused and no lock has two holders; I19 no purchase
-after a loss limit or the kill switch, no sale past the cap (open sales counted), no order past the
-day's count; summaries are the sums of the trades, a closed one is the last of its period.
+comes in or trades after a loss limit or the kill switch, which leaves no order that was open before
+it; no sale passes the cap, at each trade and with all that is open; no order is worth more than its
+notional or past the day's count (exits are free of these three); summaries are the sums of the
+trades, a closed one is the last of its period.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from fondaco.core.records import (
     InstrumentBody,
     Period,
     Query,
+    Reason,
     RobotTerms,
     Side,
     Stopped,
@@ -34,13 +38,24 @@ from fondaco.core.records import (
 )
 from tests.simulation.outside import require
 
-__all__ = ["RobotReader"]
+__all__ = ["LOOKS", "RobotReader"]
 
 SUMS: Final = ("bought_lots", "bought_quote", "sold_lots", "sold_quote", "profit")
+SENT: Final = (Command.ROBOT_ORDER, Command.ROBOT_LIST)
 BYTES: Final[dict[int, int]] = {
-    kind: 8 * (HEAD_WORDS + len(LAYOUTS[kind]))
-    for kind in (Command.ROBOT_ORDER, Command.ROBOT_LIST)
+    kind: 8 * (HEAD_WORDS + len(LAYOUTS[kind])) for kind in (*SENT, Command.KILL_ROBOT)
 }
+REFUSALS: Final = {r for r in Reason if Reason.NOT_ROBOT <= r <= Reason.INVALID_FLAGS}
+# What a look held a limit against, and each refusal that robots have.
+LOOKS: Final = (
+    "purchase under a loss limit",
+    "trade under a sell cap",
+    "sale under a sell cap",
+    "order under a notional",
+    "order under a day's count",
+    "kill",
+    *(f"refused {reason.name}" for reason in sorted(REFUSALS)),
+)
 WORD_MAX: Final = (1 << 63) - 1
 Words = dict[str, int]
 
@@ -74,13 +89,15 @@ class Robot:
     coins: dict[int, list[int]] = field(default_factory=dict)  # asset -> units, cost
     sums: dict[tuple[int, int], Counter[str]] = field(default_factory=dict)  # instrument, period
     told: Words = field(default_factory=dict)  # the last ROBOT
-    before: Words = field(default_factory=dict)  # ... of an earlier command
+    killed: int = 0  # as the last command that was carried out says
+    killed_seq: int = 0  # when the switch was last turned on
     fences: list[tuple[int, int]] = field(default_factory=list)  # seq of the command, fence
     holder: tuple[int, int, int] = (0, 0, 0)  # owner, until
     exits: set[int] = field(default_factory=set)
     reached_by: int = 0  # the order whose sweep reached a loss limit
     orders_day: int = 0
     sold_not_by_exits: int = 0  # in the month
+    sells_max: int = 0  # the cap when a sale last came in: what is open can't bring more; 0 = none
 
     def sum_of(self, instrument: int, period: int) -> Counter[str]:
         """Return what it did on an instrument in the present day or month."""
@@ -111,7 +128,12 @@ class RobotReader:
         self.orders: dict[int, Order] = orders
         self.robots: dict[int, Robot] = {}
         self.last_price: dict[int, int] = {}
+        self.looks: Counter[str] = Counter()
+        # Of the present command, or batch:
         self.new: dict[int, int] = {}  # orders of robots that came in: number -> account
+        self.fired: dict[int, int] = {}  # and stops that fired
+        self.worths: Counter[int] = Counter()  # what each order traded, in quote
+        self.kills: dict[tuple[int, int], int] = {}  # of the batch: seq, account -> on
 
     # ---- reading
 
@@ -155,20 +177,30 @@ class RobotReader:
 
     def order(self, words: Words) -> None:
         """Read an ORDER."""
-        robot = self.robots.get(words["account"])
+        account, order_id = words["account"], words["order_id"]
+        robot, is_sale = self.robots.get(account), words["side"] == Side.SELL
         if robot is None:
             return
+        cap = robot.terms.month_sell_cap
         if words["execution"] == Execution.NEW:
-            self.new[words["order_id"]] = words["account"]
+            self.new[order_id] = account
             robot.orders_day += 1
-        if words["execution"] in {Execution.NEW, Execution.TRIGGERED}:
-            self.check_side(robot, words)
+            if not is_sale:
+                self.check_purchase(robot, words)
+            elif order_id not in robot.exits:
+                robot.sells_max = cap
+        elif words["execution"] == Execution.TRIGGERED:
+            self.fired[order_id] = account  # its limits are asked next: it may still expire
+            if is_sale and order_id not in robot.exits and robot.sells_max:
+                robot.sells_max = max(cap, robot.sells_max) if cap else 0
 
-    def fill(self, words: Words) -> None:
-        """Read a FILL: TRADE told what it did."""
-        robot = self.robots.get(words["account"])
-        if robot is not None:
-            self.check_side(robot, words)
+    def check_purchase(self, robot: Robot, words: Words) -> None:
+        """I19: who has lost too much, or is killed, buys no more."""
+        self.looks["purchase under a loss limit"] += bool(
+            robot.terms.day_loss_max or robot.terms.month_loss_max
+        )
+        require(not robot.stopped(), "I19 no purchase after a loss limit", words, robot)
+        require(not robot.killed, "I19 no purchase after the switch", words, robot)
 
     def trade(self, words: Words) -> None:
         """Read a TRADE: who buys first, if a robot trades with itself."""
@@ -180,10 +212,12 @@ class RobotReader:
         )
         units = lots * body.base_per_lot
         aggressor = words["buy_order_id" if words["taker_side"] == Side.BUY else "sell_order_id"]
+        self.worths.update({words["buy_order_id"]: quote, words["sell_order_id"]: quote})
         buyer = self.robots.get(words["buyer_account"])
         if buyer is not None:
             spared = not buyer.stopped() or buyer.reached_by == aggressor
             require(spared, "I19 no purchase after a loss limit", words)
+            require(not buyer.killed, "I19 no purchase after the switch", words)
             fee, in_base = words["buyer_fee"], words["buyer_fee_asset"] == body.base
             coin = buyer.coins.setdefault(body.base, [0, 0])
             coin[0] += units - (fee if in_base else 0)
@@ -198,6 +232,7 @@ class RobotReader:
                 seller.reached_by = aggressor
             if words["sell_order_id"] not in seller.exits:
                 seller.sold_not_by_exits += quote
+                self.check_cap(seller, words)
 
     def count(self, robot: Robot, body: InstrumentBody, **more: int) -> None:
         """Add to a robot's day and month."""
@@ -206,12 +241,19 @@ class RobotReader:
             for name, amount in more.items():
                 total[name] = word(total[name] + amount)
 
-    def check_side(self, robot: Robot, words: Words) -> None:
-        """I19: who was told to have lost too much, or is killed, buys no more."""
-        before = robot.told if robot.told.get("seq", 0) < words["seq"] else robot.before
-        if words["side"] == Side.BUY and words["execution"] != Execution.TRIGGERED:
-            require(not before.get("stopped"), "I19 no purchase after a loss limit", words, before)
-            require(not before.get("killed"), "I19 no purchase after the switch", words, before)
+    def check_cap(self, robot: Robot, words: Words) -> None:
+        """I19: a sale that comes in or fires keeps to the cap; one that stands, to its own time's.
+
+        When it came in, the sales of the month and all that was open fitted under the cap; since
+        then what is open has only turned into sales, unless others came in under another cap.
+        """
+        order_id = words["sell_order_id"]
+        is_fresh = order_id in self.new or order_id in self.fired
+        most = robot.terms.month_sell_cap if is_fresh else robot.sells_max
+        if most:
+            self.looks["trade under a sell cap"] += 1
+            sold = robot.sold_not_by_exits
+            require(sold <= most, "I19 a trade past the sell cap", sold, most, words)
 
     def robot(self, words: Words) -> None:
         """Read a ROBOT."""
@@ -231,13 +273,23 @@ class RobotReader:
         require(words["fence"] >= told.get("fence", 0), "fences count up", words, told)
         if words["fence"] != told.get("fence", 0):
             robot.fences.append((words["seq"], words["fence"]))
-        if words["stopped"] or words["killed"]:
+        self.switch(robot, words)
+        if robot.stopped() or robot.killed:
             mine_open = [o for o in self.orders.values() if o.account == words["account"]]
             buys = [order for order in mine_open if order.side == Side.BUY]
             require(not buys, "I19 a stopped robot has no open purchase", words, buys)
-        if told and told["seq"] < words["seq"]:
-            robot.before = told
+            left = [o for o in mine_open if robot.killed and o.order_id < robot.killed_seq]
+            require(not left, "I19 the switch leaves no order that was open", words, left)
         robot.told = words
+
+    def switch(self, robot: Robot, words: Words) -> None:
+        """Take the kill switch from the command that turned it, not from what the core says."""
+        on = self.kills.get((words["seq"], words["account"]))
+        if on is not None:
+            robot.killed = on
+            self.looks["kill"] += on
+            robot.killed_seq = words["seq"] if on else robot.killed_seq
+        require(words["killed"] == robot.killed, "the switch stands as it was turned", words)
 
     def roll(self, robot: Robot, period: Period) -> None:
         """Begin another day or month."""
@@ -262,7 +314,11 @@ class RobotReader:
         if not events:
             return
         first = events[0][0] | events[0][1] << 8
-        if kind in BYTES and first == Event.ORDER:
+        if first == Event.REFUSED:
+            reason = unpack(events[0])["reason"]
+            if reason in REFUSALS:
+                self.looks[f"refused {Reason(reason).name}"] += 1
+        if kind in SENT and first == Event.ORDER:
             self.sent(unpack(command), seq)
         elif kind == Command.LOCK_ROBOT and first == Event.ROBOT:
             self.locked(unpack(command), unpack(events[0]))
@@ -284,33 +340,51 @@ class RobotReader:
         robot.holder = (*owner, told["locked_until_us"])
 
     def before_batch(self, commands: list[bytes], seqs: list[int]) -> None:
-        """Know the exits among the orders of a batch before its events are read."""
+        """Know a batch's exits, and where the switch is turned, before its events are read."""
+        self.kills.clear()
         for command, seq in zip(commands, seqs, strict=True):
             kind = command[0] | command[1] << 8
             if len(command) == BYTES.get(kind):
                 words = unpack(command)
                 robot = self.robots.get(words["account"])
-                if robot is not None and words["flags"] == Flag.EXIT:
+                if kind == Command.KILL_ROBOT:
+                    self.kills[seq, words["account"]] = words["on"]
+                elif robot is not None and words["flags"] == Flag.EXIT:
                     robot.exits |= set(range(seq - numbers_of(command) + 1, seq + 1))
 
     # ---- checking
 
     def end_of_command(self) -> None:
-        """I19: after an order came in, its robot's limits hold with all that is open."""
-        for order_id, account in self.new.items():
+        """I19: after an order came in or fired, its robot's limits hold with all that is open."""
+        for order_id, account in (self.new | self.fired).items():
             robot, order = self.robots[account], self.orders.get(order_id)
-            is_exit = order_id in robot.exits
-            most = robot.terms.orders_day_max
-            if most and not is_exit:
-                require(robot.orders_day <= most, "I19 orders of a day", robot, order)
-            if robot.terms.month_sell_cap and not is_exit and self.sells(order):
-                brings = robot.sold_not_by_exits + self.open_sells(account, robot)
-                require(brings <= robot.terms.month_sell_cap, "I19 the sell cap", brings, robot)
+            is_at_work = order_id in self.new or order is not None or self.worths[order_id]
+            if order_id not in robot.exits and is_at_work:
+                self.check_limits(account, robot, order_id, order)
         self.new.clear()
+        self.fired.clear()
+        self.worths.clear()
 
-    def sells(self, order: Order | None) -> bool:
-        """Whether an order that came in is a sale that is still open."""
-        return order is not None and order.side == Side.SELL
+    def check_limits(self, account: int, robot: Robot, order_id: int, order: Order | None) -> None:
+        """Hold an order that is no exit, and came in or fired, against its robot's limits."""
+        terms = robot.terms
+        if terms.orders_day_max and order_id in self.new:
+            self.looks["order under a day's count"] += 1
+            require(robot.orders_day <= terms.orders_day_max, "I19 orders of a day", robot, order)
+        if terms.order_notional_max:
+            self.looks["order under a notional"] += 1
+            worth = self.worths[order_id] + (0 if order is None else self.open_worth(order))
+            most = terms.order_notional_max
+            require(worth <= most, "I19 an order's notional", worth, most, order_id, order)
+        if terms.month_sell_cap and order is not None and order.side == Side.SELL:
+            self.looks["sale under a sell cap"] += 1
+            brings = robot.sold_not_by_exits + self.open_sells(account, robot)
+            require(brings <= terms.month_sell_cap, "I19 the sell cap", brings, robot)
+
+    def open_worth(self, order: Order) -> int:
+        """Return what is open of an order at its price, or at a stop's."""
+        unit = self.instruments[order.instrument].quote_per_lot_tick
+        return order.remaining * (order.price or order.stop_price) * unit
 
     def open_sells(self, account: int, robot: Robot) -> int:
         """Return what a robot's open sales may bring, exits left out; of a list the larger leg."""
@@ -319,10 +393,8 @@ class RobotReader:
             mine = order.account == account and order.side == Side.SELL
             body = self.instruments[order.instrument]
             if mine and order.order_id not in robot.exits and body.quote == robot.terms.cash:
-                price = order.price or order.stop_price
-                worth = order.remaining * price * body.quote_per_lot_tick
                 key = (order.list_id, 0 if order.list_id else order.order_id)
-                brings[key] = max(worth, brings.get(key, 0))
+                brings[key] = max(self.open_worth(order), brings.get(key, 0))
         return sum(brings.values())
 
     def check(self, exchange: Any, balances: dict[tuple[int, int], tuple[int, int]]) -> None:

@@ -6,10 +6,12 @@ import os
 
 import pytest
 
+from fondaco.core.records import Event
 from fondaco.journal.faults import JournalDamaged
 from tests.simulation.observer import Breach
 from tests.simulation.plants import PLANTS, TwinCore
-from tests.simulation.proof import prove
+from tests.simulation.proof import Proof, live, prove
+from tests.simulation.robots import LOOKS
 from tests.simulation.world import Settings, World
 
 HISTORIES = int(os.environ.get("FONDACO_HISTORIES", "200"))
@@ -29,6 +31,13 @@ def test_a_seed_gives_the_same_history_twice() -> None:
     one, other = World(5), World(5)
     assert one.run() == other.run()
     assert one.hashes == other.hashes
+
+
+def test_robots_are_in_every_history_if_asked() -> None:
+    """Each history has them then, and a proof in which a limit was never asked is none."""
+    assert all(live(seed, robots=True).kinds[Event.ROBOT] for seed in range(2))
+    missing = Proof(robots=True).judge()
+    assert [look for look in LOOKS if f"no {look}" not in missing] == []
 
 
 @pytest.mark.parametrize("name", PLANTS)

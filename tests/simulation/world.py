@@ -9,7 +9,8 @@ I9     recovered hash = live hash; at the end, hash of a replay from the first c
 I10    a bit flipped in a durable file: the house halts by name, or has lost nothing
 I11    after an I/O error nothing is acknowledged any more by that process
 I12    one client order id, one order; one row id, one posting
-I13, I19 every fourth seed has robots, and 32 workers that race for them (robots.py)
+I13, I19 every fourth seed, or each when asked, has robots, and 32 workers that race for them; a
+       third of these send many lists (robots.py)
 I20    of a list one leg acts, never both; none is left alive (lists.py)
 I14-18 every other seed has a feed, a venue, and a worker that crashes with it (outside.py)
 
@@ -73,7 +74,7 @@ class Settings:
     with_twin: bool = False
     outside: bool | None = None  # with dealer and agency markets; None: every other seed
     robots: bool | None = None  # with robots and workers that race; None: half of the others
-    lists: bool | None = None  # with many lists; None: half of those that have neither
+    lists: bool | None = None  # with many lists; None: half of those with neither, 1/3 of robots
     segment_bytes: int = SEGMENT_BYTES
     carry: Callable[..., Generator[Effect, Any, None]] = carrying.carry
 
@@ -92,6 +93,7 @@ class History:
     snapshots: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     kinds: Counter[int] = field(default_factory=Counter)
+    looks: Counter[str] = field(default_factory=Counter)  # at robots' limits
 
 
 class _Clock:
@@ -138,7 +140,8 @@ class World:
         """Return the clients' wishes; with the outside, its feed's, too, and have a worker."""
         robots = self.settings.robots
         if outside is None and (seed % 4 == 2 if robots is None else robots):
-            return RobotFlow(Random(seed + 2), self._open_orders)
+            lists = seed % 3 == 0 if self.settings.lists is None else self.settings.lists
+            return RobotFlow(Random(seed + 2), self._open_orders, lists=lists)
         if not (seed % 2 if outside is None else outside):
             lists = seed % 8 == 4 if self.settings.lists is None else self.settings.lists
             return (ListFlow if lists else Flow)(Random(seed + 2), self._open_orders)
@@ -167,6 +170,7 @@ class World:
         self.end()
         history.faults = self.disk.fired
         history.kinds = self.observer.kinds
+        history.looks = self.observer.robots.looks
         return history
 
     def step(self) -> None:
@@ -502,12 +506,13 @@ def _is_tombstone(record: bytes) -> bool:
 
 
 @contextmanager
-def told(seed: int) -> Iterator[None]:
+def told(seed: int, *options: str) -> Iterator[None]:
     """Say how to live through a history again, if it breaks."""
+    again = " ".join(("python -m tests.simulation --seed", str(seed), *filter(None, options)))
     try:
         yield
     except Exception as error:
-        raise Breach(f"seed {seed} (python -m tests.simulation --seed {seed}): {error}") from error
+        raise Breach(f"seed {seed} ({again}): {error}") from error
 
 
 __all__ += ["Event", "Execution", "Reason", "told"]
