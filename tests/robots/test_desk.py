@@ -67,6 +67,29 @@ def test_a_refusal_keeps_its_numbers(tmp_path: Path) -> None:
     house.close()
 
 
+@pytest.mark.parametrize(
+    "was, now, said",
+    [
+        ("20.60", "999999999999999999", "price 999999999999999999 is above 461168601842738"),
+        ("20.60", "20.605", "price 20.605 is not a whole number of the tick 0.01"),
+        ('"shares": 100', '"shares": 999999999999999999',
+         "quantity 999999999999999999 is above 4611"),
+        ('"shares": 100', '"shares": 0.05', "quantity 0.05 is not a whole number of the lot 0.1"),
+        ('"kind": "LIMIT", "intent": "BUY", "bid": 20.60, "shares": 100',
+         '"kind": "MARKET", "intent": "BUY", "spend": 999999999999999999',
+         "spend 999999999999999999 is above 46116860184.27387903"),
+    ],
+)  # fmt: skip
+def test_numbers_that_no_order_can_have_are_told_truly(
+    house: RuleHouse, was: str, now: str, said: str
+) -> None:
+    """Too large is said to be too large, with the most there can be, and ends that bot alone."""
+    house.trade(2100, 10)
+    bot = house.start(RULE.replace(was, now, 1))
+    assert bot.state.ended is Code.ORDER_FAILED
+    assert said in bot.changed.decisions[-1].detail
+
+
 WAY = [2050, 2054, 2055, 2057, 2080, 2099, 2100, 2103]
 
 

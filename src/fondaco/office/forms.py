@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-__all__ = ["UNSEEN", "SignInForm", "seen"]
+__all__ = ["UNSEEN", "SignInForm", "said_twice", "seen"]
 
 # Control characters but tab, line ends and NUL, which fields refuse by name; and those that turn
 # the direction of what follows.
@@ -21,6 +22,24 @@ def seen(text: str) -> None:
     """Validate a text that is shown to others: no character in it that no eye can see."""
     if unseen := UNSEEN.search(text):
         raise ValidationError(f"U+{ord(unseen[0]):04X} can't be seen: leave it out.")
+
+
+def said_twice(text: str | bytes) -> str:
+    """Return a name that an object of a JSON text has twice, empty where all are there once."""
+    twice: list[str] = []
+
+    def see(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice.append(next(name for name in found if names.count(name) > 1))
+        return found
+
+    try:
+        json.loads(text, object_pairs_hook=see)
+    except (ValueError, RecursionError):
+        return ""  # told by whoever reads it
+    return twice[0] if twice else ""
 
 
 class SignInForm(AuthenticationForm):

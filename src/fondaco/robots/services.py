@@ -44,6 +44,8 @@ __all__ = [
     "AllotmentRefused",
     "Aside",
     "RobotRefused",
+    "allot",
+    "allotted",
     "apply_house",
     "close",
     "configure",
@@ -74,10 +76,11 @@ class RobotRefused(Exception):
 
 
 class AllotmentRefused(RobotRefused):
-    """The member's spot account has less than the allotment; the robot stands without it."""
+    """The spot account, or of what it gives back the robot, has less than that free."""
 
-    def __init__(self, asset: int) -> None:
-        super().__init__("the spot account has less than that free", field="allotment")
+    def __init__(self, asset: int, *, is_return: bool = False) -> None:
+        giver = "robot" if is_return else "spot account"
+        super().__init__(f"the {giver} has less than that free", field="allotment")
         self.asset = asset
 
 
@@ -251,6 +254,41 @@ def configure(
         )
 
 
+def allot(core: Core, robot: Robot, allotment: Mapping[int, int]) -> None:
+    """Make what a robot was given of these assets so much: the difference moves, either way.
+
+    What it won is not counted, and what it lost isn't made good. Raises AllotmentRefused where the
+    giver has less than that free; then nothing has moved.
+    """
+    _pay(core, robot)
+    spot = Account.objects.get(member=robot.member_id, kind=SPOT.value)
+    free = {
+        is_return: {asset: units for asset, units, _ in balances(core, account)}
+        for is_return, account in ((False, spot.pk), (True, robot.account_id))
+    }
+    with transaction.atomic():
+        Robot.objects.select_for_update().get(pk=robot.pk)
+        given = allotted(robot)
+        for asset, amount in allotment.items():
+            more = amount - given.get(asset, 0)
+            if abs(more) > free[more < 0].get(asset, 0):
+                raise AllotmentRefused(asset, is_return=more < 0)
+            if more:
+                RobotTransfer.objects.create(
+                    robot=robot, asset=asset, amount=abs(more), is_return=more < 0
+                )
+    _pay(core, robot)
+
+
+def allotted(robot: Robot) -> dict[int, int]:
+    """Return what a robot was given and has not given back, by asset; what is on its way counts."""
+    found: dict[int, int] = {}
+    for row in RobotTransfer.objects.filter(robot=robot, reason=0).order_by("pk"):
+        amount = -row.amount if row.is_return else row.amount
+        found[row.asset] = found.get(row.asset, 0) + amount
+    return found
+
+
 def resume(core: Core, cash: records.AssetBody) -> None:
     """Go on with the robots whose opening or transfers have no answer yet.
 
@@ -385,7 +423,7 @@ def _pay(core: Core, robot: Robot) -> None:
             row.seq = records.HEAD.unpack_from(events[0])[1]
         row.save(update_fields=["seq", "reason"])
         if row.reason == records.Reason.INSUFFICIENT_BALANCE:
-            raise AllotmentRefused(row.asset)
+            raise AllotmentRefused(row.asset, is_return=row.is_return)
         if row.reason:
             reason = records.Reason(row.reason)
             raise RobotRefused(f"the core refused the transfer ({reason.name})", field="allotment")

@@ -7,18 +7,51 @@ would stumble over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isinf
 from typing import IO, Any, Final
 
-from rest_framework.exceptions import ParseError
+from django.http import QueryDict
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
 
-from fondaco.office.forms import UNSEEN
+from fondaco.office.forms import UNSEEN, said_twice
 
-__all__ = ["DEPTH_MAX", "PlainJSON"]
+__all__ = ["DEPTH_MAX", "PlainJSON", "check_names"]
 
 DEPTH_MAX: Final = 64
+UNKNOWN_TOLD: Final = 20  # fields that are named in an answer
+NAME_MAX: Final = 64
+
+
+def check_names(
+    request: Request, raw: bytes, known: Collection[str], fixed: Collection[str] = ()
+) -> None:
+    """Refuse what a body says beside what is known, what is fixed, and what it says twice.
+
+    Its own parser has read it before. Raises ValidationError with the names.
+    """
+    sent = request.data
+    if not isinstance(sent, Mapping):
+        return  # told by whoever reads it
+    wrong = {
+        str(name)[:NAME_MAX]: [
+            f"This field can't be changed here; {', '.join(known)} can."
+            if name in fixed
+            else f"This field is unknown; known are {', '.join(known)}."
+        ]
+        for name in sent
+        if name not in known
+    }
+    if wrong:
+        raise ValidationError(dict(list(wrong.items())[:UNKNOWN_TOLD]))
+    if isinstance(sent, QueryDict):
+        twice = next((name for name in sent if len(sent.getlist(name)) > 1), "")
+    else:
+        twice = said_twice(raw)
+    if twice:
+        raise ValidationError({twice[:NAME_MAX]: ["This field is there twice; say it once."]})
 
 
 class PlainJSON(JSONParser):

@@ -1,9 +1,10 @@
 """Clients of the hub, as its older callers know them: /api/v1/robots/clients/<id>/.
 
 Promises: the document has exactly the seed's keys, its amounts are exact JSON numbers. PUT and
-PATCH change `active` and `config` only: what the document has besides may be sent back and changes
-nothing. A client's member, staff and an open door read it; staff and an open door lock it. Who is
-not to know of a client gets 404.
+PATCH change `active` and `config` only: what the document has besides may be sent back by PUT and
+changes nothing; PATCH refuses it by name, and both refuse what is no part of it. A client's member,
+staff and an open door read it; staff and an open door lock it. Who is not to know of a client gets
+404.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from fondaco.identity import core_door
 from fondaco.identity.models import Member
 from fondaco.identity.permissions import Permission
 from fondaco.office import writer
+from fondaco.office.api.bodies import check_names
 from fondaco.office.api.faults import writer_asked
 from fondaco.office.api.open_door import FormPage, OpenView, is_free, sees_all
 from fondaco.office.callers import address_of
@@ -42,6 +44,11 @@ from fondaco.robots.models import Robot
 __all__ = ["ClientDecisions", "LockClient", "OneClient", "UnlockClient"]
 
 SHOWN: Final = 100
+CHANGED: Final = ("active", "config")
+DOCUMENT: Final = (  # what a document has besides
+    *("id", "locked", "cash", "crypto", "monthly_summary", "daily_summary"),
+    "active_operations",
+)
 _encode: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
@@ -65,6 +72,11 @@ class ClientForm(serializers.Serializer):
 class ClientView(OpenView):
     member_wide = True
     renderer_classes = (ExactJSON, FormPage)
+
+    def initialize_request(self, request: Any, *args: Any, **more: Any) -> Request:  # noqa: ANN401 - DRF's
+        self.raw = bytes(request.body) if request.method in {"PUT", "PATCH"} else b""
+        made: Request = super().initialize_request(request, *args, **more)
+        return made
 
     def client(self, text: str) -> Robot:
         """Return a client that the asker may know. Raises Http404."""
@@ -104,6 +116,10 @@ class OneClient(ClientView):
         active = sent.get("active") if isinstance(sent, dict) else None
         if not isinstance(sent, dict):
             raise ValidationError({"error": "Send a JSON object with active or config."})
+        if merges:
+            check_names(request, self.raw, CHANGED, DOCUMENT)
+        else:  # a whole document may be sent back
+            check_names(request, self.raw, CHANGED + DOCUMENT)
         if active is not None and not isinstance(active, bool):
             raise ValidationError({"active": ["Must be true or false."]})
         cash = _cash()

@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from fondaco.identity.models import Member
 from fondaco.identity.selectors import member_of
 from fondaco.office import writer
+from fondaco.office.api.bodies import check_names
 from fondaco.office.api.faults import writer_asked
 from fondaco.office.api.numbers import PlainDecimal
 from fondaco.office.api.scoped import ScopedView
@@ -97,6 +98,13 @@ class RobotView(ScopedView):
         answer: Response = super().handle_exception(exc)
         return answer
 
+    def asked(self, request: Request, form: type[serializers.Serializer]) -> dict[str, Any]:
+        """Return what a body asks for, by a form that knows all that it may say."""
+        found = form(data=request.data)
+        check_names(request, self.raw, found.fields)
+        found.is_valid(raise_exception=True)
+        return {**found.validated_data}
+
     def rule_text(self) -> str:
         """Return the rule as it was written."""
         try:
@@ -140,6 +148,7 @@ def robot_words(robot: Robot, *, whole: bool = True) -> dict[str, Any]:
     if whole:
         plan = selectors.plan_of(robot)
         found["rule"] = robot.rule
+        found["allotment"] = overview.allotment_of(robot, run, plan)
         found["orders"] = selectors.orders(run) if run is not None else []
         found["decisions"] = (
             [selectors.decision_words(row, plan) for row in selectors.decisions(run)]
@@ -163,9 +172,7 @@ class Robots(RobotView):
     @extend_schema(request=RobotForm, responses={201: OpenApiTypes.OBJECT}, tags=["robots"])
     def post(self, request: Request) -> Response:
         """Open a rule bot with its allotment; it looks at its rule at once."""
-        form = RobotForm(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
+        asked = self.asked(request, RobotForm)
         with writer_asked():
             robot = services.open_rule(
                 writer.core(),
@@ -208,9 +215,7 @@ class OneRobot(RobotView):
     def patch(self, request: Request, robot: str) -> Response:
         """Switch a rule bot on or off, or give it another rule or mode."""
         row = own_robot(member_of(request.user), robot)
-        form = RobotChange(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
+        asked = self.asked(request, RobotChange)
         with writer_asked():
             services.change(
                 writer.core(),
@@ -247,10 +252,9 @@ class RobotKill(RobotView):
         row = Robot.objects.filter(pk=robot, member=member_of(request.user), closed_at=None).first()
         if row is None:
             raise Http404("No Robot matches the given query.")
-        form = KillForm(data=request.data)
-        form.is_valid(raise_exception=True)
+        on = self.asked(request, KillForm)["on"]
         with writer_asked():
-            services.switch_kill(writer.core(), row, on=form.validated_data["on"])
+            services.switch_kill(writer.core(), row, on=on)
         return Response(robot_words(row))
 
 

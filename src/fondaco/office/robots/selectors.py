@@ -23,7 +23,7 @@ from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.hub.selectors import told_to_client
 from fondaco.robots.models import Robot, RobotKind, RuleMode, RuleRun
-from fondaco.robots.rules.plan import plan_rule
+from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import Decision
 from fondaco.robots.rules.validation import read_rule
@@ -32,6 +32,7 @@ from fondaco.robots.rules.view import plain
 from fondaco.strategies.models import Strategy
 
 __all__ = [
+    "allotment_of",
     "charts",
     "code_text",
     "cost_words",
@@ -187,11 +188,24 @@ def paper_profit(core: Core, has: Sequence[tuple[str, str]], run: RuleRun, numbe
     return text_of(cash_won + coins_won * last)
 
 
+def allotment_of(robot: Robot, run: RuleRun | None, plan: Plan | None) -> dict[str, str]:
+    """Return what a rule bot was given and has not given back, by asset; on paper its figures."""
+    if run is not None and run.mode == RuleMode.PAPER:
+        coin = plan.paper_ticker if plan is not None else ""
+        words = {settings.CASH: run.terms.get("cash", "0"), coin: run.terms.get("coins", "0")}
+        return {code: amount for code, amount in words.items() if code and Decimal(amount)}
+    codes = asset_codes()
+    given = robots.allotted(robot).items()
+    named = [(*codes.get(asset, (str(asset), 0)), amount) for asset, amount in given if amount]
+    return {code: _units(amount, places) for code, places, amount in named}
+
+
 def paper_money(run: RuleRun, coin: str, market: InstrumentRow | None) -> list[tuple[str, str]]:
     """Return what a bot on paper has, cash first."""
     if not run.position or market is None:
         cash, coins = run.terms.get("cash", "0"), run.terms.get("coins", "0")
-        return [(f"{settings.CASH} on paper", cash), (f"{coin} on paper", coins)]
+        found = [(f"{settings.CASH} on paper", cash), (f"{coin} on paper", coins)]
+        return found[: 2 if coin else 1]
     position = msgspec.msgpack.decode(bytes(run.position))
     lot, tick = (_places(text) for text in (market.lot_size, market.tick_size))
     coin_places, cash_places = position.get("decimals") or (lot, lot + tick)

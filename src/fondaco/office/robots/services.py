@@ -26,6 +26,7 @@ from fondaco.robots.hub.locks import Many
 from fondaco.robots.models import Robot, RobotKind, RuleMode
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
+from fondaco.robots.rules.view import plain
 from fondaco.robots.services import RobotRefused
 
 __all__ = [
@@ -112,22 +113,31 @@ def change(
     allotment: Mapping[str, Decimal] | None = None,
     address: str = "",
 ) -> None:
-    """Change a bot; another rule or mode begins another run. Raises RobotRefused."""
+    """Change a bot; another rule or mode, or on paper another allotment, begins another run.
+
+    A live allotment is what the bot has of the member's: the difference moves, and nothing else
+    of it does. Raises RobotRefused.
+    """
     plan = read(robot.rule if rule is None else rule)
     run = current_run(robot)
     was = run.mode if run is not None else RuleMode.LIVE
     now = mode or was
-    if now == RuleMode.LIVE and (was != now or allotment):
-        money = allotment
-        if money is None:
-            money = _allotted(plan, run.terms if run is not None else {})
+    units = _units(allotment or {})
+    asked = _terms(plan, allotment or {}, now)  # of every rule, also of one that was there
+    terms = dict(run.terms) if run is not None else asked
+    if allotment and now == RuleMode.PAPER:
+        words = {settings.CASH: "cash", plan.paper_ticker: "coins"}
+        terms |= {words[code]: asked[words[code]] for code in allotment if code in words}
+    if now == RuleMode.LIVE and allotment is not None:
+        robots.allot(core, robot, units)
+    elif now == RuleMode.LIVE and was != now:
         robots.open_robot(
             core,
             member=robot.member,
             cash=_cash(),
             id=robot.pk,
             kind=RobotKind.RULE,
-            allotment=_units(money),
+            allotment=_units(_allotted(plan, terms)),
         )
     robots.configure(
         core,
@@ -138,10 +148,7 @@ def change(
         actor=actor,
         address=address,
     )
-    if rule is not None or now != was:
-        terms = run.terms if run is not None and allotment is None else None
-        if terms is None:
-            terms = _terms(plan, allotment or {}, RuleMode.PAPER)
+    if rule is not None or now != was or (now == RuleMode.PAPER and allotment):
         bots.begin_run(robot, mode=now, terms=terms)
 
 
@@ -232,17 +239,17 @@ def _terms(plan: Plan, allotment: Mapping[str, Decimal], mode: str) -> dict[str,
     """Return what a bot on paper begins with."""
     if mode != RuleMode.PAPER:
         return {}
-    if len(plan.traded) > 1:
-        raise RobotRefused("on paper a rule trades one market", field="mode")
-    coin = (plan.traded or plan.tickers)[0]
+    coin = plan.paper_ticker
+    if not coin:
+        named = ", ".join(plan.traded) or "none"
+        raise RobotRefused(f"on paper a rule trades one market; this names {named}", field="mode")
     return {
-        "cash": f"{allotment.get(settings.CASH, Decimal(10_000)):f}",
-        "coins": f"{allotment.get(coin, Decimal(0)):f}",
+        "cash": f"{plain(allotment.get(settings.CASH, Decimal(10_000))):f}",
+        "coins": f"{plain(allotment.get(coin, Decimal(0))):f}",
     }
 
 
 def _allotted(plan: Plan, terms: Mapping[str, str]) -> dict[str, Decimal]:
-    """Return what a bot on paper was given, for its live account."""
-    coin = (plan.traded or plan.tickers)[0]
-    pairs = {settings.CASH: terms.get("cash", "0"), coin: terms.get("coins", "0")}
-    return {code: Decimal(text) for code, text in pairs.items() if Decimal(text)}
+    """Return what a bot on paper was given, for its live account; a rule may name no coin now."""
+    pairs = {settings.CASH: terms.get("cash", "0"), plan.paper_ticker: terms.get("coins", "0")}
+    return {code: Decimal(text) for code, text in pairs.items() if code and Decimal(text)}

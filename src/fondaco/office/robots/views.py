@@ -160,7 +160,7 @@ def robot(request: HttpRequest, robot: str) -> HttpResponse:
         decisions.append({**told, "at": selectors.moment(each.time_us), "shown": shown_code})
     has, won = selectors.money(core, row), ""
     if run is not None and run.mode == RuleMode.PAPER and plan is not None:
-        coin = (plan.traded or plan.tickers)[0]
+        coin = plan.paper_ticker
         market = services.markets().get(coin)
         has = selectors.paper_money(run, coin, market)
         if market is not None:

@@ -46,7 +46,7 @@ from fondaco.core.records import (
     unpack,
 )
 from fondaco.core.records import OrderStatus as CoreStatus
-from fondaco.robots.rules.refusals import why
+from fondaco.robots.rules.refusals import WishRefused, cash_units, steps_of, why
 from fondaco.robots.rules.state import CLOSED, OrderStatus, OrderWish
 from fondaco.robots.rules.view import plain
 
@@ -310,7 +310,7 @@ class Market:
         """Take an order of the robot."""
         try:
             record, side, price, lots, spend = self._pack(wish)
-        except _Refused as refused:
+        except WishRefused as refused:
             return [News(wish.client_order_id, OrderStatus.REJECTED, str(refused))]
         if wish.stop is not None:
             return self._arm(time_us, wish, record, _Open(side, price, 0, lots))
@@ -440,15 +440,15 @@ class Market:
         return found
 
     def _pack(self, wish: OrderWish) -> tuple[bytes, Side, int, int, int]:
-        """Return the order, its side, price (0: none), lots and spend; raises _Refused."""
+        """Return the order, its side, price (0: none), lots and spend; raises WishRefused."""
         one = self.instrument
         side = Side.BUY if wish.intent == "BUY" else Side.SELL
-        price = 0 if wish.price is None else _whole(wish.price, one.tick, "price", "tick")
-        stop = 0 if wish.stop is None else _whole(wish.stop, one.tick, "stop", "tick")
-        lots = 0 if wish.quantity is None else _whole(wish.quantity, one.lot, "quantity", "lot")
-        spend = 0 if wish.spend is None else int(wish.spend.scaleb(one.quote_decimals))
+        price = steps_of(wish.price, one.tick, "price", "tick")
+        stop = steps_of(wish.stop, one.tick, "stop", "tick")
+        lots = steps_of(wish.quantity, one.lot, "quantity", "lot")
+        spend = cash_units(wish.spend, one.quote_decimals)
         if wish.kind == "MARKET" and not (self.ask_ticks if side == Side.BUY else self.bid_ticks):
-            raise _Refused("there was no trade yet, so no price to take")
+            raise WishRefused("there was no trade yet, so no price to take")
         words = client_ids.encode(wish.client_order_id)
         record = pack(
             Command.NEW_ORDER,
@@ -559,10 +559,6 @@ class Market:
         )
 
 
-class _Refused(Exception):
-    """An order that doesn't reach the core: its numbers are off the steps."""
-
-
 def _kind_of(event: bytes) -> int:
     """Return the kind of a record."""
     return int.from_bytes(event[:2], "little")
@@ -576,13 +572,6 @@ def _account(
 ) -> bytes:
     body = AccountBody(member=number, kind=kind, opening=opening, robot=terms)
     return pack_body(Command.OPEN_ACCOUNT, body, account=number)
-
-
-def _whole(amount: Decimal, step: Decimal, name: str, step_name: str) -> int:
-    steps = amount / step
-    if steps != steps.to_integral_value() or steps <= 0:
-        raise _Refused(f"{name} {amount} is not a whole number of the {step_name} {step}")
-    return int(steps)
 
 
 def _units(amount: Decimal, decimals: int, name: str) -> int:

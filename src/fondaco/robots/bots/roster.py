@@ -241,10 +241,10 @@ class Roster:
 
     def _paper_hands(self, run: RuleRun, plan: Plan, *, killed: bool, seq: int) -> PaperHands:
         sight = self._desk.sight
-        tickers = plan.traded or plan.tickers
-        seen = sight.tickers.get(tickers[0]) if tickers else None
-        if seen is None or len(tickers) > 1:
-            raise ValueError(f"on paper a rule trades one market; this names {', '.join(tickers)}")
+        seen = sight.tickers.get(plan.paper_ticker)
+        if seen is None:
+            named = ", ".join(plan.traded or plan.tickers) or "none"
+            raise ValueError(f"on paper a rule trades one market; this names {named}")
         terms = {name: Decimal(text) for name, text in run.terms.items()}
         depth = terms.get("depth", seen.lot * 1000)
         return PaperHands(

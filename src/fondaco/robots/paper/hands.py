@@ -21,8 +21,9 @@ import msgspec
 from fondaco.core.records import Reason, Side
 from fondaco.robots.backtest.market import Instrument, Market, News, Position
 from fondaco.robots.rules.desk import Heard, Holdings
-from fondaco.robots.rules.live import WishRefused, command_of
+from fondaco.robots.rules.live import command_of
 from fondaco.robots.rules.plan import Plan
+from fondaco.robots.rules.refusals import WishRefused
 from fondaco.robots.rules.sight import Asset, Sight
 from fondaco.robots.rules.sight import Market as Seen
 from fondaco.robots.rules.state import OrderStatus, OrderWish

@@ -31,12 +31,12 @@ from fondaco.core.records import (
 from fondaco.core.records import OrderStatus as CoreStatus
 from fondaco.robots.rules.desk import Heard, Holdings
 from fondaco.robots.rules.plan import Plan
-from fondaco.robots.rules.refusals import why
+from fondaco.robots.rules.refusals import WishRefused, cash_units, steps_of, why
 from fondaco.robots.rules.sight import BOOK, Sight
 from fondaco.robots.rules.state import OrderStatus, OrderWish
 from fondaco.robots.rules.view import plain
 
-__all__ = ["STATUS", "LiveHands", "Sending", "WishRefused", "command_of"]
+__all__ = ["STATUS", "LiveHands", "Sending", "command_of"]
 
 STATUS: Final = {
     CoreStatus.NEW: OrderStatus.NEW,
@@ -48,10 +48,6 @@ STATUS: Final = {
     CoreStatus.REJECTED: OrderStatus.REJECTED,
 }
 _ORDERS: Final = frozenset({int(Command.NEW_ORDER)})
-
-
-class WishRefused(Exception):
-    """A wish that doesn't reach the core: one reason."""
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,9 +224,6 @@ def command_of(sight: Sight, account: int, wish: OrderWish) -> bytes:
         raise WishRefused(f"{market.body.symbol} has no order book; rules trade on order books")
     quote = sight.assets[market.body.quote]
     words = client_ids.encode(wish.client_order_id)
-    spend = 0
-    if wish.spend is not None:
-        spend = int(wish.spend.scaleb(quote.decimals))
     return pack(
         Command.NEW_ORDER,
         account=account,
@@ -239,18 +232,9 @@ def command_of(sight: Sight, account: int, wish: OrderWish) -> bytes:
         order_type=OrderType[wish.kind],
         time_in_force=TimeInForce[wish.time_in_force] if wish.time_in_force else 0,
         self_trade=SelfTrade.EXPIRE_TAKER,
-        price_ticks=_whole(wish.price, market.tick, "price", "tick"),
-        quantity_lots=_whole(wish.quantity, market.lot, "quantity", "lot"),
-        quote_quantity=spend,
-        stop_price_ticks=_whole(wish.stop, market.tick, "stop", "tick"),
+        price_ticks=steps_of(wish.price, market.tick, "price", "tick"),
+        quantity_lots=steps_of(wish.quantity, market.lot, "quantity", "lot"),
+        quote_quantity=cash_units(wish.spend, quote.decimals),
+        stop_price_ticks=steps_of(wish.stop, market.tick, "stop", "tick"),
         **{f"client_order_id_{place}": word for place, word in enumerate(words)},
     )
-
-
-def _whole(amount: Decimal | None, step: Decimal, name: str, step_name: str) -> int:
-    if amount is None:
-        return 0
-    steps = amount / step
-    if steps != steps.to_integral_value() or not 0 < steps < 1 << 62:
-        raise WishRefused(f"{name} {amount} is not a whole number of the {step_name} {step}")
-    return int(steps)

@@ -109,6 +109,12 @@ class Plan(msgspec.Struct, frozen=True):
     traded: tuple[str, ...]
     operands: tuple[Operand, ...]
 
+    @property
+    def paper_ticker(self) -> str:
+        """The one market that a bot on paper has; empty where there is none, or several."""
+        found = self.traded or self.tickers[:1]
+        return found[0] if len(found) == 1 else ""
+
     def ticker_of(self, order: Order) -> str:
         """Return what an order trades: its own ticker, or the only one of the rule."""
         return order.ticker or self.tickers[0]

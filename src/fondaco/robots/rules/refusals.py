@@ -1,4 +1,4 @@
-"""Tells a refusal of the core in words, with the numbers that it gave.
+"""Tells why an order was refused, by the core or before it, with the numbers.
 
     INSUFFICIENT_BALANCE: cash 3.10, minimum 21.40
 
@@ -14,9 +14,38 @@ from typing import Final
 from fondaco.core.records import Reason
 from fondaco.robots.rules.view import money
 
-__all__ = ["why"]
+__all__ = ["WishRefused", "cash_units", "steps_of", "why"]
 
 CASH_PLACES: Final = 2
+COUNTED_MAX: Final = (1 << 62) - 1  # a word of the core has 64 bits, and sums need room
+
+
+class WishRefused(Exception):
+    """A wish that doesn't reach the core: one reason."""
+
+
+def steps_of(amount: Decimal | None, step: Decimal, name: str, step_name: str) -> int:
+    """Return a price in ticks or a quantity in lots; 0 for none. Raises WishRefused."""
+    if amount is None:
+        return 0
+    if amount <= 0:
+        raise WishRefused(f"{name} {amount} is not above 0")
+    if amount > COUNTED_MAX * step:
+        raise WishRefused(f"{name} {amount} is above {COUNTED_MAX * step}, the most there can be")
+    steps = amount / step
+    if steps != steps.to_integral_value():
+        raise WishRefused(f"{name} {amount} is not a whole number of the {step_name} {step}")
+    return int(steps)
+
+
+def cash_units(amount: Decimal | None, decimals: int) -> int:
+    """Return what an order may spend in units, rounded down; 0 for none. Raises WishRefused."""
+    if amount is None:
+        return 0
+    most = Decimal(COUNTED_MAX).scaleb(-decimals)
+    if amount > most:
+        raise WishRefused(f"spend {amount} is above {most}, the most there can be")
+    return int(amount.scaleb(decimals))
 
 
 def why(

@@ -1,0 +1,236 @@
+"""What programs and pages may ask of rule bots and clients, and what is refused by name.
+
+The compiled core answers; there are no processes: a bot here is its row, its run and its account.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+import fondaco.office.urls  # noqa: F401 - its views bind the real core, not a stand-in
+from fondaco.core import records
+from fondaco.house import file
+from fondaco.identity import services as identity
+from fondaco.identity.models import Account, Member
+from fondaco.projections.models import Asset, Instrument
+from fondaco.robots import services as robots
+from fondaco.robots.bots.services import begin_run
+from fondaco.robots.models import Robot, RobotKind, RobotTransfer, RuleMode, RuleRun
+from tests.robots.real_core import RealCore
+from tests.robots.test_robots import HOUSE
+
+pytestmark = pytest.mark.django_db(databases=["default", "projections"])
+NAMELESS = '{"$do": {"$notify": "x"}}'
+OF_CASH = (
+    '{"$when": {"$comparison": {"itemA": {"$cash": "free"}, "itemB": 5, "type": "gt"}},'
+    ' "$do": {"$notify": "x"}}'
+)
+BUYS = '{"$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "BTC", "spend": 20}}}'
+UNITS = 10**8
+
+
+class Door:
+    """Asks as ann, who has 1,000 USDT and 1 BTC less what robot-1 was given."""
+
+    def __init__(self, core: RealCore) -> None:
+        self.core = core
+        self.browser = Client()
+        self.browser.force_login(Member.objects.get(username="ann"))
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        text = body if isinstance(body, str) else json.dumps(body)
+        answer = self.browser.generic(method, path, text, content_type="application/json")
+        return answer.status_code, json.loads(answer.content or b"null")
+
+    def open(self, rule: str = BUYS, **more: Any) -> tuple[int, Any]:
+        words = {"id": "n1", "rule": rule, "allotment": {}, **more}
+        return self.ask("POST", "/api/v1/robots/", words)
+
+    def change(self, **words: Any) -> tuple[int, Any]:
+        return self.ask("PATCH", "/api/v1/robots/n1/", words)
+
+    def page(self, path: str, **form: str) -> tuple[int, str]:
+        answer = self.browser.post(path, form) if form else self.browser.get(path)
+        return answer.status_code, answer.content.decode()
+
+    def has(self, account: int) -> dict[int, int]:
+        return {asset: free for asset, free, _ in robots.balances(self.core, account)}
+
+    @property
+    def spot(self) -> dict[int, int]:
+        return self.has(Account.objects.get(kind=records.AccountKind.SPOT).pk)
+
+    @property
+    def bot(self) -> dict[int, int]:
+        return self.has(Robot.objects.get(pk="n1").account_id)
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Door:
+    core = RealCore()
+    monkeypatch.setattr("fondaco.office.writer.core", lambda: core)
+    settings.CASH = "USDT"
+    house = file.loads(HOUSE)
+    identity.apply_house(house, core)
+    robots.apply_house(house, core)
+    Member.objects.update(membership_until=dt.date(2099, 12, 31))
+    Asset.objects.create(number=1, code="BTC", decimals=8)
+    Asset.objects.create(number=2, code="USDT", decimals=8)
+    Instrument.objects.create(
+        number=1, symbol="BTCUSDT", base=1, quote=2, market=1, tick_size="0.01",
+        lot_size="0.00001", base_per_lot=1000, quote_per_lot_tick=10, status=1,
+    )  # fmt: skip
+    return Door(core)
+
+
+# ---- rules that name no market
+
+
+@pytest.mark.parametrize("rule", [NAMELESS, OF_CASH])
+def test_a_rule_without_a_market_is_refused_on_paper_and_taken_live(door: Door, rule: str) -> None:
+    """Paper imitates one market; live there is nothing to imitate. A refused one leaves nothing."""
+    status, said = door.open(rule, mode="paper")
+    assert (status, list(said)) == (400, ["mode"])
+    assert "this names none" in said["mode"][0]
+    form = {"id": "n1", "rule": rule, "mode": "paper", "cash": "10"}
+    status, text = door.page("/robots/new/", **form)
+    assert (status, "this names none" in text) == (400, True)
+    assert not Robot.objects.filter(pk="n1").exists()
+    assert door.open(rule)[0] == 201
+    assert door.page("/robots/n1/")[0] == 200
+    assert door.change(mode="paper")[0] == 400
+    assert RuleRun.objects.get(robot="n1").mode == RuleMode.LIVE
+
+
+def test_a_bot_on_paper_keeps_its_rule_if_the_new_one_has_no_market(door: Door) -> None:
+    """Refused by PATCH and by its page; live, in the same breath, it is taken."""
+    assert door.open(mode="paper", allotment={"USDT": "40", "BTC": "0.1"})[0] == 201
+    assert door.change(rule=json.loads(NAMELESS))[0] == 400
+    status, text = door.page("/robots/n1/rule/", rule=NAMELESS)
+    assert (status, "this names none" in text) == (400, True)
+    assert Robot.objects.get(pk="n1").rule == BUYS
+    assert door.change(rule=json.loads(NAMELESS), mode="live")[0] == 200
+    assert door.bot == {2: 40 * UNITS}
+
+
+def test_one_that_was_there_before_can_be_looked_at_and_set_live(door: Door) -> None:
+    """A row that no check has seen breaks no page."""
+    member = Member.objects.get()
+    account = identity.account_row(member, "robot n1", records.AccountKind.ROBOT)
+    row = Robot.objects.create(
+        pk="n1", member=member, account=account, kind=RobotKind.RULE, rule=NAMELESS
+    )
+    begin_run(row, mode=RuleMode.PAPER, terms={"cash": "7", "coins": "0"})
+    status, text = door.page("/robots/n1/")
+    assert (status, "USDT on paper" in text) == (200, True)
+    assert door.change(mode="live")[0] == 200
+    assert door.bot == {2: 7 * UNITS}
+
+
+# ---- another allotment
+
+
+def test_another_allotment_moves_the_difference_by_the_core(door: Door) -> None:
+    """More comes from the spot account, less goes back there; what isn't named stays."""
+    assert door.open(allotment={"USDT": "100", "BTC": "0.5"})[0] == 201
+    spot = door.spot
+    assert door.change(allotment={"USDT": "300"})[0] == 200
+    assert door.bot == {1: UNITS // 2, 2: 300 * UNITS}
+    status, said = door.change(allotment={"USDT": "20.5", "BTC": 0})
+    assert (status, said["allotment"]) == (200, {"USDT": "20.5"})
+    assert door.bot.get(1, 0) == 0
+    assert door.bot[2] == 2050 * UNITS // 100
+    assert door.spot[2] == spot[2] + 7950 * UNITS // 100
+    moved = door.core.commands.count(records.Command.TRANSFER)
+    assert door.change(allotment={"USDT": "20.5"})[0] == 200
+    assert door.core.commands.count(records.Command.TRANSFER) == moved
+    assert RuleRun.objects.filter(robot="n1").count() == 1
+
+
+def test_an_allotment_that_the_giver_lacks_moves_nothing(door: Door) -> None:
+    """Neither asset moves, and the answer says whose account is short."""
+    assert door.open(allotment={"USDT": "100", "BTC": "0.5"})[0] == 201
+    before = door.bot
+    status, said = door.change(allotment={"BTC": "0.1", "USDT": "9999"})
+    assert (status, said) == (400, {"allotment": ["The spot account has less than that free."]})
+    assert door.bot == before
+    out = records.pack(
+        records.Command.WITHDRAW, account=Robot.objects.get(pk="n1").account_id, asset=2,
+        amount=60 * UNITS, entry=1 << 40,
+    )  # fmt: skip
+    door.core.submit(out)
+    left = door.bot
+    status, said = door.change(allotment={"BTC": "0.1", "USDT": "50"})
+    assert (status, said) == (400, {"allotment": ["The robot has less than that free."]})
+    assert door.bot == left
+    assert not RobotTransfer.objects.filter(seq=0).exists()
+
+
+def test_another_allotment_on_paper_is_another_run(door: Door) -> None:
+    """It begins anew with that; what isn't named is as before, and no money moves."""
+    assert door.open(mode="paper", allotment={"USDT": "40", "BTC": "0.1"})[0] == 201
+    status, said = door.change(allotment={"USDT": "55"})
+    assert (status, said["run"]) == (200, 2)
+    assert said["allotment"] == {"USDT": "55", "BTC": "0.1"}
+    assert RuleRun.objects.get(robot="n1", number=2).terms == {"cash": "55", "coins": "0.1"}
+    assert door.bot == {}
+
+
+# ---- names
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "text"),
+    [
+        ({"id": "n2", "rule": {}, "limit": 5}, "limit", "unknown"),
+        ({"id": "n2", "rule": {}, "state": "DONE"}, "state", "unknown"),
+        ('{"id": "n2", "id": "n3", "rule": {}}', "id", "twice"),
+        ('{"id": "n2", "rule": {}, "allotment": {"USDT": 1, "USDT": 2}}', "USDT", "twice"),
+        ('{"id": "n2", "rule": ' + BUYS.replace("{", '{"$do": 1, ', 1) + "}", "$do", "twice"),
+        (
+            {"id": "n2", "rule": BUYS.replace("{", '{"$do": {"$notify": "x"}, ', 1)},
+            "rule",
+            "'$do' stands twice",
+        ),
+    ],
+)
+def test_what_a_body_says_too_much_is_named(
+    door: Door, body: object, field: str, text: str
+) -> None:
+    """By POST and PATCH: an unknown field, and a name that is there twice, at any depth."""
+    status, said = door.ask("POST", "/api/v1/robots/", body)
+    assert (status, list(said)) == (400, [field])
+    assert text in said[field][0]
+    assert not Robot.objects.filter(pk="n2").exists()
+    assert door.open()[0] == 201
+    status, said = door.ask("PATCH", "/api/v1/robots/n1/", body)
+    assert status == 400
+    assert Robot.objects.get(pk="n1").rule == BUYS
+    assert door.ask("POST", "/api/v1/robots/n1/kill/", {"off": True})[1].keys() == {"off"}
+
+
+def test_a_client_s_body_says_nothing_that_it_cannot_change(door: Door) -> None:
+    """PATCH names what is read-only; PUT takes a whole document back, and nothing beside it."""
+    path = "/api/v1/robots/clients/robot-1/"
+    for method, body, field, text in (
+        ("PATCH", {"cash": 5}, "cash", "can't be changed here; active, config can"),
+        ("PATCH", {"locked": True, "active": False}, "locked", "can't be changed"),
+        ("PATCH", '{"active": true, "active": false}', "active", "twice"),
+        ("PATCH", '{"config": {"buy_on": 1, "buy_on": 2}}', "buy_on", "twice"),
+        ("PATCH", {"what": 1}, "what", "unknown"),
+        ("PUT", {"what": 1}, "what", "unknown"),
+    ):
+        status, said = door.ask(method, path, body)
+        assert (status, list(said)) == (400, [field]), body
+        assert text in said[field][0]
+    assert Robot.objects.get(pk="robot-1").is_active
+    whole = door.ask("GET", path)[1]
+    assert door.ask("PUT", path, {**whole, "active": False})[0] == 200
+    assert not Robot.objects.get(pk="robot-1").is_active
+    assert Decimal(str(whole["cash"])) == 600
