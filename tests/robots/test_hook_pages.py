@@ -135,7 +135,7 @@ def test_what_became_of_each_alert_is_told_with_each_robot_s_reason(
             price_ticks=0,
         )
     page = text_of(browser, f"/hooks/{hook.pk}/")
-    assert "<strong>poor</strong> did not buy: cash 3, minimum 20" in page
+    assert "<strong>poor</strong> did not buy: cash 3.00, minimum 20.00" in page
     assert "<strong>idle</strong> did not buy: it is switched off" in page
     first, _, unread = HookAlert.objects.order_by("pk")
     assert f"the same as alert {first.pk}" in page

@@ -279,8 +279,9 @@ def test_the_command_runs_a_signal_robot(tmp_path: Path) -> None:
     assert [one["reason"] for one in found["decisions"]] == ["NEUTRAL", "TRIGGERED", "TRIGGERED"]
     assert (found["signals"], found["signals_after"]) == (3, 1)
     bought = found["decisions"][1]
-    assert bought["numbers"] == {"cash": "500.00000000", "price": "100.5"}
-    assert bought["text"] == "bought BTC for up to 500"
+    spent = {"bought": "4.89510000", "spent": "492.45000000"}
+    assert bought["numbers"] == {"cash": "500.00000000", "price": "100.5"} | spent
+    assert bought["text"] == "bought 4.8951 BTC for 492.45"
     assert [one["side"] for one in found["fills"]] == ["BUY", "SELL"]
     assert [one["status"] for one in found["operations"]] == ["CLOSED"]
     assert found["days"]

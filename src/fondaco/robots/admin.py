@@ -12,6 +12,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from fondaco.core.records import Reason as CoreReason
 from fondaco.identity.admin import ReadOnly
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import SUMMARIES
@@ -104,7 +105,8 @@ class DecisionAdmin(OfTheHub):
 
     @admin.display(description="reason")
     def why(self, decision: Decision) -> str:
-        return Reason(decision.reason).name
+        name = Reason(decision.reason).name
+        return f"{name} ({CoreReason(decision.refused).name})" if decision.refused else name
 
 
 @admin.register(Operation)

@@ -348,6 +348,7 @@ class Decision(models.Model):
     had = models.BigIntegerField()
     needed = models.BigIntegerField()
     price_ticks = models.BigIntegerField()
+    refused = models.SmallIntegerField(null=True)  # records.Reason, where the core refused; 0: none
 
     class Meta:
         indexes = [

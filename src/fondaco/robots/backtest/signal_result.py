@@ -14,7 +14,9 @@ import msgspec
 from fondaco.core.records import Side
 from fondaco.robots.backtest.result import Result
 from fondaco.robots.hub.judging import Look, Reason, Verdict
-from fondaco.robots.hub.reasons import numbers, tell
+from fondaco.robots.hub.reasons import numbers, of_operation, tell
+from fondaco.robots.hub.refusals import Ended
+from fondaco.robots.hub.steps import Operation
 
 __all__ = ["Judged", "OperationLine", "SignalResult", "judged"]
 
@@ -56,7 +58,11 @@ class SignalResult(Result, frozen=True, kw_only=True):
 
 
 def judged(
-    look: Look, verdict: Verdict, price: Decimal | None, decimals: tuple[int, int]
+    look: Look,
+    verdict: Verdict | Ended,
+    price: Decimal | None,
+    decimals: tuple[int, int],
+    op: Operation | None,
 ) -> Judged:
     """Return a verdict in the words of the house."""
     reason = Reason(verdict[0])
@@ -68,7 +74,10 @@ def judged(
     def cash(units: int) -> str:
         return f"{Decimal(units).scaleb(-decimals[1]):f}"
 
-    found = numbers(reason, look.side, *verdict[1:], cash=cash, coin=coin)
+    had, needed, refused = (*verdict[1:], 0)[:3]
+    found = numbers(reason, look.side, had, needed, cash=cash, coin=coin, refused=refused)
+    if op is not None and reason is Reason.TRIGGERED:
+        found |= of_operation(op, look.side, cash=cash, coin=coin)
     if price is not None:
         found["price"] = f"{price:f}"
     return Judged(

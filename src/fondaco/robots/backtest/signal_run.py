@@ -50,7 +50,8 @@ from fondaco.robots.hub.judging import (
     judge,
 )
 from fondaco.robots.hub.recalling import Past, hear, name_of, recall
-from fondaco.robots.hub.steps import Status, Step, Steps, act, client_id
+from fondaco.robots.hub.refusals import Ended
+from fondaco.robots.hub.steps import Status, Step, Steps, act, client_id, give_up
 
 __all__ = ["SignalBacktest"]
 
@@ -61,12 +62,6 @@ RETRY_US: Final = 250_000
 RETRY_US_MAX: Final = 15_000_000
 _ORDERS: Final = {int(Event.ORDER), int(Event.FILL), int(Event.CANCEL)}
 _STANDS: Final = {int(Event.BALANCE), int(Event.ROBOT)}
-# What the core may say where the verdict was otherwise: it is nearer to the truth.
-_REASONS: Final = {
-    CoreReason.DAY_STOP: Reason.DAY_STOP,
-    CoreReason.MONTH_STOP: Reason.MONTH_STOP,
-    CoreReason.SELL_CAP: Reason.SELL_CAP,
-}
 
 
 class Operation(msgspec.Struct, kw_only=True):
@@ -150,9 +145,11 @@ class SignalBacktest(Course):
         self.unheard: list[bytes] = []
         self.past: dict[str, dict[str, int]] = {}  # newest word on each order
         self.fees: dict[str, dict[int, int]] = {}
-        self.kept: list[tuple[Look, Verdict, int]] = []
+        self.kept: list[tuple[Look, Verdict | Ended, int]] = []
         self.left_out = 0
         self.operations: list[Operation] = []
+        self.purchases: dict[str, Operation] = {}  # at the end: by id, and by signal
+        self.sales: dict[int, Operation] = {}
         self.rater: Rater | None = None
         self.client.cash = self.market.free[QUOTE]
         self.client.coins[BASE] = self.client.free[BASE] = self.market.free[BASE]
@@ -171,6 +168,8 @@ class SignalBacktest(Course):
                 self._expect(one)
         course = self._course(tape, on_ticks)
         open_now = self.step is not None and self.step.is_open
+        self.purchases = {op.id: op for op in self.operations}
+        self.sales = {op.sell_signal: op for op in self.operations}
         return SignalResult(
             **self._figures(*course),
             state="ORDERED" if open_now else "WAITING",
@@ -275,7 +274,9 @@ class SignalBacktest(Course):
                     return OPERATION_OPEN
                 step.op.is_selling, step.op.sell_signal = True, look.signal
                 return step
-            step.op.status, step.op.closed_us = Status.FAILED, look.now_us
+            step.now_us = look.now_us
+            give_up(step)
+            self._correct(step)
             self._forget()
         op = Operation(
             id=f"{look.signal}-{self.account}",
@@ -338,8 +339,7 @@ class SignalBacktest(Course):
         """Keep what steps came to, hear what happened meanwhile, and come back where it's due."""
         self.going = None
         step = going.step
-        if going.look is not None and step.refused is not None:
-            self._correct(going.look, step.refused)
+        self._correct(step)
         unheard, self.unheard = self.unheard, []
         if not step.is_open:
             self._forget()
@@ -361,12 +361,13 @@ class SignalBacktest(Course):
 
         self._at(due_us, go)
 
-    def _correct(self, look: Look, refused: CoreReason) -> None:
-        low = Reason.COIN_TOO_LOW if look.side == Side.SELL else Reason.CASH_TOO_LOW
-        reason = low if refused is CoreReason.INSUFFICIENT_BALANCE else _REASONS.get(refused)
-        for place, (one, _, price) in enumerate(self.kept):
-            if one is look and reason is not None:
-                self.kept[place] = (one, (int(reason), 0, 0), price)
+    def _correct(self, step: Step) -> None:
+        """Have a decision say what it has come to be: the core's refusal is nearer to the truth."""
+        if step.ended is None:
+            return
+        for place, (look, _, price) in enumerate(self.kept):
+            if look.signal == step.signal:
+                self.kept[place] = (look, step.ended, price)
 
     # -- what the core tells
 
@@ -470,9 +471,15 @@ class SignalBacktest(Course):
             status="SENT",
         )
 
-    def _judged(self, look: Look, verdict: Verdict, price_ticks: int) -> Judged:
+    def _judged(self, look: Look, verdict: Verdict | Ended, price_ticks: int) -> Judged:
         price = price_ticks * self.settings.tick if price_ticks else None
-        return judged(look, verdict, price, self.decimals)
+        return judged(look, verdict, price, self.decimals, self._begun(look))
+
+    def _begun(self, look: Look) -> Operation | None:
+        """Return the operation that a signal began, or had sell."""
+        if look.side == Side.SELL:
+            return self.sales.get(look.signal)
+        return self.purchases.get(f"{look.signal}-{self.account}")
 
     def _operation_line(self, op: Operation) -> OperationLine:
         coin, cash = self.decimals

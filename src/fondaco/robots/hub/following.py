@@ -22,6 +22,7 @@ __all__ = ["Market", "configure", "day_ends_us", "follow", "forget", "look_of", 
 _ASSET_AT: Final = place_of(Event.BALANCE, "asset")
 _FREE_AT: Final = place_of(Event.BALANCE, "free")
 _HELD_AT: Final = place_of(Event.BALANCE, "held")
+_KILLED_AT: Final = place_of(Event.ROBOT, "killed")
 _DAY_AT: Final = place_of(Event.ROBOT, "day")
 _MONTH_AT: Final = place_of(Event.ROBOT, "month")
 _DAY_PROFIT_AT: Final = place_of(Event.ROBOT, "day_profit")
@@ -56,6 +57,7 @@ def follow(client: Client, kind: int, words: memoryview[int], cash: int) -> Peri
     if kind == _ROBOT:
         client.day_loss, client.month_loss = -words[_DAY_PROFIT_AT], -words[_MONTH_PROFIT_AT]
         client.month_sold = words[_MONTH_SOLD_AT]
+        client.is_killed = bool(words[_KILLED_AT])
         return words[_DAY_AT], words[_MONTH_AT]
     asset, free = words[_ASSET_AT], words[_FREE_AT]
     if asset == cash:

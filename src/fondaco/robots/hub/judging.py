@@ -13,11 +13,13 @@ from typing import Final, NamedTuple
 from fondaco.core.records import Side
 
 __all__ = [
+    "KILLED",
     "LOCKED",
     "MINIMUM_SHARE",
     "OPERATION_OPEN",
     "SYMBOL_NOT_CHOSEN",
     "TRIGGERED",
+    "WORD_MAX",
     "Client",
     "Look",
     "Reason",
@@ -38,7 +40,7 @@ class Reason(IntEnum):
     TRIGGERED = 0  # what it buys for, in cash, or sells, in coin
     NEUTRAL = 1
     BELOW_LEVEL = 2  # weight of the signal, and of the client's level
-    INACTIVE = 3
+    INACTIVE = 3  # 1: its kill switch is on
     LOCKED = 4
     LOCKED_UNTIL = 5  # now, and until when
     SYMBOL_NOT_CHOSEN = 6
@@ -56,7 +58,7 @@ class Client:
     """What is known of one client. Amounts in units; of the config 0 is none."""
 
     __slots__ = (
-        *("account", "robot", "member", "is_active", "is_locked", "locked_until_us"),
+        *("account", "robot", "member", "is_active", "is_killed", "is_locked", "locked_until_us"),
         *("buy_weight", "sell_weight", "symbols", "stop_loss", "day_stop", "month_stop"),
         *("sell_cap", "operation_amount", "cash", "coins", "free", "day_loss", "month_loss"),
         *("month_sold", "open"),
@@ -67,6 +69,7 @@ class Client:
         self.robot = robot
         self.member = member
         self.is_active = True
+        self.is_killed = False  # it may sell, and buys nothing
         self.is_locked = False
         self.locked_until_us = 0
         self.buy_weight = 2
@@ -110,6 +113,7 @@ Verdict = tuple[int, int, int]
 
 NEUTRAL: Final[Verdict] = (int(Reason.NEUTRAL), 0, 0)
 INACTIVE: Final[Verdict] = (int(Reason.INACTIVE), 0, 0)
+KILLED: Final[Verdict] = (int(Reason.INACTIVE), 1, 0)
 LOCKED: Final[Verdict] = (int(Reason.LOCKED), 0, 0)
 SYMBOL_NOT_CHOSEN: Final[Verdict] = (int(Reason.SYMBOL_NOT_CHOSEN), 0, 0)
 OPERATION_OPEN: Final[Verdict] = (int(Reason.OPERATION_OPEN), 0, 0)
@@ -166,6 +170,8 @@ def judge(client: Client, look: Look) -> Verdict:
         return BELOW_LEVEL, look.weight, level
     if not client.is_active:
         return INACTIVE
+    if client.is_killed and side == BUY:
+        return KILLED
     if client.is_locked:
         return LOCKED
     if client.locked_until_us > look.now_us:

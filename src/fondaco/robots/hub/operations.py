@@ -25,8 +25,8 @@ from fondaco.projections import selectors as history
 from fondaco.robots.hub.locks import Held, Locks, Many
 from fondaco.robots.hub.recalling import Past, hear, name_of, recall
 from fondaco.robots.hub.roster import SHARES, Roster
-from fondaco.robots.hub.steps import Step, Steps, act, client_id
-from fondaco.robots.models import Operation
+from fondaco.robots.hub.steps import Step, Steps, act, client_id, give_up
+from fondaco.robots.models import Decision, Operation
 
 __all__ = ["RETRY_S_MAX", "Operations", "new_operation", "save_all"]
 
@@ -49,6 +49,10 @@ _INSERT: Final = (
     f"VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
 )
 _UPDATE: Final = f"UPDATE {_TABLE} SET {', '.join(f'{name} = %s' for name in FIELDS)} WHERE id = %s"  # noqa: S608
+_CORRECT: Final = (
+    f"UPDATE {Decision._meta.db_table} SET reason = %s, had = %s, needed = %s, refused = %s "  # noqa: S608, SLF001
+    "WHERE signal = %s AND account = %s"
+)
 _ROW: Final = attrgetter(*_COLUMNS)
 _CHANGED: Final = attrgetter(*FIELDS, "id")
 
@@ -124,8 +128,9 @@ class Operations:
 
     def give_up(self, step: Step) -> None:
         """End an operation that has bought nothing yet."""
-        step.op.status, step.op.closed_us = Status.FAILED, self._now_us()
-        step.op.save(update_fields=FIELDS)
+        step.now_us = self._now_us()
+        give_up(step)
+        self._save([step])
         self._forget(step)
 
     def _forget(self, step: Step) -> None:
@@ -172,8 +177,19 @@ class Operations:
         except Overloaded as error:
             return [error] * len(commands)
 
+    def _save(self, steps: list[Step]) -> None:
+        """Write operations, and at their decisions what those have come to be: all or nothing."""
+        corrected = [
+            (*step.ended, step.signal, step.op.account) for step in steps if step.ended is not None
+        ]
+        with transaction.atomic():
+            save_all([step.op for step in steps])
+            if corrected:
+                with connection.cursor() as cursor:
+                    cursor.executemany(_CORRECT, corrected)
+
     def _write(self, steps: list[Step]) -> None:
-        save_all([step.op for step in steps])
+        self._save(steps)
         for step in steps:
             if not step.is_open:
                 self._forget(step)

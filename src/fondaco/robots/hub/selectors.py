@@ -5,18 +5,19 @@ Promises: plain words and lists, at most so many rows; amounts as exact decimal 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+from django.db.models import Q
 
 from fondaco.core.records import Side
 from fondaco.identity.models import Member
 from fondaco.projections.selectors import asset_codes, instruments
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import SUMMARIES
-from fondaco.robots.hub.reasons import moment, numbers, tell
+from fondaco.robots.hub.reasons import moment, numbers, of_operation, tell
 from fondaco.robots.models import (
     Decision,
     Hook,
@@ -147,12 +148,32 @@ def decisions(account: int, *, cash: str, limit: int, before: int = 0) -> list[d
     found = list(rows[: max(1, min(limit, DECISIONS_MAX))])
     signals = Signal.objects.in_bulk({row.signal for row in found})
     scales = _Scales(cash)
-    return [_decision(row, signals[row.signal].symbol, scales) for row in found]
+    begun = _begun(account, found)
+    return [_decision(row, signals[row.signal].symbol, scales, begun) for row in found]
 
 
-def _decision(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
+def _begun(account: int, found: Collection[Decision]) -> dict[tuple[int, int], Operation]:
+    """Return the operations that some decisions of a client set going, by signal and side."""
+    triggered = [row.signal for row in found if row.reason == Reason.TRIGGERED]
+    if not triggered:
+        return {}
+    bought = Q(pk__in=[f"{signal}-{account}" for signal in triggered])
+    sold = Q(sell_signal__in=triggered)
+    begun: dict[tuple[int, int], Operation] = {}
+    for op in Operation.objects.filter(bought | sold, account=account):
+        begun[int(op.pk.partition("-")[0]), int(Side.BUY)] = op
+        begun[op.sell_signal, int(Side.SELL)] = op
+    return begun
+
+
+def _decision(
+    row: Decision, symbol: str, scales: _Scales, begun: Mapping[tuple[int, int], Operation]
+) -> dict[str, Any]:
     side, numbers = Side(row.side).name if row.side else None, _numbers(row, symbol, scales)
     reason = Reason(row.reason)
+    op = begun.get((row.signal, row.side)) if reason is Reason.TRIGGERED else None
+    if op is not None:
+        numbers |= of_operation(op, row.side, cash=scales.cash, coin=scales.of(symbol))
     return {
         "id": row.pk,
         "signal_id": row.signal,
@@ -174,10 +195,11 @@ def decided(
     scales = _Scales(cash)
     for account, robot in robots.items():
         newest = Decision.objects.filter(account=account).order_by("-pk")[:DECISIONS_MAX]
-        for row in newest:
-            if row.signal in symbols:
-                told = _decision(row, symbols[row.signal], scales)
-                found.setdefault(row.signal, []).append({"client_id": robot, **told})
+        rows = [row for row in newest if row.signal in symbols]
+        begun = _begun(account, rows)
+        for row in rows:
+            told = _decision(row, symbols[row.signal], scales, begun)
+            found.setdefault(row.signal, []).append({"client_id": robot, **told})
     return found
 
 
@@ -187,7 +209,7 @@ def told_to_client(account: int, *, cash: str) -> tuple[str, int]:
     if row is None:
         return "", 0
     symbol = Signal.objects.get(pk=row.signal).symbol
-    told = _decision(row, symbol, _Scales(cash))
+    told = _decision(row, symbol, _Scales(cash), _begun(account, [row]))
     return told["text"], row.time_us // 1000
 
 
@@ -237,6 +259,10 @@ class _Scales:
     def coin(self, units: int, symbol: str) -> str:
         return self._text(units, symbol)
 
+    def of(self, symbol: str) -> Callable[[int], str]:
+        """Return what tells amounts of a coin."""
+        return lambda units: self.coin(units, symbol)
+
     def price(self, ticks: int, symbol: str) -> str | None:
         tick = self._ticks.get(symbol)
         return None if tick is None or not ticks else f"{tick * ticks:f}"
@@ -253,7 +279,8 @@ def _numbers(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
         row.had,
         row.needed,
         cash=scales.cash,
-        coin=lambda units: scales.coin(units, symbol),
+        coin=scales.of(symbol),
+        refused=row.refused or 0,
     )
     price = scales.price(row.price_ticks, symbol)
     return found if price is None else {**found, "price": price}

@@ -19,12 +19,14 @@ from fondaco.core.records import Command, Event, OrderType, Reason, Side
 from fondaco.link.answers import LinkError
 from fondaco.robots.hub.following import Market
 from fondaco.robots.hub.judging import Client
+from fondaco.robots.hub.refusals import BUY_WAIT_S, HELD_BACK, PASSING, Ended, ended
 from fondaco.robots.hub.words import command, place_of
 
 __all__ = [
     "BUY_WAIT_US",
     "SIGNAL",
     "STOP_LOSS",
+    "Operation",
     "Status",
     "Step",
     "Steps",
@@ -32,13 +34,14 @@ __all__ = [
     "bought",
     "client_id",
     "close",
+    "give_up",
     "stop_ticks",
 ]
 
 Operation = Any  # a row of models.Operation, or what a backtest has: the steps know no database
 Steps = Generator[bytes, bytes | LinkError, None]
 
-BUY_WAIT_US: Final = 60_000_000  # how long an operation waits for somebody to buy from
+BUY_WAIT_US: Final = BUY_WAIT_S * 1_000_000
 PPM: Final = 1_000_000
 SIGNAL: Final = "SIGNAL"  # notes: why an operation is closed
 STOP_LOSS: Final = "STOP_LOSS"
@@ -51,18 +54,12 @@ _OF_ORDERS: Final = {int(Event.ORDER), _FILL}  # an order's words come first in 
 _REFUSED: Final = int(Event.REFUSED)
 _TIME_AT: Final = 2  # of a head
 _REASON_AT: Final = place_of(Event.REFUSED, "reason")
+_DETAIL_AT: Final = place_of(Event.REFUSED, "detail_0")
 _LOTS_AT: Final = place_of(Event.ORDER, "filled_lots")
 _QUOTE_AT: Final = place_of(Event.ORDER, "filled_quote")
 _CLIENT_ID_AT: Final = place_of(Event.ORDER, "client_order_id_0")
 _FEE_AT: Final = place_of(Event.FILL, "fee")
 _FEE_ASSET_AT: Final = place_of(Event.FILL, "fee_asset")
-# Refusals that time may mend; any other is final.
-PASSING: Final = frozenset(
-    {
-        *(Reason.NO_LIQUIDITY, Reason.MARKET_CLOSED, Reason.MAINTENANCE, Reason.CAPACITY),
-        *(Reason.PRICE_OUT_OF_RANGE, Reason.TOO_MANY_ORDERS, Reason.FROZEN),
-    }
-)
 
 
 class Status(IntEnum):
@@ -78,7 +75,7 @@ class Step:
     """An operation with what its steps need; `placed`: its stop stands in the core."""
 
     __slots__ = (
-        *("client", "is_unsure", "market", "now_us", "op", "placed", "refused", "stop_fee"),
+        *("client", "ended", "is_unsure", "market", "now_us", "op", "placed", "stop_fee"),
         "wants_more",
     )
 
@@ -90,13 +87,20 @@ class Step:
         self.placed = False
         self.is_unsure = False
         self.wants_more = False  # to go on later, without a new signal
-        self.refused: Reason | None = None  # why its order was
+        self.ended: Ended | None = None  # what its decision is by now, if no longer TRIGGERED
         self.stop_fee = 0  # in quote, of the fills of its stop
 
     @property
     def free_lots(self) -> int:
         body = self.market.body
         return self.client.free.get(body.base, 0) // body.base_per_lot
+
+    @property
+    def signal(self) -> int:
+        """Return the signal that its newest step is of."""
+        if self.op.status == Status.FAILED:
+            return int(self.op.id.partition("-")[0])
+        return int(self.op.sell_signal)
 
     @property
     def is_open(self) -> bool:
@@ -115,6 +119,7 @@ class Outcome:
 
     def __init__(self, answer: bytes, words: ClientId) -> None:
         self.refused: Reason | None = None
+        self.detail = (0, 0, 0)
         self.lots = 0
         self.quote = 0
         self.fees: dict[int, int] = {}
@@ -126,6 +131,8 @@ class Outcome:
             kind = word & 0xFFFF
             if kind == _REFUSED:
                 self.refused = Reason(told[at + _REASON_AT])
+                first = at + _DETAIL_AT
+                self.detail = told[first], told[first + 1], told[first + 2]
             elif kind in _OF_ORDERS and _words_of(told, at) == words:
                 self.lots, self.quote = told[at + _LOTS_AT], told[at + _QUOTE_AT]
                 self.time_us = told[at + _TIME_AT]
@@ -144,7 +151,7 @@ def act(step: Step, fence: int) -> Steps:
     """Do what an operation needs now, under the lock with this fence; nothing while unsure."""
     if step.is_unsure:
         return
-    step.wants_more, step.refused = False, None
+    step.wants_more, step.ended = False, None
     if step.op.status == Status.AWAITING_BUY:
         yield from _buy(step, fence)
     if step.op.status == Status.AWAITING_SELL and not step.is_unsure:
@@ -158,7 +165,11 @@ def _buy(step: Step, fence: int) -> Steps:
     op, body = step.op, step.market.body
     if step.now_us - op.started_us >= BUY_WAIT_US:  # as after a while without any worker
         op.note = op.note or TOO_LATE
-        op.status, op.closed_us = Status.FAILED, step.now_us
+        give_up(step)
+        return
+    if step.client.is_killed:
+        op.note = Reason.REDUCE_ONLY.name
+        give_up(step)
         return
     quote = op.available
     if body.fee_in_quote:
@@ -177,8 +188,20 @@ def _buy(step: Step, fence: int) -> Steps:
     ):
         step.wants_more = True
     else:
-        step.refused = reason
-        op.status, op.closed_us = Status.FAILED, step.now_us
+        give_up(step)
+        step.ended = ended(reason, outcome.detail, sells=False, age_s=_age_s(step))
+
+
+def give_up(step: Step) -> None:
+    """End an operation that has bought nothing yet."""
+    op = step.op
+    op.status, op.closed_us = Status.FAILED, step.now_us
+    refused = Reason.__members__.get(op.note)
+    step.ended = ended(refused, (0, 0, 0), sells=False, age_s=_age_s(step))
+
+
+def _age_s(step: Step) -> int:
+    return int(step.now_us - step.op.started_us) // 1_000_000
 
 
 def bought(step: Step, lots: int, quote: int, fees: dict[int, int], time_us: int) -> None:
@@ -244,6 +267,9 @@ def _sell(step: Step, fence: int) -> Steps:
         step.placed = False
     lots = step.free_lots
     if not lots:
+        if not op.sold_lots:
+            few = (body.base, body.base_per_lot, step.client.free.get(body.base, 0))
+            step.ended = ended(Reason.INSUFFICIENT_BALANCE, few, sells=True)._replace(refused=0)
         close(step)
         return
     order = {"order_type": OrderType.MARKET, "side": Side.SELL, "quantity_lots": lots}
@@ -251,10 +277,12 @@ def _sell(step: Step, fence: int) -> Steps:
     outcome = yield from _order(step, fence, f"s{op.tries}", order, flags=flags)
     if outcome is None:
         return
-    if outcome.refused is Reason.SELL_CAP or outcome.refused is Reason.NOTIONAL_TOO_SMALL:
-        yield from _keep(step, fence, outcome.refused)
+    if outcome.refused in HELD_BACK:
+        yield from _keep(step, fence, outcome)
         return
     step.wants_more = outcome.refused is not None or outcome.lots < lots
+    if op.note != STOP_LOSS:
+        op.note = "" if outcome.refused is None else outcome.refused.name
     if outcome.refused is None:
         op.tries += 1
         op.sold_lots += outcome.lots
@@ -263,10 +291,13 @@ def _sell(step: Step, fence: int) -> Steps:
             close(step)
 
 
-def _keep(step: Step, fence: int, reason: Reason) -> Steps:
+def _keep(step: Step, fence: int, outcome: Outcome) -> Steps:
     """Go on holding what may not be sold now; what was not bought by it is no operation."""
-    op = step.op
-    step.refused = reason
+    op, reason = step.op, outcome.refused
+    assert reason is not None, "it was refused"
+    if op.note != STOP_LOSS:
+        step.ended = ended(reason, outcome.detail, sells=True)
+        op.note = ""
     op.is_selling = False
     if op.bought and op.note != STOP_LOSS:
         op.tries += 1

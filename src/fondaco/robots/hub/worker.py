@@ -19,7 +19,6 @@ from typing import Final
 
 from django.db import DatabaseError, close_old_connections, connection, connections, transaction
 
-from fondaco.core.records import Reason as CoreReason
 from fondaco.core.records import Side
 from fondaco.house.declared import House
 from fondaco.link.address import writer_socket
@@ -62,12 +61,6 @@ INSERT: Final = (
     "(signal, account, time_us, side, reason, had, needed, price_ticks) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
 )
-# What the core may say where the hub had judged otherwise: it is nearer to the truth.
-REASONS: Final = {
-    CoreReason.DAY_STOP: Reason.DAY_STOP,
-    CoreReason.MONTH_STOP: Reason.MONTH_STOP,
-    CoreReason.SELL_CAP: Reason.SELL_CAP,
-}
 AWAITING_SELL: Final = Operation.Status.AWAITING_SELL
 Row = tuple[int, int, int, int, int, int, int, int]
 
@@ -295,7 +288,6 @@ class Hub:
                 rows.append(row_of(client, look, verdict))
             self._store(look, rows, started, shares, is_last=is_last)
             self._operations.drive(started, held)
-            self._correct(look, started)
         finally:
             self._locks.release(list(held.values()))
 
@@ -379,17 +371,6 @@ class Hub:
         for account in accounts:
             client = self._roster.clients[account]
             client.locked_until_us = max(client.locked_until_us, until_us)
-
-    def _correct(self, look: Look, started: list[Step]) -> None:
-        """Write at a decision what the core said otherwise: it knows more."""
-        low = Reason.COIN_TOO_LOW if look.side == Side.SELL else Reason.CASH_TOO_LOW
-        for step in started:
-            reason = low if step.refused is CoreReason.INSUFFICIENT_BALANCE else None
-            if step.refused is not None:
-                reason = REASONS.get(step.refused, reason)
-            if reason is not None:
-                decision = Decision.objects.filter(signal=look.signal, account=step.op.account)
-                decision.update(reason=reason.value, had=0, needed=0)
 
 
 def _part(look: Look, rows: list[Row]) -> dict[str, int]:
