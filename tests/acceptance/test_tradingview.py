@@ -151,6 +151,8 @@ def test_a_robot_s_page_tells_why_it_acted_and_why_not(hooks: Hooks) -> None:
     hooks.decided("buyer", {row["signal_id"]})
     assert "did not buy: it is switched off" in bob.get("/robots/buyer")[1]
     bob.post_form("/robots/buyer", {"do": "on"})
+    assert 'value="kill">Throw its kill switch' not in bob.get("/robots/buyer")[1]
+    assert 'value="kill">Throw its kill switch' in bob.get("/robots/buyer?sure=kill")[1]
     bob.post_form("/robots/buyer", {"do": "kill"})
     hooks.alert(address, '{"action": "buy", "key": "p3"}')
     killed = hooks.settled(alerts)[-1]["signal_id"]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from fondaco.core import records
 from fondaco.core.records import Command, Event
 from fondaco.house import file
-from fondaco.identity.models import Member
+from fondaco.identity.models import Member, SecurityEntry
+from fondaco.identity.security_log import verify
 from fondaco.identity.services import create_member
 from fondaco.link.answers import Unanswered
 from fondaco.robots.hub import roster, services, worker
@@ -219,6 +220,13 @@ def test_staff_stop_every_robot_of_the_house_in_one_piece(
     field.signal(2)
     field.turn()
     assert [field.buys(f"r{number}") for number in range(6)] == [0, 0, 0, 1, 0, 0]
+    log = SecurityEntry.objects.filter(action__startswith="robot", actor__username="mo")
+    assert list(log.order_by("number").values_list("action", "subject__username")) == [
+        *[("robot killed", "bob")] * 6, ("robot let be again", "bob"),
+    ]  # fmt: skip
+    said = log.order_by("number").values_list("details", flat=True)
+    assert (said[0], said[1]) == ('{"outcome":"not answered","robot":"r0"}', '{"robot":"r1"}')
+    assert verify().entries >= 7
 
 
 def test_workers_share_the_clients_and_take_over(field: HubField) -> None:

@@ -63,6 +63,8 @@ class Action(StrEnum):
     ROBOT_OPENED = "robot opened"
     ROBOT_CHANGED = "robot changed"
     ROBOT_CLOSED = "robot closed"
+    ROBOT_KILLED = "robot killed"  # its kill switch thrown
+    ROBOT_UNKILLED = "robot let be again"
     HOOK_ADDED = "hook added"
     HOOK_ROTATED = "hook address renewed"
     HOOK_REMOVED = "hook removed"

@@ -254,7 +254,13 @@ class RobotKill(RobotView):
             raise Http404("No Robot matches the given query.")
         on = self.asked(request, KillForm)["on"]
         with writer_asked():
-            services.switch_kill(writer.core(), row, on=on)
+            services.switch_kill(
+                writer.core(),
+                row,
+                on=on,
+                actor=member_of(request.user),
+                address=address_of(request),
+            )
         return Response(robot_words(row))
 
 

@@ -13,10 +13,12 @@ from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 
 from fondaco.core.records import AssetBody, Command, Event, Reason, pack, split, unpack
 from fondaco.identity.core_door import CommandRefused, Core, kind_of, submit
 from fondaco.identity.models import Member
+from fondaco.identity.security_log import Action, note
 from fondaco.link.answers import LinkError
 from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
 from fondaco.robots import services as robots
@@ -162,15 +164,32 @@ def switch_signals(core: Core, robot: Robot, *, on: bool, actor: Member, address
     robots.configure(core, robot, cash=_cash(), is_active=on, actor=actor, address=address)
 
 
-def switch_kill(core: Core, robot: Robot, *, on: bool) -> None:
+def switch_kill(
+    core: Core, robot: Robot, *, on: bool, actor: Member | None, address: str = ""
+) -> None:
     """Cancel all that a robot has open and let it reduce only, or let it be again."""
     try:
         submit(core, pack(Command.KILL_ROBOT, account=robot.account_id, on=int(on)))
     except CommandRefused as refusal:
         raise RobotRefused(f"the core refused it ({refusal.reason.name})") from refusal
+    except LinkError:
+        _note_kill(robot, on=on, actor=actor, address=address, is_sure=False)
+        raise
+    _note_kill(robot, on=on, actor=actor, address=address)
 
 
-def switch_kills(core: Many, robots: Sequence[Robot], *, on: bool) -> None:
+def _note_kill(
+    robot: Robot, *, on: bool, actor: Member | None, address: str, is_sure: bool = True
+) -> None:
+    """Write down who threw a kill switch; without the core's answer that is said, too."""
+    action = Action.ROBOT_KILLED if on else Action.ROBOT_UNKILLED
+    unsure = {} if is_sure else {"outcome": "not answered"}
+    note(action, actor=actor, subject=robot.member, address=address, robot=robot.pk, **unsure)
+
+
+def switch_kills(
+    core: Many, robots: Sequence[Robot], *, on: bool, actor: Member, address: str = ""
+) -> None:
     """Throw or take back the kill switches of many, KILLED_AT_ONCE with one write of the journal.
 
     Raises RobotRefused, when all were tried, with how many are as they were, and why the first is.
@@ -179,12 +198,17 @@ def switch_kills(core: Many, robots: Sequence[Robot], *, on: bool) -> None:
     for first in range(0, len(robots), KILLED_AT_ONCE):
         some = robots[first : first + KILLED_AT_ONCE]
         commands = [pack(Command.KILL_ROBOT, account=each.account_id, on=int(on)) for each in some]
-        for robot, answer in zip(some, core.submit_many(commands), strict=True):
-            if isinstance(answer, LinkError):
-                left.append(f"{robot.pk}: {answer}")
-                continue
-            told = [unpack(each) for each in split(answer) if kind_of(each) == Event.REFUSED]
-            left += [f"{robot.pk}: {Reason(each['reason']).name}" for each in told]
+        answers = core.submit_many(commands)
+        with transaction.atomic():
+            for robot, answer in zip(some, answers, strict=True):
+                if isinstance(answer, LinkError):
+                    left.append(f"{robot.pk}: {answer}")
+                    _note_kill(robot, on=on, actor=actor, address=address, is_sure=False)
+                    continue
+                told = [unpack(each) for each in split(answer) if kind_of(each) == Event.REFUSED]
+                left += [f"{robot.pk}: {Reason(each['reason']).name}" for each in told]
+                if not told:
+                    _note_kill(robot, on=on, actor=actor, address=address)
     if left:
         raise RobotRefused(f"{len(left)} of {len(robots)} are as they were; {left[0]}")
 

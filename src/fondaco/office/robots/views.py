@@ -198,8 +198,8 @@ def _switch(request: HttpRequest, row: Robot, member: Member) -> HttpResponse:
         "paper": lambda: services.change(
             core, row, actor=member, mode=RuleMode.PAPER, address=address
         ),
-        "kill": lambda: services.switch_kill(core, row, on=True),
-        "unkill": lambda: services.switch_kill(core, row, on=False),
+        "kill": lambda: services.switch_kill(core, row, on=True, actor=member, address=address),
+        "unkill": lambda: services.switch_kill(core, row, on=False, actor=member, address=address),
         "end": lambda: services.end(core, row, actor=member, address=address),
     }
     if asked in acts and _told(request, acts[asked]) and asked == "end":
@@ -344,7 +344,11 @@ def staff(request: HttpRequest) -> HttpResponse:
         on = "kill" in request.POST
         name = request.POST.get("kill" if on else "unkill", "")
         chosen = list(rows if name == "*" else rows.filter(pk=name))
-        _told(request, lambda: services.switch_kills(core, chosen, on=on))
+        address = address_of(request)
+        _told(
+            request,
+            lambda: services.switch_kills(core, chosen, on=on, actor=member, address=address),
+        )
         return redirect("staff-robots")
     shown = {
         "rows": selectors.rows(core, rows[:ROBOTS_SHOWN]),

@@ -56,6 +56,7 @@ def signal_robot(request: HttpRequest, row: Robot, member: Member) -> HttpRespon
             for each in hub.decisions(row.account_id, cash=settings.CASH, limit=DECISIONS_SHOWN)
         ],
         "cash": settings.CASH,
+        "sure": request.GET.get("sure", ""),
     }
     return render(request, "office/robots/signal.html", shown)
 
@@ -65,8 +66,8 @@ def _switch(request: HttpRequest, row: Robot, member: Member) -> None:
     acts: dict[str, Callable[[], object]] = {
         "on": lambda: services.switch_signals(core, row, on=True, actor=member, address=address),
         "off": lambda: services.switch_signals(core, row, on=False, actor=member, address=address),
-        "kill": lambda: services.switch_kill(core, row, on=True),
-        "unkill": lambda: services.switch_kill(core, row, on=False),
+        "kill": lambda: services.switch_kill(core, row, on=True, actor=member, address=address),
+        "unkill": lambda: services.switch_kill(core, row, on=False, actor=member, address=address),
     }
     try:
         acts.get(request.POST.get("do", ""), lambda: None)()
