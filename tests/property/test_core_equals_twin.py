@@ -26,7 +26,6 @@ from tests.property.outside_flows import OutsideFlow
 from tests.property.pair import Difference, OnTrial, Pair
 from tests.property.plants import (
     LIST_PLANTS,
-    OUTSIDE_PLANTS,
     PLANTS,
     RARE_ROBOT_PLANTS,
     ROBOT_PLANTS,
@@ -47,13 +46,6 @@ ROBOT_REASONS = {r for r in Reason if Reason.NOT_ROBOT <= r <= Reason.INVALID_FL
 LIST_REASONS = {Reason.INVALID_LIST, Reason.LIST_PRICES, Reason.ORDER_IN_LIST}
 OUTSIDE_REASONS = {reason for reason in Reason if reason > Reason.INVALID_ENTRY} - ROBOT_REASONS
 OUTSIDE_REASONS -= LIST_REASONS
-OUTSIDE_EVENTS = {
-    Event.QUOTE,
-    Event.REFERENCE,
-    Event.POOL,
-    Event.VENUE_ORDER,
-    Event.VENUE_PART,
-}
 
 
 def run(seed: int, on_trial: OnTrial | None = None, *, commands: int = COMMANDS) -> Pair:
@@ -116,18 +108,6 @@ def test_core_and_twin_agree_on_every_event_and_answer() -> None:
     unreached |= OUTSIDE_REASONS | ROBOT_REASONS | LIST_REASONS
     assert {Event.TRADE, Event.FILL, Event.CANCEL, Event.LEVEL, Event.POSTING} <= set(kinds)
     assert {reason.name for reason in set(Reason) - set(reasons) - unreached} == set()
-
-
-def test_core_and_twin_agree_on_the_outside_markets() -> None:
-    """Quotes, bounds, pools, venue orders and their reports give the same, byte for byte."""
-    pairs = [outside(seed) for seed in range(SEEDS)]
-    kinds = sum((pair.kinds for pair in pairs), start=type(pairs[0].kinds)())
-    reasons = sum((pair.reasons for pair in pairs), start=type(pairs[0].reasons)())
-    print(f"{sum(pair.commands for pair in pairs)} commands, seeds 0 to {SEEDS - 1}")
-    print({Event(kind).name: count for kind, count in sorted(kinds.items())})
-    print({Reason(reason).name: count for reason, count in reasons.most_common()})
-    assert set(kinds) >= OUTSIDE_EVENTS
-    assert {reason.name for reason in OUTSIDE_REASONS - set(reasons)} == set()
 
 
 def test_core_and_twin_agree_on_stops() -> None:
@@ -218,13 +198,6 @@ def test_the_pair_sees_the_planted_bug(name: str) -> None:
     """Within a few flows the comparison stops at a bug that was planted in one of the two."""
     with pytest.raises((Difference, AssertionError)):
         _ = [run(seed, PLANTS[name]()) for seed in range(40)]
-
-
-@pytest.mark.parametrize("name", OUTSIDE_PLANTS)
-def test_the_pair_sees_the_bug_of_an_outside_market(name: str) -> None:
-    """Within a few flows the comparison stops at a bug of the dealer or agency market."""
-    with pytest.raises((Difference, AssertionError)):
-        _ = [outside(seed, OUTSIDE_PLANTS[name]()) for seed in range(40)]
 
 
 @pytest.mark.parametrize("name", STOP_PLANTS)
