@@ -236,8 +236,7 @@ def test_a_burst_with_duplicates_is_exact(ann: Member) -> None:
     """50 alerts, 30 of them again: 20 signals, each other alert says whose duplicate it is."""
     _, address = made_hook(ann)
     for place in range(50):
-        body = {"action": "buy", "symbol": "BTC", "key": f"k{place % 20}", "time": "1700000000"}
-        del body["time"]
+        body = {"action": "buy", "symbol": "BTC", "key": f"k{place % 20}", "time": 1700000000}
         answer = Client().post(address, body, content_type="application/json")
         assert answer.status_code == 202
     services.settle_alerts("USD")
@@ -321,6 +320,9 @@ def test_a_hook_may_be_for_a_network_only(ann: Member) -> None:
             "",
             ("BTC", -1, "a", False),
         ),
+        ('{"side":"buy","ticker":"BINANCE:BTCUSD.P"}', "", ("BTC", 1, "", None)),
+        ('{"side":"buy","ticker":"BTC"}', "", ("BTC", 1, "", None)),
+        ("buy BTCUSD.P 1700000000000", "{summary} {symbol} {time}", ("BTC", 1, "", None)),
         ('{"side":"SELL","prev_market_position":"up"}', "", None),
         ('{"side":1.5}', "", None),
         ('{"side":"buy","symbol":"B T"}', "", None),
@@ -352,6 +354,13 @@ def test_alerts_are_read_by_name_or_by_template(
         (r'{"summary":"BUY","of":"\\ud800"', "the body is not JSON"),
         ('{"summary":"BUY","time":"2026-01-01","interval":"100R"}', '"100R" must be like 60'),
         ('{"summary":"BUY","time":"2026-01-01","interval":"0"}', '"0" must be like 60'),
+        (
+            '{"side":"buy","ticker":"BINANCE:BTCUSDT.P"}',
+            "is priced in USDT, and the house's cash is USD; send BTC or BTCUSD, if that is meant",
+        ),
+        ('{"side":"buy","ticker":"BTC!"}', '"BTC!" must be an asset\'s code, or a ticker in USD'),
+        ('{"side":"buy","time":17}', '"17" must be a time'),
+        ('{"side":"buy","key":"' + "k" * 129 + '"}', "has 129 characters, at most 128"),
     ],
 )
 def test_an_alert_that_cannot_be_meant_says_what_is_expected(body: str, said: str) -> None:
@@ -359,6 +368,36 @@ def test_an_alert_that_cannot_be_meant_says_what_is_expected(body: str, said: st
     with pytest.raises(Unfit) as caught:
         read_alert(body, template="", symbol="", cash="USD")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["1700000000", "1700000000000", '"1700000000"'])
+def test_a_time_may_be_counted_from_the_epoch(said: str) -> None:
+    """In seconds or in milliseconds, as a number or as text: the same moment."""
+    body = f'{{"side":"buy","time":{said}}}'
+    found = read_alert(body, template="", symbol="", cash="USD").timestamp_us
+    assert found == 1_700_000_000_000_000
+
+
+def test_another_key_or_another_hook_s_is_another_signal(ann: Member) -> None:
+    """At one time: two keys are two, one key on two hooks is two; without keys it is one."""
+    (chart, _), (other, _) = made_hook(ann), made_hook(ann, name="other")
+    common = '"side":"buy","time":1700000000'
+    long_key = "k" * 127
+    for hook, body in (
+        (chart, f'{{{common},"key":"{long_key}1"}}'),
+        (chart, f'{{{common},"key":"{long_key}2"}}'),
+        (other, f'{{{common},"key":"{long_key}2"}}'),
+        (other, f'{{{common},"key":"{long_key}2"}}'),
+        (chart, f'{{{common},"text":"a"}}'),
+        (other, f'{{{common},"text":"b"}}'),
+    ):
+        services.take_alert(hook, body)
+    services.settle_alerts("USD")
+    rows = HookAlert.objects.order_by("pk")
+    states = [row.state for row in rows]
+    assert states == ["taken"] * 3 + ["duplicate"] * 3
+    assert len({row.signal for row in rows}) == Signal.objects.count() == 3
+    assert rows[4].reason == rows[5].reason == f"the same as signal {rows[0].signal}"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 Promises: read_alert() gives an Alert or Unfit; a hook's template says where the words of a text
 stand ("{summary} {symbol} at {price}, {time}"), without one its first word is the summary and the
-second the symbol. Names that charts use for things ("action", "ticker", "order_id") are known. One
+second the symbol. Names that charts use for things ("action", "ticker", "order_id") are known, and
+how they write tickers and times. Nothing is cut: a word that is too long is refused. One
 that says the interval of its bar says with `time` when the bar opened: it is as old as its close.
 Nothing of a text is run: a template is names between literals.
 """
@@ -48,6 +49,10 @@ _PLACE: Final = re.compile(r"\{([a-z_]*)\}")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "mo": 31 * 86_400}
 _INTERVAL: Final = re.compile(r"(\d{0,4}) ?(S|s|m|H|h|D|d|W|w|M|)\Z", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
+_EPOCH: Final = re.compile(r"(\d{9,10})(\d{3})?\Z", re.ASCII)  # in seconds, or in milliseconds
+_PERPETUAL: Final = ".P"  # how charts mark a future without an end
+# In what a ticker is priced that is not in the cash; its coin has two letters at least.
+_PRICED: Final = re.compile(r"[A-Z0-9]{2,}?(USDT|USDC|USD|EUR)\Z")
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +86,8 @@ def check_template(template: str) -> None:
 def read_alert(body: str, *, template: str, symbol: str, cash: str) -> Alert:
     """Return what an alert says; `symbol` is the hook's own, of alerts that name none.
 
-    A ticker is taken as charts write it: "EXCHANGE:BTCUSD" means BTC where the cash is USD.
-    Raises Unfit.
+    A ticker is taken as charts write it: "EXCHANGE:BTCUSD" and "BTCUSD.P" mean BTC where the cash
+    is USD. Raises Unfit.
     """
     words = _json_words(body) if body.lstrip().startswith("{") else _text_words(body, template)
     if "summary" not in words:
@@ -90,19 +95,14 @@ def read_alert(body: str, *, template: str, symbol: str, cash: str) -> Alert:
     said = words["summary"].upper().replace(" ", "_")
     if said not in _WORDS:
         raise Unfit("summary", f'"{said[:32]}" must be one of {", ".join(_WORDS)}')
-    named = words.get("symbol", "").rpartition(":")[2].upper()
-    if named.endswith(cash) and len(named) > len(cash):
-        named = named.removesuffix(cash)
-    found = named or symbol or SYMBOL
-    if not _CODE.match(found):
-        raise Unfit("symbol", f'"{found[:32]}" must be an asset\'s code')
+    found = _symbol_of(words.get("symbol", ""), cash, symbol) or symbol or SYMBOL
     position = words.get("expected_position", "").lower()
     if position and position not in POSITIONS:
         raise Unfit("expected_position", f'"{position[:32]}" must be flat or long')
     return Alert(
         symbol=found,
         strength=_WORDS[said],
-        timestamp_us=read_time(words["time"], "time") if words.get("time") else 0,
+        timestamp_us=_time_us(words["time"]) if words.get("time") else 0,
         bar_us=_interval_us(words["interval"]) if words.get("interval") else 0,
         key=words.get("key", ""),
         is_long=POSITIONS[position] if position else None,
@@ -122,6 +122,31 @@ def untimely(said_us: int, came_us: int, age_s_max: int, *, bar_us: int = 0) -> 
         ahead_s = (said_us - came_us) // 1_000_000
         return f"time is {ahead_s} s ahead of the house's clock, at most {AHEAD_S_MAX} s"
     return ""
+
+
+def _symbol_of(ticker: str, cash: str, own: str) -> str:
+    """Return the coin that a ticker means, "" for none; `own` is what the hook's owner says."""
+    named = ticker.rpartition(":")[2].upper().removesuffix(_PERPETUAL)
+    if named.endswith(cash) and len(named) > len(cash):
+        named = named.removesuffix(cash)
+    elif named != own and (priced := _PRICED.match(named)) is not None:
+        coin = named.removesuffix(priced[1])
+        raise Unfit(
+            "symbol",
+            f'"{ticker[:32]}" is priced in {priced[1]}, and the house\'s cash is {cash}; '
+            f"send {coin} or {coin}{cash}, if that is meant",
+        )
+    if named and not _CODE.match(named):
+        raise Unfit("symbol", f'"{ticker[:32]}" must be an asset\'s code, or a ticker in {cash}')
+    return named
+
+
+def _time_us(text: str) -> int:
+    """Return a time as charts write it, epoch seconds and milliseconds, too."""
+    match = _EPOCH.match(text)
+    if match is not None:
+        return (int(match[1]) * 1_000 + int(match[2] or 0)) * 1_000
+    return read_time(text, "time")
 
 
 def _interval_us(text: str) -> int:
@@ -145,7 +170,9 @@ def _json_words(body: str) -> dict[str, str]:
             continue
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Unfit(name, "must be text")
-        words[name] = str(value)[:WORD_MAX]
+        words[name] = str(value)
+        if len(words[name]) > WORD_MAX:
+            raise Unfit(name, f"has {len(words[name])} characters, at most {WORD_MAX}")
     if all(found.get(each) is None for each in ("time", "timestamp")):
         words.pop("interval", None)  # `timenow` is the moment, whatever the bar
     if "key" in words and "key" not in found and "time" in words:
@@ -187,8 +214,9 @@ def _text_words(body: str, template: str) -> dict[str, str]:
         return {"summary": first, "symbol": rest.partition(" ")[0]}
     match = _pattern(template).match(text)
     if match is None:
-        raise Unfit("", f'the text doesn\'t fit the template "{template}"')
-    return {name: value[:WORD_MAX] for name, value in match.groupdict().items()}
+        fit = f"each place is a run of at most {WORD_MAX} characters without a space"
+        raise Unfit("", f'the text doesn\'t fit the template "{template}"; {fit}')
+    return match.groupdict()
 
 
 @lru_cache(maxsize=256)

@@ -281,20 +281,24 @@ def _settle(row: HookAlert, cash: str, age_s_max: int) -> bool:
     if unfit:
         _end(row, State.REFUSED, unfit)
         return True
-    incoming = Incoming(
-        symbol=alert.symbol,
-        strength=alert.strength,
-        timestamp_us=alert.timestamp_us or row.received_us,
-    )
-    signal, is_new = take_signal(
-        incoming,
-        source=f"hook {hook.pk}",
-        member=hook.member_id,
-        received_us=row.received_us,
-    )
+    signal, is_new = _signal_of(alert, row, alert.timestamp_us or row.received_us)
+    at_us = row.received_us
+    while alert.key and not is_new:  # another key, or another hook's: it is another signal
+        signal, is_new = _signal_of(alert, row, at_us)
+        at_us += 1
     state = State.TAKEN if is_new else State.DUPLICATE
     _end(row, state, "" if is_new else f"the same as signal {signal.pk}", signal=signal.pk)
     return True
+
+
+def _signal_of(alert: Alert, row: HookAlert, at_us: int) -> tuple[Signal, bool]:
+    """Return the signal that an alert makes at that time, and whether it is new."""
+    return take_signal(
+        Incoming(symbol=alert.symbol, strength=alert.strength, timestamp_us=at_us),
+        source=f"hook {row.hook_id}",
+        member=row.hook.member_id,
+        received_us=row.received_us,
+    )
 
 
 def _has_unjudged(row: HookAlert) -> bool:
