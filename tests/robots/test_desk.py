@@ -7,9 +7,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from fondaco.core.records import Command, Side, pack
+from fondaco.core.records import (
+    AccountBody,
+    AccountKind,
+    Command,
+    RobotTerms,
+    Side,
+    pack,
+    pack_body,
+)
 from fondaco.robots.rules import state as states
 from fondaco.robots.rules.desk import Bot, Desk
 from fondaco.robots.rules.live import LiveHands
@@ -19,6 +28,7 @@ from tests.robots.rule_house import CROWD, QUEUE, RuleHouse, order
 from tests.robots.test_rules import SEED
 
 RULE = SEED.replace("STOCKA", "BTC")
+OTHER = 19
 
 
 def stands(bot: Bot) -> tuple[int, str]:
@@ -88,6 +98,43 @@ def test_numbers_that_no_order_can_have_are_told_truly(
     bot = house.start(RULE.replace(was, now, 1))
     assert bot.state.ended is Code.ORDER_FAILED
     assert said in bot.changed.decisions[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("limits", "within", "said"),
+    [
+        ({"order_notional_max": 2060 * 10**8}, True, ""),
+        (
+            {"order_notional_max": 2060 * 10**8 - 1},
+            False,
+            "did not buy: worth 2060.00, at most 2059.99999999",
+        ),
+        ({"orders_day_max": 1}, True, ""),
+        ({"orders_day_max": 1}, False, "did not buy: at most 1 a day"),
+    ],
+)
+def test_a_limit_is_told_with_its_numbers(
+    house: RuleHouse, limits: dict[str, int], within: bool, said: str
+) -> None:
+    """At its bound an order goes through; past it the core refuses, and the reason says by what."""
+    house.trade(2100, 10)
+    terms = RobotTerms(cash=2, **limits)
+    body = AccountBody(member=1, kind=AccountKind.ROBOT, robot=terms)
+    other = pack_body(
+        Command.OPEN_ACCOUNT,
+        msgspec.structs.replace(body, opening=[(2, 10_000 * 10**8)]),
+        account=OTHER,
+    )
+    house.commit(other)
+    if "orders_day_max" in limits and not within:
+        house.commit(order(OTHER, Side.BUY, 1, 1))
+    has = {2: (10_000 * 10**8, 0)}
+    bot = house.start(RULE, hands=LiveHands(OTHER, balances=has, seq=house.sequencer.seq))
+    if within:
+        assert stands(bot) == (0, "ORDERED")
+    else:
+        assert bot.state.ended is Code.ORDER_FAILED
+        assert said in tell(bot.plan, bot.changed.decisions[-1])
 
 
 WAY = [2050, 2054, 2055, 2057, 2080, 2099, 2100, 2103]

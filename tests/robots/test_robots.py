@@ -65,6 +65,8 @@ def test_the_house_file_opens_robots_and_pays_their_allotments() -> None:
         "day_stop_loss": "0",
         "month_stop_loss": "0",
         "month_sell_cap": "0",
+        "orders_day_max": 0,
+        "order_notional_max": "0",
         "operation_amount": "0",
         "symbols": ["BTC"],
     }

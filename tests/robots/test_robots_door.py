@@ -16,6 +16,7 @@ from django.test import Client
 import fondaco.office.urls  # noqa: F401 - its views bind the real core, not a stand-in
 from fondaco.core import records
 from fondaco.house import file
+from fondaco.house.errors import HouseFileError
 from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
 from fondaco.projections.models import Asset, Instrument
@@ -234,3 +235,102 @@ def test_a_client_s_body_says_nothing_that_it_cannot_change(door: Door) -> None:
     assert door.ask("PUT", path, {**whole, "active": False})[0] == 200
     assert not Robot.objects.get(pk="robot-1").is_active
     assert Decimal(str(whole["cash"])) == 600
+
+
+# ---- limits
+
+
+LIMITS: dict[str, Any] = {
+    "day_stop_loss": "1",
+    "month_stop_loss": "2.5",
+    "month_sell_cap": "3",
+    "orders_day_max": 2,
+    "order_notional_max": "20",
+}
+
+
+def test_all_five_limits_are_the_core_s_and_told(door: Door) -> None:
+    """By POST, in GET and on the page; PATCH changes those that it names, by one command."""
+    status, said = door.open(limits=LIMITS, allotment={"USDT": "100"})
+    assert (status, said["limits"]) == (201, {**LIMITS, "orders_day_max": "2"})
+    account = Robot.objects.get(pk="n1").account_id
+    assert door.core.terms(account) == records.RobotTerms(
+        cash=2, day_loss_max=UNITS, month_loss_max=250 * UNITS // 100, month_sell_cap=3 * UNITS,
+        orders_day_max=2, order_notional_max=20 * UNITS,
+    )  # fmt: skip
+    text = door.page("/robots/n1/")[1]
+    assert "an order may be worth 20 USDT" in text
+    assert "a day may have 2 orders" in text
+    changed = door.core.commands.count(records.Command.CONFIGURE_ACCOUNT)
+    status, said = door.change(limits={"orders_day_max": 0, "order_notional_max": "0.5"})
+    assert (status, said["limits"]["order_notional_max"]) == (200, "0.5")
+    assert said["limits"].keys() == LIMITS.keys() - {"orders_day_max"}
+    assert door.core.commands.count(records.Command.CONFIGURE_ACCOUNT) == changed + 1
+    form = {"do": "limits", "day_stop_loss": "7", "orders_day_max": "4"}
+    assert door.page("/robots/n1/", **form)[0] == 302
+    assert door.core.terms(account) == records.RobotTerms(
+        cash=2, day_loss_max=7 * UNITS, orders_day_max=4
+    )
+    wrong = {"do": "limits", "orders_day_max": "0.5"}
+    door.page("/robots/n1/", **wrong)
+    assert "Orders_day_max must be a whole number" in door.page("/robots/n1/")[1]
+    assert door.ask("GET", "/api/v1/robots/n1/")[1]["limits"] == {
+        "day_stop_loss": "7", "orders_day_max": "4",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        ({"day": 1}, "day is unknown; known are day_stop_loss, month_stop_loss"),
+        ({"symbols": ["BTC"]}, "symbols is unknown"),
+        ({"orders_day_max": "1.5"}, "orders_day_max must be a whole number"),
+        ({"orders_day_max": -1}, "orders_day_max must be a whole number"),
+        ({"orders_day_max": True}, "orders_day_max must be a whole number"),
+        ({"order_notional_max": "0.000000001"}, "has more than 8 decimals"),
+        ({"month_sell_cap": "many"}, "must be a plain amount"),
+        ([], "dictionary"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_refused_and_nothing_moves(
+    door: Door, limits: Any, text: str
+) -> None:
+    """Named with what would be right, by POST and PATCH."""
+    status, said = door.open(limits=limits)
+    assert (status, list(said)) == (400, ["limits"])
+    assert text.lower() in said["limits"][0].lower()
+    assert not Robot.objects.filter(pk="n1").exists()
+    assert door.open(limits={"day_stop_loss": 1})[0] == 201
+    assert door.change(limits=limits)[0] == 400
+    assert door.ask("GET", "/api/v1/robots/n1/")[1]["limits"] == {"day_stop_loss": "1"}
+
+
+def test_the_page_sets_a_bot_to_work_within_limits(door: Door) -> None:
+    """The builder's fields are the limits; what is wrong with one stands on the page."""
+    form = {"id": "n1", "rule": BUYS, "mode": "live", "cash": "10", "orders_day_max": "x"}
+    status, text = door.page("/robots/new/", **form)
+    assert (status, "Orders_day_max must be a whole number" in text) == (400, True)
+    assert door.page("/robots/new/", **{**form, "orders_day_max": "3"})[0] == 302
+    terms = door.core.terms(Robot.objects.get(pk="n1").account_id)
+    assert terms == records.RobotTerms(cash=2, orders_day_max=3)
+
+
+def test_the_house_file_takes_them_and_names_another(door: Door) -> None:
+    """Of a rule bot the limits alone; of a signal robot the two new ones, too."""
+    text = HOUSE.replace("operation_stop_loss = 50.25", "orders_day_max = 7")
+    assert "orders_day_max = 7" in text
+    robots_of = file.loads(text).members[0].robots
+    assert robots_of[0].config["orders_day_max"] == 7
+    rule = "kind = 'rule'\nrule = '{}'\nconfig = { %s = 1 }\nactive = false"
+    file.loads(HOUSE.replace("active = false", rule % "order_notional_max"))
+    with pytest.raises(HouseFileError, match="buy_on is unknown; known are day_stop_loss"):
+        file.loads(HOUSE.replace("active = false", rule % "buy_on"))
+    path = "/api/v1/robots/clients/robot-1/"
+    assert door.ask("PATCH", path, {"config": {"order_notional_max": 30}})[0] == 200
+    terms = door.core.terms(Robot.objects.get(pk="robot-1").account_id)
+    assert terms is not None
+    assert terms.order_notional_max == 30 * UNITS
+    assert door.ask("PUT", path, door.ask("GET", path)[1])[0] == 200
+    kept = door.core.terms(Robot.objects.get(pk="robot-1").account_id)
+    assert kept is not None
+    assert kept.order_notional_max == 30 * UNITS

@@ -25,7 +25,7 @@ from fondaco.house.declared import (
     VenueEntry,
 )
 from fondaco.house.errors import HouseFault
-from fondaco.house.robots import ConfigFault, read_config
+from fondaco.house.robots import LIMITS, ConfigFault, RobotConfig, read_config
 
 __all__ = ["check", "is_loopback", "is_username", "loosened"]
 
@@ -262,7 +262,8 @@ def _check_robot(robot: RobotEntry, path: Path, decimals: dict[str, int], cash: 
         )
     _check_balances(robot.allotment, (*path, "allotment"), decimals)
     try:
-        read_config(robot.config, decimals=decimals[cash])
+        known = LIMITS if robot.kind == "rule" else RobotConfig.__struct_fields__
+        read_config(robot.config, decimals=decimals[cash], known=known)
     except ConfigFault as fault:
         raise HouseFault(
             (*path, "config"), f'config of robot "{robot.id}": {fault.field} {fault}'

@@ -1,4 +1,4 @@
-"""What a signal robot is told to do: its levels, its limits and the symbols that it trades.
+"""What a robot is told to do: its limits, and of one by signals its levels and symbols.
 
 Promises: read_config() gives a whole RobotConfig, its amounts exact decimal text, or ConfigFault
 with the field, what was found and what to write; the house file and the API read by it alike. It
@@ -14,14 +14,15 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["LEVELS", "SYMBOLS_MAX", "ConfigFault", "RobotConfig", "read_config"]
+__all__ = ["LEVELS", "LIMITS", "SYMBOLS_MAX", "ConfigFault", "RobotConfig", "read_config"]
 
 SYMBOLS_MAX: Final = 32  # of one robot
 LEVELS: Final = {"buy_on": ("BUY", "STRONG_BUY"), "sell_on": ("SELL", "STRONG_SELL")}
-AMOUNTS: Final = (
-    *("operation_stop_loss", "day_stop_loss", "month_stop_loss", "month_sell_cap"),
-    "operation_amount",
+LIMITS: Final = (  # that the core keeps of every robot
+    *("day_stop_loss", "month_stop_loss", "month_sell_cap", "orders_day_max"),
+    "order_notional_max",
 )
+ORDERS_MAX: Final = 1_000_000  # of a day: more is no limit
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
 _PLAIN: Final = re.compile(r"\d{1,18}(\.\d{1,18})?\Z")
 
@@ -43,6 +44,8 @@ class RobotConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     day_stop_loss: str = "0"
     month_stop_loss: str = "0"
     month_sell_cap: str = "0"
+    orders_day_max: int = 0  # how many orders of a day are accepted; exits don't count
+    order_notional_max: str = "0"  # what one order may be worth
     operation_amount: str = "0"  # what one operation buys for; 0: the free cash by its symbols
     symbols: tuple[str, ...] = ()
 
@@ -51,13 +54,17 @@ class RobotConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return LEVELS[field].index(getattr(self, field)) + 1
 
 
-def read_config(found: Mapping[str, Any], *, decimals: int) -> RobotConfig:
+def read_config(
+    found: Mapping[str, Any],
+    *,
+    decimals: int,
+    known: tuple[str, ...] = RobotConfig.__struct_fields__,
+) -> RobotConfig:
     """Return the config that a mapping says, amounts in at most so many decimals.
 
     Levels come as names or as 1 (plain) and 2 (strong), amounts as numbers or as text. Raises
     ConfigFault.
     """
-    known = RobotConfig.__struct_fields__
     for name in found:
         if name not in known:
             raise ConfigFault(str(name), f"is unknown; known are {', '.join(known)}")
@@ -67,6 +74,8 @@ def read_config(found: Mapping[str, Any], *, decimals: int) -> RobotConfig:
             told[name] = _level(name, value)
         elif name == "symbols":
             told[name] = _symbols(value)
+        elif name == "orders_day_max":
+            told[name] = _count(name, value)
         else:
             told[name] = _amount(name, value, decimals)
     return RobotConfig(**told)
@@ -91,6 +100,14 @@ def _symbols(value: object) -> tuple[str, ...]:
     if len(value) > SYMBOLS_MAX or len(set(value)) < len(value):
         raise ConfigFault("symbols", f"must be at most {SYMBOLS_MAX} codes, none of them twice")
     return tuple(value)
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= ORDERS_MAX:
+        raise ConfigFault(name, f"must be a whole number up to {ORDERS_MAX}, 0 for none")
+    return value
 
 
 def _amount(name: str, value: object, decimals: int) -> str:

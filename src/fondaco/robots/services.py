@@ -391,6 +391,8 @@ def _terms(robot: Robot, cash: records.AssetBody) -> records.RobotTerms:
         day_loss_max=parse_units(config.day_stop_loss, cash.decimals),
         month_loss_max=parse_units(config.month_stop_loss, cash.decimals),
         month_sell_cap=parse_units(config.month_sell_cap, cash.decimals),
+        order_notional_max=parse_units(config.order_notional_max, cash.decimals),
+        orders_day_max=config.orders_day_max,
     )
 
 

@@ -44,6 +44,7 @@ from fondaco.robots.models import Robot
 __all__ = ["ClientDecisions", "LockClient", "OneClient", "UnlockClient"]
 
 SHOWN: Final = 100
+UNTOLD: Final = ("operation_amount", "orders_day_max", "order_notional_max")  # of a config
 CHANGED: Final = ("active", "config")
 DOCUMENT: Final = (  # what a document has besides
     *("id", "locked", "cash", "crypto", "monthly_summary", "daily_summary"),
@@ -214,7 +215,9 @@ def _config(sent: object, row: Robot, decimals: int, *, merges: bool) -> RobotCo
     """Return the config that a body asks for. Raises ValidationError."""
     if not isinstance(sent, dict):
         raise ValidationError({"config": ["Must be an object."]})
-    kept = row.config if merges else {"operation_amount": row.config.get("operation_amount", "0")}
+    kept = row.config  # of a whole document all but what it never tells
+    if not merges:
+        kept = {name: kept[name] for name in UNTOLD if name in kept}
     try:
         return read_config({**kept, **sent}, decimals=decimals)
     except ConfigFault as fault:

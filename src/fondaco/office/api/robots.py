@@ -49,6 +49,7 @@ class RobotForm(serializers.Serializer):
     allotment = serializers.DictField(
         child=PlainDecimal(max_digits=30, decimal_places=18, min_value=0), required=False
     )
+    limits = serializers.DictField(required=False)
     active = serializers.BooleanField(default=True)
     mode = serializers.ChoiceField(choices=RuleMode.values, default=RuleMode.LIVE.value)
 
@@ -60,6 +61,7 @@ class RobotChange(serializers.Serializer):
     allotment = serializers.DictField(
         child=PlainDecimal(max_digits=30, decimal_places=18, min_value=0), required=False
     )
+    limits = serializers.DictField(required=False)
     active = serializers.BooleanField(required=False)
     mode = serializers.ChoiceField(choices=RuleMode.values, required=False)
 
@@ -148,6 +150,7 @@ def robot_words(robot: Robot, *, whole: bool = True) -> dict[str, Any]:
     if whole:
         plan = selectors.plan_of(robot)
         found["rule"] = robot.rule
+        found["limits"] = services.limits_of(robot)
         found["allotment"] = overview.allotment_of(robot, run, plan)
         found["orders"] = selectors.orders(run) if run is not None else []
         found["decisions"] = (
@@ -182,6 +185,7 @@ class Robots(RobotView):
                 allotment=asked.get("allotment", {}),
                 active=asked["active"],
                 mode=asked["mode"],
+                limits=asked.get("limits"),
                 address=address_of(request),
             )
         return Response(
@@ -225,6 +229,7 @@ class OneRobot(RobotView):
                 active=asked.get("active"),
                 mode=asked.get("mode"),
                 allotment=asked.get("allotment"),
+                limits=asked.get("limits"),
                 address=address_of(request),
             )
         return Response(robot_words(row))

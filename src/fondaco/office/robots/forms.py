@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import UploadedFile
 from fondaco.robots.backtest.tape import TapeFault, Upload, Walk, read_candles, read_trades
 from fondaco.robots.models import RuleMode
 
-__all__ = ["BacktestForm", "RobotForm", "RuleForm"]
+__all__ = ["BacktestForm", "LimitsForm", "RobotForm", "RuleForm"]
 
 RULE_LETTERS_MAX: Final = 40_000
 FILE_BYTES_MAX: Final = 1_900_000  # an office takes requests of 2 MiB
@@ -50,7 +50,40 @@ class RuleForm(forms.Form):
     rule = forms.CharField(max_length=RULE_LETTERS_MAX, label="The rule as JSON")
 
 
-class RobotForm(RuleForm):
+LIMIT_LABELS: Final = {
+    "day_stop_loss": "A day may lose",
+    "month_stop_loss": "A month may lose",
+    "month_sell_cap": "A month may sell for",
+    "orders_day_max": "Orders of a day",
+    "order_notional_max": "An order may be worth",
+}
+
+
+class LimitsForm(forms.Form):
+    """The limits that the core keeps of a bot; services say what is wrong with one."""
+
+    day_stop_loss, month_stop_loss, month_sell_cap, orders_day_max, order_notional_max = (
+        forms.CharField(
+            label=label,
+            max_length=40,
+            required=False,
+            widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+        )
+        for label in LIMIT_LABELS.values()
+    )
+
+    @property
+    def limits(self) -> list[forms.BoundField]:
+        """Return the fields of the limits."""
+        return [self[name] for name in LIMIT_LABELS]
+
+    @property
+    def said(self) -> dict[str, str]:
+        """Return the limits as they are to be, 0 for none."""
+        return {name: self.cleaned_data[name] or "0" for name in LIMIT_LABELS}
+
+
+class RobotForm(RuleForm, LimitsForm):
     """A new rule bot."""
 
     id = forms.CharField(
@@ -67,6 +100,11 @@ class RobotForm(RuleForm):
         help_text="Live it moves from your account; on paper it is a figure.",
     )
     field_order = ("id", "mode", "cash", "rule")
+
+    @property
+    def asked(self) -> list[forms.BoundField]:
+        """Return the fields that stand beside the rule."""
+        return [self[name] for name in ("id", "mode", "cash")]
 
 
 class BacktestForm(RuleForm):

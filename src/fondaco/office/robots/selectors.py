@@ -227,12 +227,15 @@ def limits_of(robot: Robot) -> str:
         "day_stop_loss": "a day may lose",
         "month_stop_loss": "a month may lose",
         "month_sell_cap": "a month may sell",
+        "order_notional_max": "an order may be worth",
     }
     said = [
         f"{text} {robot.config[name]} {settings.CASH}"
         for name, text in names.items()
         if str(robot.config.get(name, "0")) not in {"", "0"}
     ]
+    if orders := robot.config.get("orders_day_max"):
+        said.append(f"a day may have {orders} order{'s'[: orders != 1]}")
     return ", ".join(said)
 
 

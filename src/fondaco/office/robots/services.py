@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 
 from fondaco.core.records import AssetBody, Command, Event, Reason, pack, split, unpack
+from fondaco.house.robots import LIMITS, ConfigFault, RobotConfig, read_config
 from fondaco.identity.core_door import CommandRefused, Core, kind_of, submit
 from fondaco.identity.models import Member
 from fondaco.identity.security_log import Action, note
@@ -34,6 +35,7 @@ from fondaco.robots.services import RobotRefused
 __all__ = [
     "change",
     "end",
+    "limits_of",
     "markets",
     "open_rule",
     "read",
@@ -67,6 +69,7 @@ def open_rule(
     allotment: Mapping[str, Decimal],
     active: bool = True,
     mode: str = RuleMode.LIVE,
+    limits: Mapping[str, Any] | None = None,
     address: str = "",
 ) -> Robot:
     """Open a rule bot; its allotment moves from the member's spot account, but on paper.
@@ -78,6 +81,7 @@ def open_rule(
     plan = read(rule)
     units = _units(allotment)
     terms = _terms(plan, allotment, mode)
+    config = _config({}, limits or {})
     if Robot.objects.filter(pk=id).exists():
         raise RobotRefused(f"robot {id} exists; choose another id", field="id")
     try:
@@ -88,6 +92,7 @@ def open_rule(
             id=id,
             kind=RobotKind.RULE,
             rule=rule,
+            config=config,
             allotment=units if mode == RuleMode.LIVE else {},
             is_active=False,  # until its run is there
             actor=member,
@@ -113,6 +118,7 @@ def change(
     active: bool | None = None,
     mode: str | None = None,
     allotment: Mapping[str, Decimal] | None = None,
+    limits: Mapping[str, Any] | None = None,
     address: str = "",
 ) -> None:
     """Change a bot; another rule or mode, or on paper another allotment, begins another run.
@@ -125,6 +131,7 @@ def change(
     was = run.mode if run is not None else RuleMode.LIVE
     now = mode or was
     units = _units(allotment or {})
+    config = _config(robot.config, limits) if limits else None
     asked = _terms(plan, allotment or {}, now)  # of every rule, also of one that was there
     terms = dict(run.terms) if run is not None else asked
     if allotment and now == RuleMode.PAPER:
@@ -145,6 +152,7 @@ def change(
         core,
         robot,
         cash=_cash(),
+        config=config,
         is_active=active,
         rule=rule,
         actor=actor,
@@ -232,6 +240,21 @@ def read(rule: str, *, of_house: bool = True) -> Plan:
                 f"$: no order book of {ticker} in {settings.CASH}; there are {known}", field="rule"
             )
     return plan
+
+
+def limits_of(robot: Robot) -> dict[str, str]:
+    """Return the limits of a robot that the core keeps; those that it has."""
+    found = {name: str(robot.config.get(name, "0")) for name in LIMITS}
+    return {name: text for name, text in found.items() if text != "0"}
+
+
+def _config(kept: Mapping[str, Any], limits: Mapping[str, Any]) -> RobotConfig:
+    """Return a rule bot's config with these limits; what isn't named stays. Raises RobotRefused."""
+    said = {name: kept[name] for name in LIMITS if name in kept}
+    try:
+        return read_config({**said, **limits}, decimals=_cash().decimals, known=LIMITS)
+    except ConfigFault as fault:
+        raise RobotRefused(f"{fault.field} {fault}", field="limits") from fault
 
 
 def _cash() -> AssetBody:

@@ -29,7 +29,7 @@ from fondaco.link.answers import LinkError
 from fondaco.office import writer
 from fondaco.office.callers import address_of
 from fondaco.office.robots import selectors, services
-from fondaco.office.robots.forms import BacktestForm, RobotForm, RuleForm
+from fondaco.office.robots.forms import BacktestForm, LimitsForm, RobotForm, RuleForm
 from fondaco.office.robots.views_signals import signal_robot
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.bots.services import ask_backtest, cancel_backtest, repeat_backtest
@@ -91,6 +91,7 @@ def builder(request: HttpRequest) -> HttpResponse:
                 rule=asked["rule"],
                 allotment={settings.CASH: asked["cash"]},
                 mode=asked["mode"],
+                limits=form.said,
                 address=address_of(request),
             )
 
@@ -131,6 +132,7 @@ def _builder(
         "button": button,
         "tab": tab,
         "schema": schema(),
+        "cash": settings.CASH,
         "rule": form["rule"].value() or "",
         "ticker": next(iter(services.markets()), ""),
     }
@@ -176,6 +178,7 @@ def robot(request: HttpRequest, robot: str) -> HttpResponse:
         "money": has,
         "paper_profit": won,
         "limits": selectors.limits_of(row),
+        "limits_form": LimitsForm(initial=services.limits_of(row)),
         "orders": [
             {**each, "at": selectors.moment(each["time_us"])}
             for each in (bots.orders(run) if run is not None else [])
@@ -201,11 +204,23 @@ def _switch(request: HttpRequest, row: Robot, member: Member) -> HttpResponse:
         "kill": lambda: services.switch_kill(core, row, on=True, actor=member, address=address),
         "unkill": lambda: services.switch_kill(core, row, on=False, actor=member, address=address),
         "end": lambda: services.end(core, row, actor=member, address=address),
+        "limits": lambda: services.change(
+            core, row, actor=member, limits=_limits(request), address=address
+        ),
     }
     if asked in acts and _told(request, acts[asked]) and asked == "end":
         messages.success(request, f"{row.pk} has ended; what it had is on your account.")
         return redirect("robots")
     return redirect("robot", robot=row.pk)
+
+
+def _limits(request: HttpRequest) -> dict[str, str]:
+    """Return the limits that a page asks for. Raises RobotRefused."""
+    form = LimitsForm(request.POST)
+    if not form.is_valid():
+        name, said = next(iter(form.errors.items()))
+        raise RobotRefused(f"{name}: {str(said[0]).rstrip('.')}", field="limits")
+    return form.said
 
 
 def _told(request: HttpRequest, act: Callable[[], object]) -> bool:

@@ -17,6 +17,13 @@ from fondaco.robots.rules.view import money
 __all__ = ["WishRefused", "cash_units", "steps_of", "why"]
 
 CASH_PLACES: Final = 2
+# Of a robot's own limits: what the core gave with its reason.
+_LIMITS: Final[Mapping[Reason, str]] = {
+    Reason.DAY_STOP: "lost {0} today, limit {1}",
+    Reason.MONTH_STOP: "lost {0} this month, limit {1}",
+    Reason.NOTIONAL_TOO_LARGE: "worth {0}, at most {1}",
+    Reason.SELL_CAP: "sold {0} this month and would sell {1}, cap {2}",
+}
 COUNTED_MAX: Final = (1 << 62) - 1  # a word of the core has 64 bits, and sums need room
 
 
@@ -62,7 +69,13 @@ def why(
         asset = named(quote)
         if asset is not None:
             return f"{reason.name}: worth {_of(first, asset)}, minimum {_of(second, asset)}"
-    return reason.name
+    if reason is Reason.TOO_MANY_ORDERS_TODAY:
+        return f"{reason.name}: at most {first} a day"
+    said, asset = _LIMITS.get(reason), named(quote)
+    if said is None or asset is None or not second:
+        return reason.name
+    amounts = [_of(each, asset) for each in (first, second, third)]
+    return f"{reason.name}: {said.format(*amounts)}"
 
 
 def _of(amount: int, asset: tuple[str, int]) -> str:
