@@ -137,6 +137,23 @@ def test_a_limit_is_told_with_its_numbers(
         assert said in tell(bot.plan, bot.changed.decisions[-1])
 
 
+def test_what_a_rule_that_waits_sees_now_is_told_and_changes_nothing(house: RuleHouse) -> None:
+    """A glance has the numbers of now, where the decision that is kept has its first ones."""
+    house.trade(2050, 10)
+    bot = house.start(RULE)
+    house.start(RULE, name="other")
+    house.trade(2054, 10)
+    kept = states.encode(bot.state), list(bot.changed.decisions)
+    [(name, seen)] = house.desk.glance(1)
+    assert (name, tell(bot.plan, seen)) == ("bot", "step 1 waits: BTC last 20.54 is below 20.55")
+    assert tell(bot.plan, kept[1][-1]) == "step 1 waits: BTC last 20.5 is below 20.55"
+    assert [one for one, _ in house.desk.glance(1)] == ["other"]
+    assert [one for one, _ in house.desk.glance(9)] == ["bot", "other"]
+    assert (states.encode(bot.state), bot.changed.decisions) == kept
+    house.desk.set_active("bot", active=False)
+    assert [one for one, _ in house.desk.glance(9)] == ["other"]
+
+
 WAY = [2050, 2054, 2055, 2057, 2080, 2099, 2100, 2103]
 
 

@@ -10,6 +10,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from django.test import Client
 
@@ -21,8 +22,17 @@ from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
 from fondaco.projections.models import Asset, Instrument
 from fondaco.robots import services as robots
+from fondaco.robots.bots import services as bots
 from fondaco.robots.bots.services import begin_run
-from fondaco.robots.models import Robot, RobotKind, RobotTransfer, RuleMode, RuleRun
+from fondaco.robots.models import (
+    Robot,
+    RobotKind,
+    RobotTransfer,
+    RuleDecision,
+    RuleMode,
+    RuleRun,
+)
+from fondaco.robots.rules.state import Code, Decision, Look
 from tests.robots.real_core import RealCore
 from tests.robots.test_robots import HOUSE
 
@@ -334,3 +344,37 @@ def test_the_house_file_takes_them_and_names_another(door: Door) -> None:
     kept = door.core.terms(Robot.objects.get(pk="robot-1").account_id)
     assert kept is not None
     assert kept.order_notional_max == 30 * UNITS
+
+
+# ---- the newest look
+
+
+def test_the_newest_look_of_a_rule_that_waits_is_told_until_more_is(door: Door) -> None:
+    """In GET, on the page and in the list, with its time; what was decided since says more."""
+    waits = (
+        '{"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 5, "type": "gt"}},'
+        ' "$do": {"$notify": "x"}}'
+    )
+    assert door.open(waits)[0] == 201
+    run = RuleRun.objects.get(robot="n1")
+    assert door.ask("GET", "/api/v1/robots/n1/")[1]["newest"] is None
+    for number, (seen, time_us) in enumerate((("3", 10**15), ("4", 10**15 + 10**7)), 1):
+        one = Decision(
+            time_us, 0, Code.CONDITION_FALSE, (Look("$", Decimal(seen), Decimal(5), truth=False),)
+        )
+        text = msgspec.json.encode(one).decode()
+        if number == 1:
+            RuleDecision.objects.create(
+                run=run, number=1, seq=1, time_us=time_us, code=str(one.code), text=text
+            )
+        else:
+            bots.keep_newest({run.pk: text}, confirm=lambda: None)
+    said = door.ask("GET", "/api/v1/robots/n1/")[1]
+    assert said["newest"]["reason"] == "step 1 waits: BTC last 4 is not above 5"
+    assert (said["newest"]["time"], len(said["decisions"])) == (10**12 + 10**4, 1)
+    assert "BTC last 4 is not above 5" in door.page("/robots/n1/")[1]
+    assert "BTC last 4 is not above 5" in door.page("/robots/")[1]
+    RuleDecision.objects.create(
+        run=run, number=2, seq=2, time_us=10**15 + 10**8, code="NOTICE", text="x"
+    )
+    assert door.ask("GET", "/api/v1/robots/n1/")[1]["newest"] is None

@@ -119,6 +119,7 @@ class RuleRun(models.Model):
     began_seq = models.BigIntegerField(default=0)
     began_us = models.BigIntegerField(default=0)
     told = models.IntegerField(default=0)  # decisions and notices ever
+    newest = models.TextField(default="")  # where it waits: a decision of now and then, none kept
     fault = models.CharField(max_length=500, default="")  # why it can't work
     is_over = models.BooleanField(default=False)  # another run has taken its place
 

@@ -150,6 +150,7 @@ def robot_words(robot: Robot, *, whole: bool = True) -> dict[str, Any]:
     if whole:
         plan = selectors.plan_of(robot)
         found["rule"] = robot.rule
+        found["newest"] = selectors.newest_words(run, plan) if run is not None else None
         found["limits"] = services.limits_of(robot)
         found["allotment"] = overview.allotment_of(robot, run, plan)
         found["orders"] = selectors.orders(run) if run is not None else []

@@ -42,6 +42,7 @@ __all__ = [
     "limits_of",
     "moment",
     "money",
+    "newest",
     "paper_money",
     "paper_profit",
     "periods",
@@ -152,8 +153,16 @@ def _newest_reason(robot: Robot, run: RuleRun | None) -> tuple[str, int]:
     newest = bots.decisions(run, 1) if run is not None else []
     if not newest:
         return "", 0
-    words = bots.decision_words(newest[0], bots.plan_of(robot))
+    plan = bots.plan_of(robot)
+    words = bots.newest_words(run, plan) if run is not None else None
+    words = words or bots.decision_words(newest[0], plan)
     return words["reason"], words["time"]
+
+
+def newest(run: RuleRun | None, plan: Plan | None) -> dict[str, Any] | None:
+    """Return what a rule that waits saw last, and when."""
+    words = bots.newest_words(run, plan) if run is not None else None
+    return {**words, "at": moment(words["time"] * 1000)} if words is not None else None
 
 
 def _cash(words: Mapping[str, int], name: str, places: int) -> str:

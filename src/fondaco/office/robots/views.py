@@ -184,6 +184,7 @@ def robot(request: HttpRequest, robot: str) -> HttpResponse:
             for each in (bots.orders(run) if run is not None else [])
         ],
         "decisions": decisions,
+        "newest": selectors.newest(run, plan),
         "cash": settings.CASH,
     }
     return render(request, "office/robots/robot.html", shown)

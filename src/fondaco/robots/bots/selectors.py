@@ -21,6 +21,7 @@ __all__ = [
     "current_run",
     "decision_words",
     "decisions",
+    "newest_words",
     "order_words",
     "orders",
     "plan_of",
@@ -91,6 +92,20 @@ def decision_words(row: RuleDecision, plan: Plan | None) -> dict[str, Any]:
         "reason": reason,
         "looks": looks,
     }
+
+
+def newest_words(run: RuleRun, plan: Plan | None) -> dict[str, Any] | None:
+    """Return what a rule that waits saw last; None where what it decided since says more."""
+    if not run.newest or plan is None:
+        return None
+    state, found = state_of(run), msgspec.json.decode(run.newest, type=Decision)
+    told = RuleDecision.objects.filter(run=run).order_by("-number").first()
+    if state.phase != "WAITING" or found.step != state.step:
+        return None
+    if told is not None and told.time_us > found.time_us:
+        return None
+    row = RuleDecision(run=run, time_us=found.time_us, code=str(found.code), text=run.newest)
+    return decision_words(row, plan)
 
 
 def _number(number: object) -> str | None:

@@ -37,6 +37,7 @@ __all__ = [
     "keep",
     "keep_backtest",
     "keep_checkpoint",
+    "keep_newest",
     "prefix_of",
     "repeat_backtest",
     "tell_fault",
@@ -132,6 +133,16 @@ def keep_checkpoint(*, seq: int, time_us: int, seen: bytes, confirm: Callable[[]
     RuleCheckpoint.objects.update_or_create(
         pk=1, defaults={"seq": seq, "time_us": time_us, "seen": seen}
     )
+
+
+@transaction.atomic
+def keep_newest(found: Mapping[int, str], *, confirm: Callable[[], None]) -> None:
+    """Keep what runs that wait saw last, decisions as JSON by run; as keep()."""
+    if not found:
+        return
+    confirm()
+    rows = [RuleRun(pk=run, newest=text) for run, text in found.items()]
+    RuleRun.objects.bulk_update(rows, ["newest"], batch_size=100)
 
 
 def tell_fault(run: int, text: str) -> None:

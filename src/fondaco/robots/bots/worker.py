@@ -43,6 +43,7 @@ COMMITS_MAX: Final = 256  # taken at a time: what is kept once
 POLL_S: Final = 0.05
 LOOK_S: Final = 0.5  # how soon a new bot, or a switch, is seen
 CHECKPOINT_S: Final = 10.0
+NEWEST_S: Final = 5.0  # how old the numbers of a rule that waits are told, of few bots
 RETRY_S: Final = 1.0
 STAMP_S: Final = 0.5
 NO_ORDER: Final = 1 << 62
@@ -111,7 +112,8 @@ class RuleWorker:
             while desk.seq < goal and not held.is_set():  # what happened while nobody looked
                 self._follow(desk, subscription)
                 keeping.keep(desk, roster, held.confirm)
-            look_s = checkpoint_s = 0.0
+            look_s = checkpoint_s = newest_s = 0.0
+            newest_seq = -1
             try:
                 while not held.is_set():
                     self._follow(desk, subscription)
@@ -121,6 +123,9 @@ class RuleWorker:
                     keeping.keep(desk, roster, held.confirm)
                     self._tell(desk)
                     self._stamp(desk)
+                    if time.monotonic() >= newest_s and desk.seq != newest_seq:
+                        keeping.keep_newest(desk, roster, held.confirm)
+                        newest_s, newest_seq = time.monotonic() + NEWEST_S, desk.seq
                     if time.monotonic() >= checkpoint_s:
                         keeping.keep_checkpoint(desk, roster, held.confirm)
                         checkpoint_s = time.monotonic() + CHECKPOINT_S

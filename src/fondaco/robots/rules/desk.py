@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -45,6 +45,9 @@ __all__ = ["Bot", "Changes", "Desk", "Hands", "Heard", "Holdings"]
 
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
+WAITS: Final = frozenset(
+    {Code.CONDITION_FALSE, Code.CONDITION_UNKNOWN, Code.AMOUNT_UNKNOWN, Code.AMOUNT_ZERO}
+)
 _HEAD: Final = struct.Struct("<4q")
 _DEFINITIONS: Final = frozenset({int(Event.ASSET), int(Event.INSTRUMENT)})
 _OWN: Final = frozenset(
@@ -169,6 +172,7 @@ class Desk:
         self._traded: dict[int, None] = {}
         self._wishing: dict[str, None] = {}  # bots that may have something to tell the core
         self._offset_until_us = 0
+        self._glanced = 0
 
     # -- bots
 
@@ -228,6 +232,20 @@ class Desk:
                 found.append(bot)
                 self._wishing[name] = None
         return found
+
+    def glance(self, limit: int) -> Iterator[tuple[str, Decision]]:
+        """Tell what so many bots that wait would see now, in turn; nothing comes of it."""
+        waiting = [
+            bot
+            for bot in self.bots.values()
+            if bot.is_in and bot.active and bot.state.phase == "WAITING"
+        ]
+        first = self._glanced if self._glanced < len(waiting) else 0
+        self._glanced = first + limit
+        for bot in waiting[first : first + limit]:
+            outcome = look(bot.plan, bot.state, self._view(bot), bot.prefix)
+            if outcome.decisions and outcome.decisions[0].code in WAITS:
+                yield bot.name, outcome.decisions[0]
 
     # -- what happens
 
