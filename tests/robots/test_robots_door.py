@@ -283,7 +283,7 @@ def test_all_five_limits_are_the_core_s_and_told(door: Door) -> None:
     )
     wrong = {"do": "limits", "orders_day_max": "0.5"}
     door.page("/robots/n1/", **wrong)
-    assert "Orders_day_max must be a whole number" in door.page("/robots/n1/")[1]
+    assert "Orders of a day must be a whole number" in door.page("/robots/n1/")[1]
     assert door.ask("GET", "/api/v1/robots/n1/")[1]["limits"] == {
         "day_stop_loss": "7", "orders_day_max": "4",
     }  # fmt: skip
@@ -319,7 +319,7 @@ def test_the_page_sets_a_bot_to_work_within_limits(door: Door) -> None:
     """The builder's fields are the limits; what is wrong with one stands on the page."""
     form = {"id": "n1", "rule": BUYS, "mode": "live", "cash": "10", "orders_day_max": "x"}
     status, text = door.page("/robots/new/", **form)
-    assert (status, "Orders_day_max must be a whole number" in text) == (400, True)
+    assert (status, "Orders of a day must be a whole number" in text) == (400, True)
     assert door.page("/robots/new/", **{**form, "orders_day_max": "3"})[0] == 302
     terms = door.core.terms(Robot.objects.get(pk="n1").account_id)
     assert terms == records.RobotTerms(cash=2, orders_day_max=3)

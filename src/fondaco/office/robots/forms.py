@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import UploadedFile
 from fondaco.robots.backtest.tape import TapeFault, Upload, Walk, read_candles, read_trades
 from fondaco.robots.models import RuleMode
 
-__all__ = ["BacktestForm", "LimitsForm", "RobotForm", "RuleForm"]
+__all__ = ["LIMIT_LABELS", "BacktestForm", "LimitsForm", "RobotForm", "RuleForm"]
 
 RULE_LETTERS_MAX: Final = 40_000
 FILE_BYTES_MAX: Final = 1_900_000  # an office takes requests of 2 MiB

@@ -29,7 +29,13 @@ from fondaco.link.answers import LinkError
 from fondaco.office import writer
 from fondaco.office.callers import address_of
 from fondaco.office.robots import selectors, services
-from fondaco.office.robots.forms import BacktestForm, LimitsForm, RobotForm, RuleForm
+from fondaco.office.robots.forms import (
+    LIMIT_LABELS,
+    BacktestForm,
+    LimitsForm,
+    RobotForm,
+    RuleForm,
+)
 from fondaco.office.robots.views_signals import signal_robot
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.bots.services import ask_backtest, cancel_backtest, repeat_backtest
@@ -229,10 +235,16 @@ def _told(request: HttpRequest, act: Callable[[], object]) -> bool:
     try:
         act()
     except (RobotRefused, CommandRefused, LinkError) as error:
-        text = str(error)
-        messages.error(request, f"{text[:1].upper()}{text[1:]}.")
+        messages.error(request, f"{_worded(error)}.")
         return False
     return True
+
+
+def _worded(error: Exception) -> str:
+    """Return an error as a page says it: a limit by its label."""
+    first, gap, rest = str(error).partition(" ")
+    text = f"{LIMIT_LABELS.get(first, first)}{gap}{rest}"
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _done(form: Form, act: Callable[[], object]) -> bool:
@@ -240,8 +252,8 @@ def _done(form: Form, act: Callable[[], object]) -> bool:
     try:
         act()
     except RobotRefused as refusal:
-        text, field = str(refusal), FIELDS.get(refusal.field, refusal.field)
-        form.add_error(field if field in form.fields else None, f"{text[:1].upper()}{text[1:]}")
+        field = FIELDS.get(refusal.field, refusal.field)
+        form.add_error(field if field in form.fields else None, _worded(refusal))
         return False
     except (CommandRefused, LinkError) as error:
         form.add_error(None, f"The house did not do it ({error}).")
