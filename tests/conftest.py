@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from decimal import Context, setcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, or in CI fail, a test whose servers this machine has not."""
+    """Skip, or in CI fail, a test whose servers this machine has not; begin with clean decimals."""
+    setcontext(Context())  # ccxt sets the rounding of whoever calls it, in tests as a client
     for marker in item.iter_markers("needs"):
         for name in marker.args:
             if name not in SERVERS:

@@ -5,6 +5,7 @@ Whether ccxt itself is spoken as it wants is test_two_houses' care.
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, getcontext, setcontext
 from fractions import Fraction
 from typing import Any
 
@@ -53,6 +54,7 @@ class Exchange:
 
     def _say(self, what: str, *arguments: object) -> Any:
         type(self).asked.append((what, arguments))
+        getcontext().rounding = ROUND_HALF_UP  # as ccxt does
         answer = type(self).answers[what].pop(0)
         if isinstance(answer, BaseException):
             raise answer
@@ -107,6 +109,19 @@ def told(**words: object) -> dict[str, Any]:
 
 
 # ---- what is sent
+
+
+def test_the_caller_keeps_its_rounding(exchange: Any) -> None:
+    """ccxt sets the rounding and the traps of the decimals of whoever calls it (4.5.90)."""
+    ccxt.Exchange().decimal_to_precision("1.25", ccxt.ROUND, 1, ccxt.DECIMAL_PLACES)
+    assert getcontext().rounding == ROUND_HALF_UP
+    setcontext(Context())
+    exchange.answers = {"create_order": [told()], "fetch_order": [told()]}
+    made = venue()
+    made.place(BUY)
+    made.query(BUY)
+    assert len(exchange.asked) == 2
+    assert getcontext().rounding == ROUND_HALF_EVEN
 
 
 def test_an_order_is_immediate_or_cancel_on_our_side_of_the_limit(exchange: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
 import msgspec
@@ -158,7 +158,7 @@ class Course(ABC):
             "profit_percent": _percent(equity - equity_first, equity_first),
             "hold_percent": _percent(last.price - first.price, first.price),
             "drawdown": plain(self.drawdown),
-            "drawdown_percent": plain(self.drawdown_percent.quantize(_PERCENT)),
+            "drawdown_percent": plain(self.drawdown_percent.quantize(_PERCENT, ROUND_HALF_EVEN)),
             "fees": {asset: plain(fee) for asset, fee in fees.items()},
             "orders": orders,
             "fills": tuple(self.market.fills),
@@ -202,4 +202,8 @@ def open_market(settings: Settings, terms: RobotTerms | None = None) -> Market:
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:
-    return plain((part * HUNDRED / whole).quantize(_PERCENT)) if whole > 0 else Decimal(0)
+    return (
+        plain((part * HUNDRED / whole).quantize(_PERCENT, ROUND_HALF_EVEN))
+        if whole > 0
+        else Decimal(0)
+    )

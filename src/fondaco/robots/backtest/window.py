@@ -8,7 +8,7 @@ trade by trade equals one that was filled with stored minutes.
 from __future__ import annotations
 
 from collections import deque
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 import msgspec
@@ -58,7 +58,7 @@ class DayWindow:
         while minutes[0].start_us <= start_us - DAY_US:
             self._volume -= minutes.popleft().volume
         before = minutes[0].open
-        return self._volume, ((closed - before) * 100 / before).quantize(_PLACES)
+        return self._volume, ((closed - before) * 100 / before).quantize(_PLACES, ROUND_HALF_EVEN)
 
     def minutes(self) -> list[tuple[int, Decimal, Decimal, Decimal]]:
         """Return start, open, close and volume of each minute, oldest first."""

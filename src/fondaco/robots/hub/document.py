@@ -8,7 +8,7 @@ chosen symbols. Days and months are the house's.
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -59,7 +59,7 @@ class View:
         if not coin:
             return Decimal(0)
         return (_scaled(quote, self.cash_decimals) / _scaled(coin, decimals)).quantize(
-            Decimal(1).scaleb(-max(self.cash_decimals, 8))
+            Decimal(1).scaleb(-max(self.cash_decimals, 8)), ROUND_HALF_EVEN
         )
 
     def moment(self, time_us: int) -> str:

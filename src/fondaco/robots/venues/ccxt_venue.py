@@ -14,12 +14,14 @@ the house's own. ccxt is imported at the first use, in the worker alone.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import localcontext
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from fondaco.robots.venues.port import Order, Outcome, Refused, Unanswered
@@ -30,6 +32,20 @@ REQUEST_TIMEOUT_S: Final = 10.0
 FINAL: Final = frozenset({"closed", "canceled", "expired", "rejected"})
 FEE_MOST: Final = Fraction(1, 50)  # a rate above it is a percentage that was taken for a rate
 PLACES: Final = 18
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _apart(call: Callable[P, R]) -> Callable[P, R]:
+    """Give a call decimals of its own: ccxt sets the caller's rounding and traps."""
+
+    @functools.wraps(call)
+    def inside(*args: P.args, **options: P.kwargs) -> R:
+        with localcontext():
+            return call(*args, **options)
+
+    return inside
 
 
 def settings_of(name: str) -> dict[str, str]:
@@ -52,6 +68,7 @@ class CcxtVenue:
         self._exchange: Any = None
         self._fees: dict[str, Fraction] = {}
 
+    @_apart
     def place(self, order: Order) -> Sequence[Outcome]:
         """Send the order, once."""
         import ccxt
@@ -85,6 +102,7 @@ class CcxtVenue:
             raise Unanswered(f"{type(error).__name__}: {error}") from error
         return (self._outcome(client, found, order),)
 
+    @_apart
     def query(self, order: Order) -> Outcome | None:
         """Ask for the order by our id."""
         import ccxt
