@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -209,19 +209,24 @@ async def test_a_trailer_says_nothing() -> None:
     assert answer.status == 401
 
 
-async def test_a_real_server_answers_431_and_closes() -> None:
-    """Over a socket, with uvicorn around: the answer comes, then the end."""
+@contextlib.asynccontextmanager
+async def serving(app: Any, **options: Any) -> AsyncIterator[int]:
+    """Serve over a real socket as the edge does; yields the port."""
     config = uvicorn.Config(
-        Front(await small_house()), http=HouseProtocol, ws="none", lifespan="off", log_config=None
+        app, http=HouseProtocol, lifespan="off", log_config=None, **{"ws": "none", **options}
     )
     config.load()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
+    server = await asyncio.get_running_loop().create_server(
         lambda: HouseProtocol(config=config, server_state=ServerState(), app_state={}),
         "127.0.0.1",
     )
     async with server:
-        port = server.sockets[0].getsockname()[1]
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_real_server_answers_431_and_closes() -> None:
+    """Over a socket, with uvicorn around: the answer comes, then the end."""
+    async with serving(Front(await small_house())) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /" + b"x" * 2 * HEAD_BYTES_MAX + b" HTTP/1.1\r\n\r\n")
         with contextlib.suppress(ConnectionError):
@@ -231,23 +236,8 @@ async def test_a_real_server_answers_431_and_closes() -> None:
 
 async def test_a_ping_is_the_time_in_digits_and_its_pong_is_heard() -> None:
     """A client that reads a ping's payload as text, as nautilus_trader does, stays connected."""
-    config = uvicorn.Config(
-        (await small_house()).gateway,
-        http=HouseProtocol,
-        ws=HouseWebSocket,
-        lifespan="off",
-        log_config=None,
-        ws_ping_interval=0.01,
-        ws_ping_timeout=60,
-    )
-    config.load()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: HouseProtocol(config=config, server_state=ServerState(), app_state={}),
-        "127.0.0.1",
-    )
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    options = {"ws": HouseWebSocket, "ws_ping_interval": 0.01, "ws_ping_timeout": 60}
+    async with serving((await small_house()).gateway, **options) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         client = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/ws"))
         client.send_request(client.connect())
