@@ -31,7 +31,7 @@ from fondaco.robots import holding, lease
 from fondaco.robots import services as robots
 from fondaco.robots.bots import history, services, worker
 from fondaco.robots.bots.worker import RuleWorker
-from fondaco.robots.models import Robot, RobotKind, RuleDecision, RuleOrder, RuleRun
+from fondaco.robots.models import Robot, RobotKind, RobotRun, RuleDecision, RuleOrder
 from tests.robots.real_core import RealCore
 
 START_US = 1_700_000_000_000_000
@@ -262,7 +262,7 @@ class Life:
 def rows() -> dict[str, Any]:
     """Return all that is kept of the bots, but when it was kept."""
     runs: dict[str, Any] = {}
-    for run in RuleRun.objects.order_by("pk"):
+    for run in RobotRun.objects.order_by("pk"):
         position = bytes(run.position)
         runs[run.robot_id] = {
             "state": run.state,

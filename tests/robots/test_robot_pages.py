@@ -9,7 +9,7 @@ from django.test import Client
 
 from fondaco.identity.models import Account, Member
 from fondaco.office.robots import selectors, services
-from fondaco.robots.models import Robot, RobotKind, RuleMode, RuleRun
+from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import read_rule
 from tests.robots.test_backtest_page import PATH, browser
@@ -47,7 +47,7 @@ def test_a_backtest_begins_with_an_example_that_runs(
 )
 def test_a_bot_that_has_not_begun_says_so(state: str, fault: str, text: str) -> None:
     """Until a worker has taken it up it waits for nothing."""
-    run = RuleRun(state=state, fault=fault, mode=RuleMode.PAPER)
+    run = RobotRun(state=state, fault=fault, mode=RobotMode.PAPER)
     assert selectors._phase(run) == text
 
 

@@ -27,10 +27,10 @@ from fondaco.robots.bots.services import begin_run
 from fondaco.robots.models import (
     Robot,
     RobotKind,
+    RobotMode,
+    RobotRun,
     RobotTransfer,
     RuleDecision,
-    RuleMode,
-    RuleRun,
 )
 from fondaco.robots.rules.state import Code, Decision, Look
 from tests.robots.real_core import RealCore
@@ -116,7 +116,7 @@ def test_a_rule_without_a_market_is_refused_on_paper_and_taken_live(door: Door, 
     assert door.open(rule)[0] == 201
     assert door.page("/robots/n1/")[0] == 200
     assert door.change(mode="paper")[0] == 400
-    assert RuleRun.objects.get(robot="n1").mode == RuleMode.LIVE
+    assert RobotRun.objects.get(robot="n1").mode == RobotMode.LIVE
 
 
 def test_a_bot_on_paper_keeps_its_rule_if_the_new_one_has_no_market(door: Door) -> None:
@@ -137,7 +137,7 @@ def test_one_that_was_there_before_can_be_looked_at_and_set_live(door: Door) -> 
     row = Robot.objects.create(
         pk="n1", member=member, account=account, kind=RobotKind.RULE, rule=NAMELESS
     )
-    begin_run(row, mode=RuleMode.PAPER, terms={"cash": "7", "coins": "0"})
+    begin_run(row, mode=RobotMode.PAPER, terms={"cash": "7", "coins": "0"})
     status, text = door.page("/robots/n1/")
     assert (status, "USDT on paper" in text) == (200, True)
     assert door.change(mode="live")[0] == 200
@@ -161,7 +161,7 @@ def test_another_allotment_moves_the_difference_by_the_core(door: Door) -> None:
     moved = door.core.commands.count(records.Command.TRANSFER)
     assert door.change(allotment={"USDT": "20.5"})[0] == 200
     assert door.core.commands.count(records.Command.TRANSFER) == moved
-    assert RuleRun.objects.filter(robot="n1").count() == 1
+    assert RobotRun.objects.filter(robot="n1").count() == 1
 
 
 def test_an_allotment_that_the_giver_lacks_moves_nothing(door: Door) -> None:
@@ -189,7 +189,7 @@ def test_another_allotment_on_paper_is_another_run(door: Door) -> None:
     status, said = door.change(allotment={"USDT": "55"})
     assert (status, said["run"]) == (200, 2)
     assert said["allotment"] == {"USDT": "55", "BTC": "0.1"}
-    assert RuleRun.objects.get(robot="n1", number=2).terms == {"cash": "55", "coins": "0.1"}
+    assert RobotRun.objects.get(robot="n1", number=2).terms == {"cash": "55", "coins": "0.1"}
     assert door.bot == {}
 
 
@@ -356,7 +356,7 @@ def test_the_newest_look_of_a_rule_that_waits_is_told_until_more_is(door: Door) 
         ' "$do": {"$notify": "x"}}'
     )
     assert door.open(waits)[0] == 201
-    run = RuleRun.objects.get(robot="n1")
+    run = RobotRun.objects.get(robot="n1")
     assert door.ask("GET", "/api/v1/robots/n1/")[1]["newest"] is None
     for number, (seen, time_us) in enumerate((("3", 10**15), ("4", 10**15 + 10**7)), 1):
         one = Decision(

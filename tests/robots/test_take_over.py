@@ -13,7 +13,7 @@ import pytest
 from fondaco.robots import holding, lease
 from fondaco.robots.bots import keeping, roster, services
 from fondaco.robots.bots.roster import Roster
-from fondaco.robots.models import Robot, RuleCheckpoint, RuleRun
+from fondaco.robots.models import Robot, RobotRun, RuleCheckpoint
 from tests.robots.rule_lives import House, Lived, rows
 from tests.robots.test_equality import RULES
 
@@ -108,7 +108,7 @@ def _forgets_the_paper_exchange(patch: pytest.MonkeyPatch) -> None:
 def _enters_too_early(patch: pytest.MonkeyPatch) -> None:
     add: Callable[..., None] = Roster._add
 
-    def added(self: Roster, run: RuleRun, plan: Any, *given: Any, **named: Any) -> None:
+    def added(self: Roster, run: RobotRun, plan: Any, *given: Any, **named: Any) -> None:
         balances, seq, _after_seq = given
         add(self, run, plan, balances, seq, self._desk.seq, **named)
 
@@ -162,11 +162,11 @@ def test_a_holder_that_comes_back_late_keeps_nothing() -> None:
     with pytest.raises(holding.LeaseLost):
         services.keep_checkpoint(seq=9, time_us=9, seen=b"", confirm=held.confirm)
     assert held.is_set()
-    assert (rows(), RuleRun.objects.get().seq) == (before, 7)
+    assert (rows(), RobotRun.objects.get().seq) == (before, 7)
     assert not RuleCheckpoint.objects.exists()
 
 
 def a_robot() -> Robot:
     House({"bot": ("paper", BOTS["paper-seed"][1])})
-    RuleRun.objects.all().delete()
+    RobotRun.objects.all().delete()
     return Robot.objects.get(pk="bot")

@@ -45,7 +45,7 @@ NOT_TOLD: Final = {
     "notices.device": "is told by the security log",
     "robots.lease": "is who works now",
     "robots.rulebacktest": "is a question and its answer",
-    "robots.rulerun": "is what a rule remembers, written by its worker",
+    "robots.robotrun": "is what a rule, or a robot on paper, remembers, written by its worker",
     "robots.ruleorder": "is how an order stands, as the core told",
     "robots.ruledecision": "is a log itself",
     "robots.rulecheckpoint": "is what a worker saw",

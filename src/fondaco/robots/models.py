@@ -25,13 +25,13 @@ __all__ = [
     "Rating",
     "Robot",
     "RobotKind",
+    "RobotMode",
+    "RobotRun",
     "RobotTransfer",
     "RuleBacktest",
     "RuleCheckpoint",
     "RuleDecision",
-    "RuleMode",
     "RuleOrder",
-    "RuleRun",
     "SetAsideMessage",
     "Signal",
     "VenueDispute",
@@ -96,22 +96,24 @@ class RobotTransfer(models.Model):
         return ENTRY_FIRST + self.pk
 
 
-class RuleMode(models.TextChoices):
+class RobotMode(models.TextChoices):
     LIVE = "live"
     PAPER = "paper"
 
 
-class RuleRun(models.Model):
-    """One run of a rule bot: from its beginning until the rule or the mode is another.
+class RobotRun(models.Model):
+    """One run of a robot: from its beginning until the rule or the mode is another.
 
-    `state`, `outbox` and `position` are what the bot remembers, written in one transaction with
-    what came of it, and true up to `seq` of the house's events. JSON but `position`.
+    `state`, `outbox` and `position` are what a rule bot remembers, written in one transaction with
+    what came of it, and true up to `seq` of the house's events. JSON but `position`. A robot by
+    signals has a run where it is, or was, on paper; of it are `position` and `seq`.
     """
 
     robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="runs")
     number = models.IntegerField(default=1)  # of the robot's
-    mode = models.CharField(max_length=8, choices=RuleMode, default=RuleMode.LIVE)
-    terms = models.JSONField(default=dict)  # of paper: cash, coins, depth, queue as decimal text
+    mode = models.CharField(max_length=8, choices=RobotMode, default=RobotMode.LIVE)
+    # Of paper, decimal text: of a rule cash, coins, depth, queue; by signals what it has, by asset.
+    terms = models.JSONField(default=dict)
     state = models.TextField(default="")  # "": it has not begun
     outbox = models.TextField(default="[]")
     position = models.BinaryField(default=b"")  # of paper
@@ -124,7 +126,7 @@ class RuleRun(models.Model):
     is_over = models.BooleanField(default=False)  # another run has taken its place
 
     class Meta:
-        constraints = [models.UniqueConstraint("robot", "number", name="rule_run_once")]
+        constraints = [models.UniqueConstraint("robot", "number", name="robot_run_once")]
 
     def __str__(self) -> str:
         return f"{self.robot_id}, run {self.number} ({self.mode})"
@@ -133,7 +135,7 @@ class RuleRun(models.Model):
 class RuleOrder(models.Model):
     """One order of a run as it stands; `line` is a backtest.result.OrderLine as JSON."""
 
-    run = models.ForeignKey(RuleRun, on_delete=models.PROTECT, related_name="orders")
+    run = models.ForeignKey(RobotRun, on_delete=models.PROTECT, related_name="orders")
     client_order_id = models.CharField(max_length=36)
     time_us = models.BigIntegerField()
     is_open = models.BooleanField()
@@ -149,7 +151,7 @@ class RuleOrder(models.Model):
 class RuleDecision(models.Model):
     """What a run decided, and why; `text` is a rules.state.Decision as JSON, or a notice's text."""
 
-    run = models.ForeignKey(RuleRun, on_delete=models.PROTECT, related_name="decisions")
+    run = models.ForeignKey(RobotRun, on_delete=models.PROTECT, related_name="decisions")
     number = models.IntegerField()  # of the run's, from 1
     seq = models.BigIntegerField()
     time_us = models.BigIntegerField()
@@ -350,6 +352,7 @@ class Decision(models.Model):
     needed = models.BigIntegerField()
     price_ticks = models.BigIntegerField()
     refused = models.SmallIntegerField(null=True)  # records.Reason, where the core refused; 0: none
+    is_paper = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [
@@ -395,6 +398,7 @@ class Operation(models.Model):
     started_us = models.BigIntegerField()
     buy_us = models.BigIntegerField(default=0)
     closed_us = models.BigIntegerField(default=0)
+    is_paper = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [

@@ -31,7 +31,7 @@ from fondaco.office.robots import selectors as overview
 from fondaco.office.robots import services
 from fondaco.robots.bots import selectors
 from fondaco.robots.bots.services import prefix_of
-from fondaco.robots.models import Robot, RobotKind, RuleMode
+from fondaco.robots.models import Robot, RobotKind, RobotMode
 from fondaco.robots.rules.model import schema
 from fondaco.robots.services import RobotRefused
 
@@ -51,7 +51,7 @@ class RobotForm(serializers.Serializer):
     )
     limits = serializers.DictField(required=False)
     active = serializers.BooleanField(default=True)
-    mode = serializers.ChoiceField(choices=RuleMode.values, default=RuleMode.LIVE.value)
+    mode = serializers.ChoiceField(choices=RobotMode.values, default=RobotMode.LIVE.value)
 
 
 class RobotChange(serializers.Serializer):
@@ -63,7 +63,7 @@ class RobotChange(serializers.Serializer):
     )
     limits = serializers.DictField(required=False)
     active = serializers.BooleanField(required=False)
-    mode = serializers.ChoiceField(choices=RuleMode.values, required=False)
+    mode = serializers.ChoiceField(choices=RobotMode.values, required=False)
 
 
 class KillForm(serializers.Serializer):
@@ -137,7 +137,7 @@ def robot_words(robot: Robot, *, whole: bool = True) -> dict[str, Any]:
         "state": state.phase,
         "step": state.step,
         "active": robot.is_active,
-        "mode": run.mode if run is not None else RuleMode.LIVE.value,
+        "mode": run.mode if run is not None else RobotMode.LIVE.value,
         "run": run.number if run is not None else 1,
         "account": robot.account_id,
         "prefix": prefix_of(robot, run.number if run is not None else 1),

@@ -11,7 +11,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from fondaco.robots.backtest.tape import TapeFault, Upload, Walk, read_candles, read_trades
-from fondaco.robots.models import RuleMode
+from fondaco.robots.models import RobotMode
 
 __all__ = ["LIMIT_LABELS", "BacktestForm", "LimitsForm", "RobotForm", "RuleForm"]
 
@@ -90,7 +90,7 @@ class RobotForm(RuleForm, LimitsForm):
         label="Name", max_length=24, help_text="1 to 24 letters, digits, _ or -; it stays."
     )
     mode = forms.ChoiceField(
-        label="Runs", choices=[(RuleMode.PAPER, "on paper"), (RuleMode.LIVE, "live")]
+        label="Runs", choices=[(RobotMode.PAPER, "on paper"), (RobotMode.LIVE, "live")]
     )
     cash = forms.DecimalField(
         label="Allotment of cash",

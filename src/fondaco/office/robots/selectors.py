@@ -22,7 +22,7 @@ from fondaco.projections.selectors import InstrumentRow, asset_codes, instrument
 from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.hub.selectors import told_to_client
-from fondaco.robots.models import Robot, RobotKind, RuleMode, RuleRun
+from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import Decision
@@ -115,17 +115,17 @@ def _row(robot: Robot, words: Mapping[str, int], decimals: Mapping[int, int]) ->
         "killed": killed,
         "state_text": text,
         "mode": mode,
-        "mode_text": "on paper" if mode == RuleMode.PAPER else "live",
+        "mode_text": "on paper" if mode == RobotMode.PAPER else "live",
         "member": robot.member.username,
         # The ledger knows no paper money: a run on paper tells of it on its own page.
-        "day_profit": _cash(words, "day_profit", places) if mode == RuleMode.LIVE else "",
-        "month_profit": _cash(words, "month_profit", places) if mode == RuleMode.LIVE else "",
+        "day_profit": _cash(words, "day_profit", places) if mode == RobotMode.LIVE else "",
+        "month_profit": _cash(words, "month_profit", places) if mode == RobotMode.LIVE else "",
         "reason": reason,
         "reason_at": moment(reason_ms * 1000),
     }
 
 
-def _phase(run: RuleRun | None) -> str:
+def _phase(run: RobotRun | None) -> str:
     """Return how far a bot that is on has come, in a word."""
     if run is None or not run.state:
         return "can't start" if run is not None and run.fault else "is starting"
@@ -146,7 +146,7 @@ def first_rule(member: Member) -> str:
     return EXAMPLE.replace("COIN", next(iter(services.markets()), "BTC"))
 
 
-def _newest_reason(robot: Robot, run: RuleRun | None) -> tuple[str, int]:
+def _newest_reason(robot: Robot, run: RobotRun | None) -> tuple[str, int]:
     """Return why a robot last did what it did, and when; nothing if it has decided nothing."""
     if robot.kind != RobotKind.RULE:
         return told_to_client(robot.account_id, cash=settings.CASH)
@@ -159,7 +159,7 @@ def _newest_reason(robot: Robot, run: RuleRun | None) -> tuple[str, int]:
     return words["reason"], words["time"]
 
 
-def newest(run: RuleRun | None, plan: Plan | None) -> dict[str, Any] | None:
+def newest(run: RobotRun | None, plan: Plan | None) -> dict[str, Any] | None:
     """Return what a rule that waits saw last, and when."""
     words = bots.newest_words(run, plan) if run is not None else None
     return {**words, "at": moment(words["time"] * 1000)} if words is not None else None
@@ -185,7 +185,7 @@ def money(core: Core, robot: Robot) -> list[tuple[str, str]]:
     return found
 
 
-def paper_profit(core: Core, has: Sequence[tuple[str, str]], run: RuleRun, number: int) -> str:
+def paper_profit(core: Core, has: Sequence[tuple[str, str]], run: RobotRun, number: int) -> str:
     """Return what a bot on paper has won since its start, at the last trade of its market."""
     records = split(bytes(core.query(pack(Query.DEPTH, instrument=number, limit=1)).records))
     answers = (unpack(one) for one in records if kind_of(one) == Query.BOOK_ANSWER)
@@ -197,9 +197,9 @@ def paper_profit(core: Core, has: Sequence[tuple[str, str]], run: RuleRun, numbe
     return text_of(cash_won + coins_won * last)
 
 
-def allotment_of(robot: Robot, run: RuleRun | None, plan: Plan | None) -> dict[str, str]:
+def allotment_of(robot: Robot, run: RobotRun | None, plan: Plan | None) -> dict[str, str]:
     """Return what a rule bot was given and has not given back, by asset; on paper its figures."""
-    if run is not None and run.mode == RuleMode.PAPER:
+    if run is not None and run.mode == RobotMode.PAPER:
         coin = plan.paper_ticker if plan is not None else ""
         words = {settings.CASH: run.terms.get("cash", "0"), coin: run.terms.get("coins", "0")}
         return {code: amount for code, amount in words.items() if code and Decimal(amount)}
@@ -209,7 +209,7 @@ def allotment_of(robot: Robot, run: RuleRun | None, plan: Plan | None) -> dict[s
     return {code: _units(amount, places) for code, places, amount in named}
 
 
-def paper_money(run: RuleRun, coin: str, market: InstrumentRow | None) -> list[tuple[str, str]]:
+def paper_money(run: RobotRun, coin: str, market: InstrumentRow | None) -> list[tuple[str, str]]:
     """Return what a bot on paper has, cash first."""
     if not run.position or market is None:
         cash, coins = run.terms.get("cash", "0"), run.terms.get("coins", "0")

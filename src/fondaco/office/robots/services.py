@@ -26,7 +26,7 @@ from fondaco.robots import services as robots
 from fondaco.robots.bots import services as bots
 from fondaco.robots.bots.selectors import current_run
 from fondaco.robots.hub.locks import Many
-from fondaco.robots.models import Robot, RobotKind, RuleMode
+from fondaco.robots.models import Robot, RobotKind, RobotMode
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
 from fondaco.robots.rules.view import plain
@@ -68,7 +68,7 @@ def open_rule(
     rule: str,
     allotment: Mapping[str, Decimal],
     active: bool = True,
-    mode: str = RuleMode.LIVE,
+    mode: str = RobotMode.LIVE,
     limits: Mapping[str, Any] | None = None,
     address: str = "",
 ) -> Robot:
@@ -93,7 +93,7 @@ def open_rule(
             kind=RobotKind.RULE,
             rule=rule,
             config=config,
-            allotment=units if mode == RuleMode.LIVE else {},
+            allotment=units if mode == RobotMode.LIVE else {},
             is_active=False,  # until its run is there
             actor=member,
             address=address,
@@ -128,18 +128,18 @@ def change(
     """
     plan = read(robot.rule if rule is None else rule)
     run = current_run(robot)
-    was = run.mode if run is not None else RuleMode.LIVE
+    was = run.mode if run is not None else RobotMode.LIVE
     now = mode or was
     units = _units(allotment or {})
     config = _config(robot.config, limits) if limits else None
     asked = _terms(plan, allotment or {}, now)  # of every rule, also of one that was there
     terms = dict(run.terms) if run is not None else asked
-    if allotment and now == RuleMode.PAPER:
+    if allotment and now == RobotMode.PAPER:
         words = {settings.CASH: "cash", plan.paper_ticker: "coins"}
         terms |= {words[code]: asked[words[code]] for code in allotment if code in words}
-    if now == RuleMode.LIVE and allotment is not None:
+    if now == RobotMode.LIVE and allotment is not None:
         robots.allot(core, robot, units)
-    elif now == RuleMode.LIVE and was != now:
+    elif now == RobotMode.LIVE and was != now:
         robots.open_robot(
             core,
             member=robot.member,
@@ -158,7 +158,7 @@ def change(
         actor=actor,
         address=address,
     )
-    if rule is not None or now != was or (now == RuleMode.PAPER and allotment):
+    if rule is not None or now != was or (now == RobotMode.PAPER and allotment):
         bots.begin_run(robot, mode=now, terms=terms)
 
 
@@ -284,7 +284,7 @@ def _units(allotment: Mapping[str, Decimal]) -> dict[int, int]:
 
 def _terms(plan: Plan, allotment: Mapping[str, Decimal], mode: str) -> dict[str, str]:
     """Return what a bot on paper begins with."""
-    if mode != RuleMode.PAPER:
+    if mode != RobotMode.PAPER:
         return {}
     coin = plan.paper_ticker
     if not coin:

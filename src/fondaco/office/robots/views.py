@@ -40,7 +40,7 @@ from fondaco.office.robots.views_signals import signal_robot
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.bots.services import ask_backtest, cancel_backtest, repeat_backtest
 from fondaco.robots.hub.selectors import client_of
-from fondaco.robots.models import Robot, RuleBacktest, RuleMode
+from fondaco.robots.models import Robot, RobotMode, RuleBacktest
 from fondaco.robots.rules.model import schema
 from fondaco.robots.rules.state import Decision
 from fondaco.robots.services import RobotRefused
@@ -85,7 +85,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 @page
 def builder(request: HttpRequest) -> HttpResponse:
     """Build a rule; a POST opens a bot with it."""
-    form = RobotForm(request.POST or None, initial={"mode": RuleMode.PAPER, "cash": 1000})
+    form = RobotForm(request.POST or None, initial={"mode": RobotMode.PAPER, "cash": 1000})
     if form.is_valid():
         asked = form.cleaned_data
 
@@ -167,7 +167,7 @@ def robot(request: HttpRequest, robot: str) -> HttpResponse:
         shown_code = selectors.code_text(told["code"])
         decisions.append({**told, "at": selectors.moment(each.time_us), "shown": shown_code})
     has, won = selectors.money(core, row), ""
-    if run is not None and run.mode == RuleMode.PAPER and plan is not None:
+    if run is not None and run.mode == RobotMode.PAPER and plan is not None:
         coin = plan.paper_ticker
         market = services.markets().get(coin)
         has = selectors.paper_money(run, coin, market)
@@ -203,10 +203,10 @@ def _switch(request: HttpRequest, row: Robot, member: Member) -> HttpResponse:
         "on": lambda: services.change(core, row, actor=member, active=True, address=address),
         "off": lambda: services.change(core, row, actor=member, active=False, address=address),
         "live": lambda: services.change(
-            core, row, actor=member, mode=RuleMode.LIVE, address=address
+            core, row, actor=member, mode=RobotMode.LIVE, address=address
         ),
         "paper": lambda: services.change(
-            core, row, actor=member, mode=RuleMode.PAPER, address=address
+            core, row, actor=member, mode=RobotMode.PAPER, address=address
         ),
         "kill": lambda: services.switch_kill(core, row, on=True, actor=member, address=address),
         "unkill": lambda: services.switch_kill(core, row, on=False, actor=member, address=address),

@@ -21,7 +21,7 @@ from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import OrderLine
 from fondaco.robots.bots import history, keeping, services
 from fondaco.robots.bots.history import Behind
-from fondaco.robots.models import Robot, RobotKind, RuleDecision, RuleMode, RuleOrder, RuleRun
+from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun, RuleDecision, RuleOrder
 from fondaco.robots.paper.hands import PaperHands, Terms
 from fondaco.robots.rules import state as states
 from fondaco.robots.rules.desk import Bot, Desk
@@ -71,7 +71,7 @@ class Roster:
                 desk.sight.follow(ticker, msgspec.structs.replace(standing, seq=desk.seq))
         for run in self._wanted():
             balances = seen.balances.get(run.robot.account_id)
-            if not run.state or (run.mode == RuleMode.LIVE and balances is None):
+            if not run.state or (run.mode == RobotMode.LIVE and balances is None):
                 continue  # it has not begun, or came later than the checkpoint
             try:
                 plan = plan_rule(read_rule(run.robot.rule))
@@ -109,21 +109,21 @@ class Roster:
                     yield run.pk, str(error)
         self._desk.enter()
 
-    def _wanted(self) -> list[RuleRun]:
+    def _wanted(self) -> list[RobotRun]:
         """Return the runs that should be at work; a robot without one gets its first."""
         robots = Robot.objects.filter(kind=RobotKind.RULE, closed_at=None, is_active=True)
         for robot in robots.exclude(runs__is_over=False):
             services.begin_run(robot)
-        rows = RuleRun.objects.filter(
+        rows = RobotRun.objects.filter(
             is_over=False, robot__kind=RobotKind.RULE, robot__closed_at=None
         )
         return list(rows.select_related("robot").order_by("pk"))
 
     @staticmethod
-    def _name(run: RuleRun) -> str:
+    def _name(run: RobotRun) -> str:
         return f"{run.robot_id} {run.number}"
 
-    def _take_in(self, run: RuleRun, stamp: Stamp) -> None:
+    def _take_in(self, run: RobotRun, stamp: Stamp) -> None:
         desk = self._desk
         plan = plan_rule(read_rule(run.robot.rule))
         account = run.robot.account_id
@@ -135,7 +135,7 @@ class Roster:
         self._see(plan, time_us)
         balances: dict[int, tuple[int, int]] = {}
         balances_seq, killed = 0, False
-        if run.mode == RuleMode.LIVE:
+        if run.mode == RobotMode.LIVE:
             answer = self._client.query(pack(Query.BALANCES, account=account))
             balances_seq = answer.seq
             for record in split(bytes(answer.records)):
@@ -200,7 +200,7 @@ class Roster:
 
     def _add(
         self,
-        run: RuleRun,
+        run: RobotRun,
         plan: Plan,
         balances: dict[int, tuple[int, int]],
         balances_seq: int,
@@ -213,7 +213,7 @@ class Roster:
         rows = RuleOrder.objects.filter(run=run, is_open=True).order_by("pk")
         orders = [msgspec.json.decode(row.line, type=OrderLine) for row in rows]
         hands: LiveHands | PaperHands
-        if run.mode == RuleMode.PAPER:
+        if run.mode == RobotMode.PAPER:
             # What was kept is true up to the run's own seq, a new one to when it was asked.
             hands = self._paper_hands(run, plan, killed=killed, seq=run.seq or balances_seq)
         else:
@@ -228,8 +228,8 @@ class Roster:
             name,
             plan,
             hands,
-            account=run.robot.account_id if run.mode == RuleMode.LIVE else 0,
-            robot=run.robot.account_id if run.mode == RuleMode.PAPER else 0,
+            account=run.robot.account_id if run.mode == RobotMode.LIVE else 0,
+            robot=run.robot.account_id if run.mode == RobotMode.PAPER else 0,
             prefix=services.prefix_of(run.robot, run.number),
             state=states.decode(run.state.encode()) if run.state else None,
             orders=orders,
@@ -239,7 +239,7 @@ class Roster:
         self.runs[name] = run.pk
         self._desk.add(bot, after_seq=after_seq)
 
-    def _paper_hands(self, run: RuleRun, plan: Plan, *, killed: bool, seq: int) -> PaperHands:
+    def _paper_hands(self, run: RobotRun, plan: Plan, *, killed: bool, seq: int) -> PaperHands:
         sight = self._desk.sight
         seen = sight.tickers.get(plan.paper_ticker)
         if seen is None:
@@ -263,7 +263,7 @@ class Roster:
         )
 
 
-def _last(run: RuleRun) -> tuple[int, Code] | None:
+def _last(run: RobotRun) -> tuple[int, Code] | None:
     """Return step and code of the newest decision of a run."""
     row = (
         RuleDecision.objects.filter(run=run)

@@ -8,7 +8,7 @@ import msgspec
 
 from fondaco.identity.models import Member
 from fondaco.robots.bots.services import NOTICE
-from fondaco.robots.models import Robot, RobotKind, RuleDecision, RuleOrder, RuleRun
+from fondaco.robots.models import Robot, RobotKind, RobotRun, RuleDecision, RuleOrder
 from fondaco.robots.rules import state as states
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
@@ -38,9 +38,9 @@ def bot_of(member: Member, name: str) -> Robot | None:
     return rows.filter(pk=name, member=member, kind=RobotKind.RULE, closed_at=None).first()
 
 
-def current_run(robot: Robot) -> RuleRun | None:
+def current_run(robot: Robot) -> RobotRun | None:
     """Return the run that a robot is at."""
-    return RuleRun.objects.filter(robot=robot, is_over=False).order_by("-number").first()
+    return RobotRun.objects.filter(robot=robot, is_over=False).order_by("-number").first()
 
 
 def plan_of(robot: Robot) -> Plan | None:
@@ -51,12 +51,12 @@ def plan_of(robot: Robot) -> Plan | None:
         return None
 
 
-def state_of(run: RuleRun | None) -> State:
+def state_of(run: RobotRun | None) -> State:
     """Return where a run stands; one that has not begun is at its beginning."""
     return states.decode(run.state.encode()) if run is not None and run.state else State()
 
 
-def orders(run: RuleRun, limit: int = ORDERS_SHOWN) -> list[dict[str, Any]]:
+def orders(run: RobotRun, limit: int = ORDERS_SHOWN) -> list[dict[str, Any]]:
     """Return the orders of a run, newest first, amounts as text."""
     rows = RuleOrder.objects.filter(run=run).order_by("-pk")[:limit]
     return [order_words(row) for row in rows]
@@ -68,7 +68,7 @@ def order_words(row: RuleOrder) -> dict[str, Any]:
     return found
 
 
-def decisions(run: RuleRun, limit: int = DECISIONS_SHOWN) -> list[RuleDecision]:
+def decisions(run: RobotRun, limit: int = DECISIONS_SHOWN) -> list[RuleDecision]:
     """Return what a run decided, newest first."""
     return list(RuleDecision.objects.filter(run=run).order_by("-number")[:limit])
 
@@ -94,7 +94,7 @@ def decision_words(row: RuleDecision, plan: Plan | None) -> dict[str, Any]:
     }
 
 
-def newest_words(run: RuleRun, plan: Plan | None) -> dict[str, Any] | None:
+def newest_words(run: RobotRun, plan: Plan | None) -> dict[str, Any] | None:
     """Return what a rule that waits saw last; None where what it decided since says more."""
     if not run.newest or plan is None:
         return None

@@ -19,12 +19,12 @@ from fondaco.identity.models import Member
 from fondaco.robots.backtest.tape import Upload
 from fondaco.robots.models import (
     Robot,
+    RobotMode,
+    RobotRun,
     RuleBacktest,
     RuleCheckpoint,
     RuleDecision,
-    RuleMode,
     RuleOrder,
-    RuleRun,
 )
 from fondaco.robots.rules.evaluator import PREFIX
 
@@ -70,13 +70,13 @@ def prefix_of(robot: Robot, number: int) -> str:
 
 @transaction.atomic
 def begin_run(
-    robot: Robot, *, mode: str = RuleMode.LIVE, terms: Mapping[str, str] | None = None
-) -> RuleRun:
+    robot: Robot, *, mode: str = RobotMode.LIVE, terms: Mapping[str, str] | None = None
+) -> RobotRun:
     """Begin a run of a robot; the one before is over."""
     Robot.objects.select_for_update().get(pk=robot.pk)
-    last = RuleRun.objects.filter(robot=robot).order_by("-number").first()
-    RuleRun.objects.filter(robot=robot, is_over=False).update(is_over=True)
-    return RuleRun.objects.create(
+    last = RobotRun.objects.filter(robot=robot).order_by("-number").first()
+    RobotRun.objects.filter(robot=robot, is_over=False).update(is_over=True)
+    return RobotRun.objects.create(
         robot=robot,
         number=1 if last is None else last.number + 1,
         mode=mode,
@@ -92,7 +92,7 @@ def keep(found: Iterable[Kept], *, seq: int, confirm: Callable[[], None]) -> Non
     """
     confirm()
     for one in found:
-        run = RuleRun.objects.select_for_update().filter(pk=one.run).first()
+        run = RobotRun.objects.select_for_update().filter(pk=one.run).first()
         if run is None:
             continue
         decisions = [
@@ -108,7 +108,7 @@ def keep(found: Iterable[Kept], *, seq: int, confirm: Callable[[], None]) -> Non
             changes["began_seq"], changes["began_us"] = one.began
         if decisions:
             changes["told"] = run.told + len(decisions)
-        RuleRun.objects.filter(pk=run.pk).update(**changes)
+        RobotRun.objects.filter(pk=run.pk).update(**changes)
         RuleDecision.objects.bulk_create(decisions)
         if decisions and changes["told"] // _DROPPED_EVERY != run.told // _DROPPED_EVERY:
             old = RuleDecision.objects.filter(run=run, number__lte=changes["told"] - DECISIONS_MAX)
@@ -141,13 +141,13 @@ def keep_newest(found: Mapping[int, str], *, confirm: Callable[[], None]) -> Non
     if not found:
         return
     confirm()
-    rows = [RuleRun(pk=run, newest=text) for run, text in found.items()]
-    RuleRun.objects.bulk_update(rows, ["newest"], batch_size=100)
+    rows = [RobotRun(pk=run, newest=text) for run, text in found.items()]
+    RobotRun.objects.bulk_update(rows, ["newest"], batch_size=100)
 
 
 def tell_fault(run: int, text: str) -> None:
     """Note why a run can't work."""
-    RuleRun.objects.filter(pk=run).update(fault=text[:FAULT_LETTERS_MAX])
+    RobotRun.objects.filter(pk=run).update(fault=text[:FAULT_LETTERS_MAX])
 
 
 @transaction.atomic
