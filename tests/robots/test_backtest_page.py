@@ -21,8 +21,8 @@ from django.test import Client
 import fondaco.office.urls  # noqa: F401 - its views bind the real core, not a stand-in
 from fondaco.asgi import TOO_LARGE
 from fondaco.identity import services as identity
-from fondaco.office.robots.forms import FILE_BYTES_MAX
-from fondaco.office.robots.selectors import MARK_WIDTH
+from fondaco.office.robots.forms_backtests import FILE_BYTES_MAX
+from fondaco.office.robots.told_backtests import MARK_WIDTH
 from fondaco.robots.backtest import tape
 from fondaco.robots.backtest.run import Backtest
 from fondaco.robots.backtest.survey import open_file

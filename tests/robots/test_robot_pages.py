@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from fondaco.identity.models import Account, Member
-from fondaco.office.robots import selectors, services
+from fondaco.office.robots import selectors, services, told_backtests
 from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import read_rule
@@ -53,5 +53,8 @@ def test_a_bot_that_has_not_begun_says_so(state: str, fault: str, text: str) -> 
 
 def test_where_a_rule_stood_is_said_in_words() -> None:
     """Done, or in which step, as people count."""
-    assert selectors.end_words({"state": "DONE", "step": 1}) == "was done"
-    assert selectors.end_words({"state": "ORDERED", "step": 0}) == "waited for its orders in step 1"
+    assert told_backtests.end_words({"state": "DONE", "step": 1}) == "was done"
+    assert (
+        told_backtests.end_words({"state": "ORDERED", "step": 0})
+        == "waited for its orders in step 1"
+    )
