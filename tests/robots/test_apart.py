@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +14,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from fondaco.robots.backtest.apart import Ended, Fault, Job, run_apart, run_here
+from fondaco.robots.backtest.apart import (
+    Ended,
+    Fault,
+    Fed,
+    Job,
+    SignalRobot,
+    run_apart,
+    run_here,
+)
+from fondaco.robots.backtest.signal_tape import Signal
+from fondaco.robots.backtest.tape import Upload
 from tests.acceptance.test_backtests_apart import CANDLES, LONG
 from tests.robots.test_rules import SEED
 
@@ -23,6 +35,14 @@ SHORT = Job(
     rule=SEED, ticker="STOCKA", cash="USD", settings={"latency_ms": "0"}, source="trades",
     file_name="a.csv", file=TRADES,
 )  # fmt: skip
+SIGNALLED = msgspec.structs.replace(
+    SHORT,
+    rule="",
+    robot=SignalRobot(
+        config={"buy_on": "BUY", "sell_on": "SELL", "symbols": ["STOCKA"]},
+        fed=Fed(stored=(Signal(10_500_000, "STOCKA", 1), Signal(99_500_000, "STOCKA", -1))),
+    ),
+)
 ENDLESS = msgspec.structs.replace(SHORT, rule=LONG, source="candles", file=CANDLES.encode())
 WAITER = """
 import sys, msgspec
@@ -31,7 +51,8 @@ run_apart(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job))
 """
 
 
-def test_apart_is_what_it_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("job", [SHORT, SIGNALLED], ids=["rule", "signals"])
+def test_apart_is_what_it_is_here(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same bytes; and the process knows nothing secret of the house."""
     started: list[Any] = []
 
@@ -42,7 +63,9 @@ def test_apart_is_what_it_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subprocess, "Popen", Noted)
     monkeypatch.setenv("FONDACO_SECRET_KEY", "canary")
-    assert run_apart(SHORT) == run_here(SHORT)
+    found = run_apart(job)
+    assert found == run_here(job)
+    assert json.loads(found)["fills"]
     assert [name for name in started[0] if name.startswith("FONDACO_")] == []
     assert started[0]["PATH"] == os.environ["PATH"]
 
@@ -53,6 +76,32 @@ def test_a_fault_is_told_as_here() -> None:
     for run in (run_here, run_apart):
         with pytest.raises(Fault, match=r"a\.csv, line 302: found 'x'; write a number"):
             run(wrong)
+
+
+FED = Fed(stored=(Signal(1, "STOCKA", 1),))
+PACKED = Upload("s.csv.gz", gzip.compress(b"timestamp,summary\n" + bytes(17 << 20)))
+
+
+@pytest.mark.parametrize(
+    ("config", "fed", "said"),
+    [
+        ({}, Fed(), "this house has no signal of STOCKA for this robot; send it signals, give a"),
+        ({}, Fed(file=Upload("s.csv", b"time\n")), "s.csv, line 1: a file of signals is JSON, or"),
+        ({}, Fed(file=Upload("s.xz", b"time\n")), "s.xz: it can't be read as packed by its name"),
+        ({}, Fed(file=PACKED), "s.csv.gz: it has more than 16 MiB, unpacked"),
+        ({}, Fed(file=Upload("s.json", b"[" * 10_000)), "s.json: its brackets nest too deep"),
+        ({"day_stop_loss": "0.0000000001"}, FED, "day_stop_loss has more than 8 decimals"),
+    ],
+    ids=["none", "header", "packing", "bomb", "depth", "decimals"],
+)
+def test_what_is_wrong_with_signals_is_one_sentence(
+    config: dict[str, Any], fed: Fed, said: str
+) -> None:
+    """None stored, a file that can't be read or is too large, a config finer than the cash."""
+    robot = SignalRobot(config=config, fed=fed)
+    with pytest.raises(Fault) as fault:
+        run_here(msgspec.structs.replace(SIGNALLED, robot=robot))
+    assert said in str(fault.value)
 
 
 def test_time_and_memory_are_bounded() -> None:

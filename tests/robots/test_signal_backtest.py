@@ -322,6 +322,11 @@ def test_a_client_document_is_a_robot(tmp_path: Path) -> None:
         (("--ratings", "robot", "--interval", "7m"), {}, "--interval is '7m'; it is one of 1m"),
         (("--ratings", "robot"), {"config": {"symbols": []}}, "its symbols are none; name the"),
         (("--ratings", "robot"), {"config": {"symbols": ["BTC"], "day": 1}}, "config.day is unkno"),
+        (
+            (),
+            {"config": None, "buy_on": 1, "symbols": ["BTC"]},
+            "its config is null; write an obje",
+        ),
         (("--ratings", "robot"), {"allotment": {"USD": "x"}}, "it has 'x' USD; write a number"),
     ],
 )
@@ -332,6 +337,63 @@ def test_what_cannot_be_run_is_said(
     done = call(tmp_path, *given, **changed)
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+def test_a_config_at_the_top_is_told_where_it_belongs(tmp_path: Path) -> None:
+    """What was found, and how it is written; a rule with limits in its config is still a rule."""
+    path, trades = tmp_path / "flat.json", tmp_path / "trades.csv"
+    trades.write_text(ROWS, encoding="utf-8")
+    words = ["backtest", str(path), "--trades", str(trades)]
+    for told, said in (
+        ({"id": "r1", "symbols": ["BTC"], "buy_on": 1, "day_stop_loss": 4},
+         'day_stop_loss, symbols at the top; of a signal robot they stand under config: {"config"'),
+        ({"rule": "{}", "config": {"day_stop_loss": "4"}}, "flat.json: $"),
+    ):  # fmt: skip
+        path.write_text(json.dumps(told), encoding="utf-8")
+        done = CliRunner().invoke(build_app("backtest"), words)
+        assert done.exit_code == 2
+        assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("limits", "core", "text"),
+    [
+        (
+            {"order_notional_max": 100},
+            "NOTIONAL_TOO_LARGE",
+            "did not buy: its order is worth 397.80, at most 100.00",
+        ),
+        (
+            {"orders_day_max": 2},
+            "TOO_MANY_ORDERS_TODAY",
+            "did not buy: it has sent 2 orders today, its limit",
+        ),
+    ],
+)
+def test_the_core_keeps_every_limit(
+    limits: dict[str, Any], core: str, text: str, tmp_path: Path
+) -> None:
+    """What one order may be worth, and how many a day has: refused as in a house, in its words."""
+    again = {"summary": "STRONG_BUY", "timestamp": "14-11-2023 22:13:26"}
+    (tmp_path / "signals.json").write_text(json.dumps([*SIGNALS, again]), encoding="utf-8")
+    config = {"buy_on": 2, "sell_on": 1, "symbols": ["BTC"], "operation_amount": 400}
+    given = ("--signals", str(tmp_path / "signals.json"), "--json")
+    found = json.loads(call(tmp_path, *given, config={**config, **limits}).stdout)
+    refused = found["decisions"][-1]
+    assert (refused["reason"], refused["numbers"].get("core"), refused["text"]) == (
+        "LOCKED", core, text,
+    )  # fmt: skip
+
+
+def test_signals_from_before_the_tape_are_passed_over(tmp_path: Path) -> None:
+    """They are counted, and nothing is judged by a price that nobody knew."""
+    early = {"summary": "STRONG_BUY", "timestamp": "14-11-2023 22:13:19"}
+    (tmp_path / "signals.json").write_text(json.dumps([*SIGNALS, early]), encoding="utf-8")
+    done = call(tmp_path, "--signals", str(tmp_path / "signals.json"), "--json")
+    found = json.loads(done.stdout)
+    counts = [found[name] for name in ("signals_before", "signals", "signals_after")]
+    assert counts == [1, 3, 1]
+    assert [one["reason"] for one in found["decisions"]] == ["NEUTRAL", "TRIGGERED", "TRIGGERED"]
 
 
 def test_a_file_of_signals_is_told_by_its_place(tmp_path: Path) -> None:

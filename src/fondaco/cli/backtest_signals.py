@@ -25,6 +25,8 @@ from fondaco.robots.backtest.tape import TapeFault
 __all__ = ["SignalRobot", "print_judged", "read_signal_robot", "signals_of"]
 
 ROBOT_BYTES_MAX: Final = 1 << 20
+SHOWN_LETTERS_MAX: Final = 40
+EXAMPLE: Final = '{"config": {"buy_on": "BUY", "symbols": ["BTC"]}, "allotment": {"USD": "1000"}}'
 
 
 class SignalRobot(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +52,12 @@ def read_signal_robot(path: Path, symbol: str | None, cash: str) -> SignalRobot 
         found = msgspec.json.decode(path.read_bytes()[: ROBOT_BYTES_MAX + 1])
     except (msgspec.DecodeError, RecursionError):
         return None  # whoever reads it as a rule says what is wrong
-    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
+    if not isinstance(found, dict) or "rule" in found:
         return None
-    config = found["config"]
+    config = found.get("config")
+    if not isinstance(config, dict):
+        _check_place(found)
+        return None
     chosen = config.get("symbols")
     names = [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else []
     if symbol is None and len(names) != 1:
@@ -60,6 +65,19 @@ def read_signal_robot(path: Path, symbol: str | None, cash: str) -> SignalRobot 
         raise BacktestFault(f"its symbols are {said}; name the coin of the tape with --symbol")
     base = symbol or names[0]
     return SignalRobot(path=path, symbol=base, told=config, allotment=_money(found, base, cash))
+
+
+def _check_place(found: Mapping[str, Any]) -> None:
+    """Say where a config belongs that stands elsewhere; raises BacktestFault."""
+    if "config" in found:
+        text = msgspec.json.encode(found["config"]).decode()[:SHOWN_LETTERS_MAX]
+        raise BacktestFault(f"its config is {text}; write an object like {EXAMPLE}")
+    flat = [name for name in RobotConfig.__struct_fields__ if name in found]
+    if flat:
+        raise BacktestFault(
+            f"found {', '.join(flat)} at the top; of a signal robot they stand under config:"
+            f" {EXAMPLE}"
+        )
 
 
 def _money(found: Mapping[str, Any], base: str, cash: str) -> dict[str, Decimal]:

@@ -17,24 +17,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from fondaco.house.robots import ConfigFault, read_config
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
-from fondaco.robots.backtest.survey import open_file, open_journal
+from fondaco.robots.backtest.signal_result import SignalResult
+from fondaco.robots.backtest.signal_run import SignalBacktest
+from fondaco.robots.backtest.signal_tape import Rater, Signal, read_signals
+from fondaco.robots.backtest.survey import OpenTape, open_file, open_journal
 from fondaco.robots.backtest.tape import TapeFault, Upload, Walk
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
 
-__all__ = ["Ended", "Fault", "Job", "run_apart", "run_here"]
+__all__ = ["Ended", "Fault", "Fed", "Job", "SignalRobot", "run_apart", "run_here"]
 
 RUN_S_MAX: Final = 900.0  # a year of minutes takes a small part of it
 MEMORY_BYTES_MAX: Final = 2 << 30
@@ -48,17 +52,35 @@ SECRET: Final = ("FONDACO_", "STRIPE_")  # what such variables hold concerns no 
 
 
 class Fault(Exception):
-    """What is wrong with the rule, the settings or the tape: one sentence."""
+    """What is wrong with the robot, the settings or a file: one sentence."""
 
 
 class Ended(Exception):
     """Why there is no result, though nothing was found wrong: one sentence."""
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One backtest: a rule, how the market is imitated, and what it runs on."""
+class Fed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a signal robot's signals come from: one of these."""
 
-    rule: str
+    stored: tuple[Signal, ...] = ()  # that a house has, oldest first
+    file: Upload | None = None
+    ratings: str = ""  # of the tape, by one of hub.messages.KINDS
+    interval: str = ""
+
+
+class SignalRobot(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal robot: a house.robots.RobotConfig as JSON has it, and what it hears."""
+
+    config: dict[str, Any]
+    fed: Fed
+    time_zone: str = "UTC"  # of the house: its limits are of its days
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One backtest: a rule or a signal robot, how the market is imitated, what it runs on."""
+
+    rule: str = ""
+    robot: SignalRobot | None = None  # instead of a rule
     ticker: str
     cash: str  # what the house calls it
     settings: dict[str, str]
@@ -77,7 +99,36 @@ def run_here(job: Job) -> bytes:
 
 
 def _run(job: Job) -> bytes:
+    if job.robot is not None:
+        return encode(_run_signals(job, job.robot))
     plan = plan_rule(read_rule(job.rule))
+    tape, settings = _opened(job)
+    return encode(Backtest(plan, settings).run(tape.ticks))
+
+
+def _run_signals(job: Job, robot: SignalRobot) -> SignalResult:
+    fed: Sequence[Signal] | Rater
+    if robot.fed.ratings:
+        fed = Rater(robot.fed.ratings, robot.fed.interval, job.ticker)
+    elif robot.fed.file is not None:
+        fed = read_signals(robot.fed.file)
+    else:
+        fed = robot.fed.stored
+        if not fed:
+            raise TapeFault(
+                f"this house has no signal of {job.ticker} for this robot; send it signals,"
+                " give a file of them, or choose ratings"
+            )
+    tape, settings = _opened(job)
+    try:
+        config = read_config(robot.config, decimals=tape.decimals[1])
+    except ConfigFault as error:
+        raise BacktestFault(f"{error.field} {error}") from error
+    return SignalBacktest(config, settings, time_zone=robot.time_zone).run(tape.ticks, fed)
+
+
+def _opened(job: Job) -> tuple[OpenTape, Settings]:
+    """Read the tape once; return it to be read again, and how the market is imitated."""
     asked = dict(job.settings)
     way = Walk(asked.pop("walk", Walk.SHAPE))
     figures = {name: Decimal(text) for name, text in asked.items()}
@@ -88,7 +139,7 @@ def _run(job: Job) -> bytes:
     lot = tape.survey.lot
     depth = max(lot, figures.get("depth", tape.survey.depth) // lot * lot)
     fees = (FEE, FEE) if tape.past is None else tape.past.fees
-    settings = Settings(
+    return tape, Settings(
         source=tape.source,
         walk=tape.walk,
         interval_s=tape.survey.interval_us // 1_000_000 or None,
@@ -106,7 +157,6 @@ def _run(job: Job) -> bytes:
         decimals=tape.decimals,
         fee_in_quote=tape.fee_in_quote,
     )
-    return encode(Backtest(plan, settings).run(tape.ticks))
 
 
 # -- whoever waits
@@ -171,7 +221,7 @@ def _wait(process: subprocess.Popen[bytes], is_over: Callable[[], str], run_s_ma
             if time.monotonic() >= deadline:
                 return (
                     f"it ran for {run_s_max / 60:g} minutes, which is the most;"
-                    " give it a shorter tape, or a rule with fewer indicators"
+                    " give it a shorter tape, or let the robot do less"
                 )
         else:
             return ""
@@ -198,13 +248,13 @@ def main(watch: int, memory_bytes_max: int) -> int:
         status = ENDED
         said = (
             f"it took more than {memory_bytes_max >> 20:,} MiB of memory, which is the most;"
-            " give it a shorter tape, or a rule with fewer rounds"
+            " give it a shorter tape, or let the robot do less"
         ).encode()
     if len(said) > RESULT_BYTES_MAX:
         status = ENDED
         said = (
             f"its result has {len(said) >> 20:,} MiB, and {RESULT_BYTES_MAX >> 20} are the most;"
-            " give it a shorter tape, or a rule with fewer rounds"
+            " give it a shorter tape, or let the robot do less"
         ).encode()
     sys.stdout.buffer.write(said)
     sys.stdout.buffer.flush()

@@ -53,6 +53,7 @@ class SignalResult(Result, frozen=True, kw_only=True):
     """A whole backtest of a signal robot."""
 
     signals: int  # judged
+    signals_before: int  # the tape's first tick: not judged
     signals_after: int  # the tape's end: not judged
     operations: tuple[OperationLine, ...]
 

@@ -124,6 +124,8 @@ class SignalBacktest(Course):
             day_loss_max=units(config.day_stop_loss),
             month_loss_max=units(config.month_stop_loss),
             month_sell_cap=units(config.month_sell_cap),
+            order_notional_max=units(config.order_notional_max),
+            orders_day_max=config.orders_day_max,
         )
         super().__init__(settings, open_market(settings, terms))
         self.account = account
@@ -134,7 +136,7 @@ class SignalBacktest(Course):
         self.calendar = Calendar(time_zone)
         self.period = (0, 0)
         self.day_ends_us = 0
-        self.signals = 0
+        self.signals = self.signals_before = 0
         self.numbered_from = first_signal - 1
         self.expected = 0
         self.step: Step | None = None  # the open operation
@@ -178,7 +180,8 @@ class SignalBacktest(Course):
             decisions_left_out=self.left_out,
             notices=(),
             signals=self.signals,
-            signals_after=self.expected - self.signals,
+            signals_before=self.signals_before,
+            signals_after=self.expected - self.signals_before - self.signals,
             operations=tuple(self._operation_line(op) for op in self.operations),
         )
 
@@ -193,6 +196,12 @@ class SignalBacktest(Course):
         self.expected += 1
         self._at(one.time_us + 1, lambda now_us: self._signal(one, now_us - 1))
 
+    def _pass_over(self, time_us: int) -> None:
+        """Judge no signal from before the tape: nobody knows what its coin was worth."""
+        while self.due and self.due[0][0] <= time_us:
+            heapq.heappop(self.due)
+            self.signals_before += 1
+
     def _deliver(self, time_us: int) -> None:
         while self.due and self.due[0][0] <= time_us:
             due_us, _, act_then = heapq.heappop(self.due)
@@ -201,6 +210,8 @@ class SignalBacktest(Course):
 
     def _tick(self, tick: Tick) -> None:
         time_us = tick.time_us
+        if not self.ticks:
+            self._pass_over(time_us)
         if self.rater is not None:
             for one in self.rater.take(tick):
                 self._expect(one)

@@ -1,7 +1,7 @@
 """Signals for a backtest: recorded ones from a file, or the house's own ratings of the tape.
 
 A file is JSON as the API takes signals (one object, a list of them, or one a line), or CSV with a
-header: `timestamp`, `summary`, and `symbol` if it isn't BTC. It may be packed (.gz, .xz).
+header: `timestamp`, `summary`, and `symbol` if it isn't BTC. It may be packed (.gz, .xz), and sent.
 
 Promises: signals come oldest first, each once (symbol, time and summary as the house has it); what
 can't be read raises TapeFault with the place. A rating is of closed candles of the tape alone, made
@@ -11,26 +11,30 @@ GRACE_US after the close as the house does; a flat candle stands where nothing w
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from fondaco.projections.bars import INTERVALS
 from fondaco.robots.backtest.figures import FiguresMissing
-from fondaco.robots.backtest.tape import Bar, TapeFault, Tick
+from fondaco.robots.backtest.tape import Bar, Source, TapeFault, Tick, Upload
 from fondaco.robots.hub.messages import KINDS, RATED, Unfit, read_signal
 
-__all__ = ["GRACE_US", "Rater", "Signal", "read_signals"]
+__all__ = ["GRACE_US", "SIGNALS_MAX", "Rater", "Signal", "read_signals"]
 
 SIGNALS_MAX: Final = 100_000
 BYTES_MAX: Final = 64 << 20
+UPLOAD_BYTES_MAX: Final = 16 << 20  # unpacked
 GRACE_US: Final = 1_500_000
-_UNREADABLE: Final = (EOFError, gzip.BadGzipFile, lzma.LZMAError, UnicodeDecodeError)
+TOO_DEEP: Final = "its brackets nest too deep"
+_UNREADABLE: Final = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, UnicodeDecodeError)
 
 
 class Signal(NamedTuple):
@@ -41,10 +45,13 @@ class Signal(NamedTuple):
     strength: int
 
 
-def read_signals(path: Path) -> list[Signal]:
-    """Return the signals of a file; raises TapeFault or OSError."""
+def read_signals(path: Source, *, first: int | None = None) -> list[Signal]:
+    """Return the signals of a file, or only the first of them as it has them.
+
+    Raises TapeFault, or OSError if it can't be opened.
+    """
     found: dict[Signal, None] = {}
-    for place, body in _bodies(path):
+    for place, body in islice(_bodies(path), first):
         try:
             one = read_signal(body)
         except Unfit as error:
@@ -58,7 +65,7 @@ def read_signals(path: Path) -> list[Signal]:
     return sorted(found, key=lambda one: one.time_us)
 
 
-def _bodies(path: Path) -> Iterator[tuple[str, Any]]:
+def _bodies(path: Source) -> Iterator[tuple[str, Any]]:
     """Yield each signal as it stands in the file, with its place."""
     text = _text(path)
     lines = [line.strip() for line in text.splitlines()]
@@ -81,29 +88,38 @@ def _bodies(path: Path) -> Iterator[tuple[str, Any]]:
     except msgspec.DecodeError as error:
         yield from _lines(path, lines, error)
         return
+    except RecursionError as error:
+        raise TapeFault(f"{path}: {TOO_DEEP}") from error
     for number, body in enumerate(whole if isinstance(whole, list) else [whole], 1):
         yield f"signal {number}", body
 
 
-def _lines(path: Path, lines: list[str], whole: Exception) -> Iterator[tuple[str, Any]]:
+def _lines(path: Source, lines: list[str], whole: Exception) -> Iterator[tuple[str, Any]]:
     """Yield one object a line; what is no JSON as a whole either is told as such."""
     for number, line in enumerate(lines, 1):
         if line:
             try:
                 yield f"line {number}", msgspec.json.decode(line)
+            except RecursionError as error:
+                raise TapeFault(f"{path}, line {number}: {TOO_DEEP}") from error
             except msgspec.DecodeError as error:
                 fault = whole if number == 1 else error
                 raise TapeFault(f"{path}, line {number}: it is no JSON: {fault}") from error
 
 
-def _text(path: Path) -> str:
+def _text(path: Source) -> str:
     name = path.name.lower()
-    opened: Any = gzip.open if name.endswith(".gz") else lzma.open if name.endswith(".xz") else open
+    is_packed = name.endswith((".gz", ".xz"))
+    unpack: Any = lzma.open if name.endswith(".xz") else gzip.open
+    bytes_max = UPLOAD_BYTES_MAX if isinstance(path, Upload) else BYTES_MAX
     try:
-        with opened(path, "rb") as file:
-            raw: bytes = file.read(BYTES_MAX + 1)
-        if len(raw) > BYTES_MAX:
-            raise TapeFault(f"{path}: it has more than {BYTES_MAX >> 20} MiB, unpacked")
+        with (
+            io.BytesIO(path.content) if isinstance(path, Upload) else path.open("rb") as packed,
+            unpack(packed, "rb") if is_packed else packed as file,
+        ):
+            raw: bytes = file.read(bytes_max + 1)
+        if len(raw) > bytes_max:
+            raise TapeFault(f"{path}: it has more than {bytes_max >> 20} MiB, unpacked")
         return raw.decode("utf-8-sig")
     except _UNREADABLE as error:
         raise TapeFault(f"{path}: it can't be read as packed by its name, in UTF-8") from error
@@ -134,7 +150,7 @@ class Rater:
         self._bar = Bar(-1, *(Decimal(0),) * 5)
 
     def take(self, tick: Tick) -> Iterator[Signal]:
-        """Take a tick; yield what the candles say that it has closed. Raises SignalError."""
+        """Take a tick; yield what the candles say that it has closed. Raises TapeFault."""
         open_us = tick.time_us - tick.time_us % self._length_us
         price, bar = tick.price, self._bar
         while 0 <= bar.open_us < open_us:
@@ -147,11 +163,14 @@ class Rater:
             self._bar = Bar(open_us, bar.open, high, low, price, bar.volume + tick.quantity)
 
     def _close(self, bar: Bar) -> Iterator[Signal]:
-        from fondaco.robots.signals.candles import Candle
+        from fondaco.robots.signals.candles import Candle, SignalError
         from fondaco.robots.signals.own import judge
 
-        self._bars.add(Candle(bar.open_us // 1000, *bar[1:]))
         self._closes.appendleft(bar.close)
-        found = judge(self._kind, self._bars, tuple(self._closes))
+        try:
+            self._bars.add(Candle(bar.open_us // 1000, *bar[1:]))
+            found = judge(self._kind, self._bars, tuple(self._closes))
+        except SignalError as error:
+            raise TapeFault(f"a candle of the tape can't be rated: {error}") from error
         if found is not None:
             yield Signal(bar.open_us + self._length_us + GRACE_US, self._symbol, found.strength)
