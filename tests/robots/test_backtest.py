@@ -22,7 +22,8 @@ from fondaco.cli.main import build_app
 from fondaco.core.records import Query, pack, split, unpack
 from fondaco.robots.backtest import run as run_module
 from fondaco.robots.backtest.figures import Figures
-from fondaco.robots.backtest.market import Instrument, Market
+from fondaco.robots.backtest.floor import Instrument
+from fondaco.robots.backtest.market import Market
 from fondaco.robots.backtest.result import Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
 from fondaco.robots.backtest.tape import Bar, TapeFault, Tick, Walk, read_trades, walk

@@ -15,7 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from fondaco.core.records import RobotTerms
-from fondaco.robots.backtest.market import Instrument, Market
+from fondaco.robots.backtest.floor import Instrument
+from fondaco.robots.backtest.market import Market
 from fondaco.robots.backtest.result import Day, OrderLine, Point, Settings
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.rules.view import ZERO, plain

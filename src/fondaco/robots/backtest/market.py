@@ -24,41 +24,36 @@ from typing import Final
 import msgspec
 
 from fondaco.core import client_ids
-from fondaco.core.exchange import Exchange
 from fondaco.core.records import (
-    ACCOUNT_FIRST,
-    HEAD,
-    AccountBody,
-    AccountKind,
-    AssetBody,
     Command,
     Event,
-    InstrumentBody,
     OrderType,
-    Reason,
     RobotTerms,
     SelfTrade,
     Side,
     TimeInForce,
     pack,
-    pack_body,
-    split,
     unpack,
 )
 from fondaco.core.records import OrderStatus as CoreStatus
+from fondaco.robots.backtest.floor import (
+    BASE,
+    CROWD,
+    QUEUE,
+    QUOTE,
+    ROBOT,
+    Floor,
+    Instrument,
+    crowd_order,
+    kind_of,
+)
 from fondaco.robots.rules.refusals import WishRefused, cash_units, steps_of, why
 from fondaco.robots.rules.state import CLOSED, OrderStatus, OrderWish
 from fondaco.robots.rules.view import plain
 
-__all__ = ["Fill", "Instrument", "Market", "News", "Position"]
+__all__ = ["Fill", "Market", "News", "Position"]
 
-ROBOT: Final = ACCOUNT_FIRST
-CROWD: Final = ACCOUNT_FIRST + 1
-QUEUE: Final = ACCOUNT_FIRST + 2
-CROWD_FUNDS: Final = 1 << 60  # units: two accounts of it leave room below the core's bound
 LEVELS_MAX: Final = 100  # of depth that one order of the robot may walk
-BASE: Final = 1
-QUOTE: Final = 2
 ZERO: Final = Decimal(0)
 _STATUS: Final = {
     CoreStatus.NEW: OrderStatus.NEW,
@@ -69,53 +64,6 @@ _STATUS: Final = {
     CoreStatus.EXPIRED_IN_MATCH: OrderStatus.EXPIRED,
     CoreStatus.REJECTED: OrderStatus.REJECTED,
 }
-
-
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """What is traded: steps as decimals, rates in millionths."""
-
-    base: str
-    quote: str
-    tick: Decimal
-    lot: Decimal
-    maker_fee_ppm: int = 0
-    taker_fee_ppm: int = 0
-    # What an account can hold: the house's own, or as few as the steps need. Fees are cut to them.
-    decimals: tuple[int, int] | None = None
-    fee_in_quote: bool = False
-
-    @property
-    def base_decimals(self) -> int:
-        return self.decimals[0] if self.decimals is not None else _places(self.lot)
-
-    @property
-    def quote_decimals(self) -> int:
-        if self.decimals is not None:
-            return self.decimals[1]
-        return _places(self.lot) + _places(self.tick)
-
-    def body(self) -> InstrumentBody:
-        """Return the definition as the core takes it."""
-        return InstrumentBody(
-            number=1,
-            symbol=f"{self.base}{self.quote}",
-            base=BASE,
-            quote=QUOTE,
-            tick_size=f"{self.tick:f}",
-            lot_size=f"{self.lot:f}",
-            base_per_lot=int(self.lot.scaleb(self.base_decimals)),
-            quote_per_lot_tick=int((self.tick * self.lot).scaleb(self.quote_decimals)),
-            maker_fee_ppm=self.maker_fee_ppm,
-            taker_fee_ppm=self.taker_fee_ppm,
-            fee_in_quote=self.fee_in_quote,
-            max_open_orders=0,
-        )
-
-
-def _places(number: Decimal) -> int:
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int), "a tick and a lot are finite"
-    return max(0, -exponent)
 
 
 class Fill(msgspec.Struct, frozen=True):
@@ -164,7 +112,7 @@ class Position(msgspec.Struct, frozen=True):
     decimals: tuple[int, int] | None = None  # of what is free and held, as of Instrument
 
 
-class Market:
+class Market(Floor):
     """One instrument, one robot, and the crowd."""
 
     def __init__(
@@ -182,7 +130,7 @@ class Market:
         Raises:
             ValueError: the core refuses the instrument or the funds.
         """
-        self.instrument = instrument
+        super().__init__(instrument, cash=cash, coins=coins, terms=terms)
         self.depth = depth
         self.queue = queue
         self.bid_ticks = 0
@@ -190,44 +138,9 @@ class Market:
         self.last: tuple[int, bool] | None = None  # price and whether its taker bought
         self.fills: list[Fill] = []
         self.filled: dict[str, tuple[Decimal, Decimal]] = {}  # by order: quantity and amount
-        self.tells = terms is not None  # whether it keeps the robot's events for take_own()
-        self.own: list[bytes] = []
-        self.exchange = Exchange()
         self.open: dict[str, _Open] = {}
-        # Cash and coins of the robot, free and held, in units.
-        self.free = {BASE: 0, QUOTE: 0}
-        self.held = {BASE: 0, QUOTE: 0}
-        self._holdings: tuple[Decimal, Decimal, Decimal, Decimal] | None = None
-        opening = [(BASE, _units(coins, instrument.base_decimals, instrument.base))]
-        opening.append((QUOTE, _units(cash, instrument.quote_decimals, instrument.quote)))
-        crowd = [(BASE, CROWD_FUNDS), (QUOTE, CROWD_FUNDS)]
-        decimals = (instrument.base_decimals, instrument.quote_decimals)
-        self._define(
-            pack_body(
-                Command.DEFINE_ASSET, AssetBody(number=BASE, code="BASE", decimals=decimals[0])
-            ),
-            pack_body(
-                Command.DEFINE_ASSET, AssetBody(number=QUOTE, code="QUOTE", decimals=decimals[1])
-            ),
-            pack_body(Command.DEFINE_INSTRUMENT, instrument.body()),
-            _account(ROBOT, AccountKind.ROBOT, [pair for pair in opening if pair[1]], terms),
-            _account(CROWD, AccountKind.SPOT, crowd),
-            _account(QUEUE, AccountKind.SPOT, crowd),
-        )
 
-    # -- what the robot has
-
-    def holdings(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-        """Return cash total and free, coins total and free."""
-        if self._holdings is None:
-            quote, base = self.instrument.quote_decimals, self.instrument.base_decimals
-            self._holdings = (
-                Decimal(self.free[QUOTE] + self.held[QUOTE]).scaleb(-quote),
-                Decimal(self.free[QUOTE]).scaleb(-quote),
-                Decimal(self.free[BASE] + self.held[BASE]).scaleb(-base),
-                Decimal(self.free[BASE]).scaleb(-base),
-            )
-        return self._holdings
+    # -- where it stands
 
     def position(self) -> Position:
         """Return where it stands; fills and closed orders are the caller's to keep."""
@@ -252,12 +165,10 @@ class Market:
         Raises:
             ValueError: its exchange was another version's.
         """
-        self.exchange.load(position.exchange)
+        self.load(position.exchange, position.free, position.held)
         self.instrument = msgspec.structs.replace(self.instrument, decimals=position.decimals)
         self.bid_ticks, self.ask_ticks = position.bid_ticks, position.ask_ticks
         self.last = position.last
-        self.free, self.held = dict(position.free), dict(position.held)
-        self._holdings = None
         self.open = {
             name: _Open(Side(side), price, queue, lots)
             for name, (side, price, queue, lots) in position.open.items()
@@ -276,7 +187,7 @@ class Market:
             worse = 1 if taker == Side.SELL else -1
             limit = price_ticks if own else price_ticks + worse
             if any(self._is_reached(each, side, limit) for each in self.open.values()):
-                news += self._send(time_us, self._order(CROWD, taker, limit, lots, TimeInForce.IOC))
+                news += self._send(time_us, crowd_order(CROWD, taker, limit, lots, TimeInForce.IOC))
         self.quote_from(price_ticks, buys=buys)
         if any(each.stop_lots for each in self.open.values()):
             news += self._print(time_us, price_ticks, buys=buys)
@@ -291,7 +202,7 @@ class Market:
             for record in self._depth_for(side, 0, lots + 1, 0)
         ]
         side = Side.BUY if buys else Side.SELL
-        taker = self._order(QUEUE, side, price_ticks, 1, TimeInForce.IOC)
+        taker = crowd_order(QUEUE, side, price_ticks, 1, TimeInForce.IOC)
         news = self._send(time_us, *depth, taker)
         self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
         return news
@@ -354,15 +265,6 @@ class Market:
             ),
         )
 
-    def roll(self, time_us: int, day: int, month: int) -> None:
-        """Tell the core that a day has begun."""
-        self._apply(time_us, (pack(Command.ROLL, day=day, month=month),))
-
-    def take_own(self) -> list[bytes]:
-        """Return, and forget, the core's events of the robot since the last time."""
-        own, self.own = self.own, []
-        return own
-
     def submit(self, time_us: int, record: bytes) -> None:
         """Take a command of the robot as it would send it to the house; take_own() answers."""
         words = unpack(record)
@@ -389,36 +291,11 @@ class Market:
             return False
         return order.price_ticks >= limit if side == Side.BUY else order.price_ticks <= limit
 
-    def _order(
-        self, account: int, side: Side, price: int, lots: int, time_in_force: TimeInForce
-    ) -> bytes:
-        return pack(
-            Command.NEW_ORDER,
-            account=account,
-            instrument=1,
-            side=side,
-            order_type=OrderType.LIMIT,
-            time_in_force=time_in_force,
-            self_trade=SelfTrade.NONE,
-            price_ticks=price,
-            quantity_lots=lots,
-        )
-
     def _queue(self, time_us: int, side: Side, price: int) -> int:
         """Have the crowd stand before the robot; returns its order."""
         if not self.queue:
             return 0
-        record = pack(
-            Command.NEW_ORDER,
-            account=QUEUE,
-            instrument=1,
-            side=side,
-            order_type=OrderType.LIMIT_MAKER,
-            time_in_force=TimeInForce.GTC,
-            self_trade=SelfTrade.NONE,
-            price_ticks=price,
-            quantity_lots=self.queue,
-        )
+        record = crowd_order(QUEUE, side, price, self.queue, order_type=OrderType.LIMIT_MAKER)
         self._send(time_us, record)
         return self.exchange.seq
 
@@ -432,7 +309,7 @@ class Market:
             at = best + step * place
             if at < 1 or (price and (at > price if side == Side.BUY else at < price)):
                 break
-            found.append(self._order(CROWD, crowd, at, self.depth, TimeInForce.GTC))
+            found.append(crowd_order(CROWD, crowd, at, self.depth))
             lots -= self.depth
             spend -= self.depth * at * per_lot
             if lots <= 0 and spend <= 0:
@@ -466,37 +343,11 @@ class Market:
         )
         return record, side, price, lots, spend
 
-    # -- the core
-
-    def _define(self, *records: bytes) -> None:
-        for event in self._apply(1, records):
-            if _kind_of(event) == Event.REFUSED:
-                reason = Reason(unpack(event)["reason"]).name
-                raise ValueError(f"the core refuses this market or these funds: {reason}")
-
-    def _apply(self, time_us: int, records: tuple[bytes, ...]) -> list[bytes]:
-        batch = bytearray(b"".join(records))
-        if not batch:
-            return []
-        now_us = max(time_us, self.exchange.time_us)
-        self.exchange.stamp(batch, self.exchange.seq + 1, now_us)
-        events = split(self.exchange.apply(bytes(batch)))
-        for event in events:
-            if self.tells and HEAD.unpack_from(event)[3] == ROBOT:
-                self.own.append(event)
-            if _kind_of(event) == Event.BALANCE:
-                words = unpack(event)
-                if words["account"] == ROBOT:
-                    self.free[words["asset"]] = words["free"]
-                    self.held[words["asset"]] = words["held"]
-                    self._holdings = None
-        return events
-
     def _send(self, time_us: int, *records: bytes) -> list[News]:
         """Apply commands; note the robot's fills and return the news of its orders."""
         news: dict[str, News] = {}
-        for event in self._apply(time_us, records):
-            kind = _kind_of(event)
+        for event in self.apply(time_us, *records):
+            kind = kind_of(event)
             if kind not in {Event.ORDER, Event.FILL, Event.CANCEL, Event.REFUSED}:
                 continue
             words = unpack(event)
@@ -534,7 +385,7 @@ class Market:
         if closed is not None and closed.queue_order:
             order = closed.queue_order
             cancel = pack(Command.CANCEL_ORDER, account=QUEUE, instrument=1, order_id=order)
-            self._apply(time_us, (cancel,))
+            self.apply(time_us, cancel)
 
     def _note_fill(self, time_us: int, name: str, words: dict[str, int]) -> None:
         one = self.instrument
@@ -557,25 +408,3 @@ class Market:
                 maker=bool(words["is_maker"]),
             )
         )
-
-
-def _kind_of(event: bytes) -> int:
-    """Return the kind of a record."""
-    return int.from_bytes(event[:2], "little")
-
-
-def _account(
-    number: int,
-    kind: AccountKind,
-    opening: list[tuple[int, int]],
-    terms: RobotTerms | None = None,
-) -> bytes:
-    body = AccountBody(member=number, kind=kind, opening=opening, robot=terms)
-    return pack_body(Command.OPEN_ACCOUNT, body, account=number)
-
-
-def _units(amount: Decimal, decimals: int, name: str) -> int:
-    scaled = amount.scaleb(decimals)
-    if scaled != scaled.to_integral_value() or scaled < 0:
-        raise ValueError(f"{name} {amount}: it is 0 or more and has at most {decimals} decimals")
-    return int(scaled)

@@ -25,7 +25,7 @@ from fondaco.core.records import Reason as CoreReason
 from fondaco.house.robots import RobotConfig
 from fondaco.journal.calendar import Calendar
 from fondaco.robots.backtest.course import Course, open_market
-from fondaco.robots.backtest.market import BASE, QUOTE, ROBOT
+from fondaco.robots.backtest.floor import BASE, QUOTE, ROBOT
 from fondaco.robots.backtest.result import OrderLine, Settings
 from fondaco.robots.backtest.signal_result import Judged, OperationLine, SignalResult, judged
 from fondaco.robots.backtest.signal_tape import Rater, Signal

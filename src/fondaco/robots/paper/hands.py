@@ -19,7 +19,8 @@ from decimal import Decimal
 import msgspec
 
 from fondaco.core.records import Reason, Side
-from fondaco.robots.backtest.market import Instrument, Market, News, Position
+from fondaco.robots.backtest.floor import Instrument
+from fondaco.robots.backtest.market import Market, News, Position
 from fondaco.robots.rules.desk import Heard, Holdings
 from fondaco.robots.rules.live import command_of
 from fondaco.robots.rules.plan import Plan
