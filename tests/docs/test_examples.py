@@ -17,13 +17,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ROBOTS = (ROOT / "docs" / "robots.md").read_text(encoding="utf-8")
 START_S_MAX = 120  # on a busy machine
 EXAMPLE_S_MAX = 120
 
 
-def example(language: str, mark: str) -> str:
+def example(language: str, mark: str, page: str = README) -> str:
     """Return the code block of a language that holds the mark."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
     [found] = [block for block in blocks if mark in block]
     return str(found)
 
@@ -74,9 +75,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert status == 0
 
 
-def shell(mark: str, base: str) -> str:
+def shell(mark: str, base: str, page: str = README, first: str = "") -> str:
     """Run the shell example that holds the mark against this house; return what it printed."""
-    script = example("sh", mark).replace("http://127.0.0.1:8000", base)
+    script = first + example("sh", mark, page).replace("http://127.0.0.1:8000", base)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         stdin=subprocess.DEVNULL,
@@ -103,6 +104,19 @@ def test_the_token_example_shows_the_robots(base: str) -> None:
     said = shell("Bearer", base)
     robots = {each["id"] for each in json.loads(said)["robots"]}
     assert robots == {"follows-the-ratings", "trades-the-bands"}
+
+
+@pytest.mark.needs("curl")
+def test_the_robots_example_opens_changes_and_ends_one(base: str) -> None:
+    """docs/robots.md: a signal robot on paper, by the README's token; nothing of it is left."""
+    token = example("sh", "Bearer").splitlines()[0] + "\n"
+    opened, changed, shown = (
+        json.loads(line) for line in shell("follower", base, ROBOTS, token).split("\n") if line
+    )
+    assert (opened["mode"], opened["allotment"]) == ("paper", {"USD": "5000"})
+    assert (changed["config"]["day_stop_loss"], changed["config"]["orders_day_max"]) == ("100", 20)
+    assert shown["config"] == changed["config"]
+    assert "follower" not in shell("Bearer", base)
 
 
 @pytest.mark.needs("curl")

@@ -124,6 +124,7 @@ class RobotEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     kind: Literal["signal", "rule"] = "signal"
     rule: str = ""
     active: bool = True
+    mode: Literal["live", "paper"] = "live"  # on paper the allotment is a figure: no money moves
     config: dict[str, Any] = {}
     allotment: dict[str, str] = {}
     locked: bool = False

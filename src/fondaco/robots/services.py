@@ -2,7 +2,8 @@
 
 Promises: a robot's row and those of its transfers are durable before the core hears of them, and
 calling again goes on where a crash or a lost answer stopped it: no allotment is paid twice. A
-robot's money moves between its account and its member's spot account, and only by the core. What
+robot's money moves between its account and its member's spot account, and only by the core. One
+that is opened on paper is there with its run or not at all, so nobody takes it for live. What
 is kept of a feed has a bound, however much of its stream can't be read.
 """
 
@@ -30,16 +31,22 @@ from fondaco.identity.core_door import CommandRefused, Core
 from fondaco.identity.models import Account, Member
 from fondaco.identity.security_log import Action, note
 from fondaco.identity.services import IdentityConflict
+from fondaco.robots.bots.services import begin_run
 from fondaco.robots.models import (
     FeedState,
+    Operation,
     Robot,
     RobotKind,
+    RobotMode,
     RobotTransfer,
     SetAsideMessage,
     VenueDispute,
 )
+from fondaco.robots.rules.plan import plan_rule
+from fondaco.robots.rules.validation import RuleError, read_rule
 
 __all__ = [
+    "PAPER_CASH",
     "SET_ASIDE_MAX",
     "AllotmentRefused",
     "Aside",
@@ -47,12 +54,15 @@ __all__ = [
     "allot",
     "allotted",
     "apply_house",
+    "check_free",
+    "check_rests",
     "close",
     "configure",
     "dispute",
     "open_robot",
     "resume",
     "set_aside",
+    "set_mode",
     "tell_feed",
 ]
 
@@ -61,6 +71,7 @@ ROBOTS_MAX: Final = 1_000  # of a member; each is an account
 ACCOUNT_NAME_MAX: Final = 64
 ALL_INSTRUMENTS: Final = 0
 SPOT: Final = records.AccountKind.SPOT
+PAPER_CASH: Final = "10000"  # of the house's cash: what paper begins with if nothing else is said
 
 SET_ASIDE_MAX: Final = 1_000  # of a feed; older ones go
 PAYLOAD_LETTERS_MAX: Final = 2_048
@@ -158,6 +169,7 @@ def open_robot(
     config: RobotConfig | None = None,
     rule: str = "",
     allotment: Mapping[int, int] | None = None,
+    paper: Mapping[str, str] | None = None,
     is_active: bool = True,
     is_locked: bool = False,
     locked_until_us: int = 0,
@@ -166,9 +178,9 @@ def open_robot(
 ) -> Robot:
     """Open a robot's account and move its allotment there: (asset number -> units).
 
-    Calling again with the same id and member goes on where it stopped, and pays what was refused
-    for want of money. Raises RobotRefused for an id that is another's, AllotmentRefused, and what
-    the client raises.
+    With `paper` it begins on paper, by these terms of its run. Calling again with the same id and
+    member goes on where it stopped, and pays what was refused for want of money. Raises
+    RobotRefused for an id that is another's, AllotmentRefused, and what the client raises.
     """
     robot = Robot.objects.select_related("member", "account").filter(pk=id).first()
     if robot is None:
@@ -193,6 +205,8 @@ def open_robot(
                     )
             except IntegrityError as error:
                 raise RobotRefused(f"robot {id} exists; choose another id", field="id") from error
+            if paper is not None:
+                begin_run(robot, mode=RobotMode.PAPER, terms=paper)
             note(Action.ROBOT_OPENED, actor=actor, subject=member, address=address, robot=id)
     if robot.member_id != member.pk or robot.closed_at is not None:
         raise RobotRefused(f"robot {id} exists; choose another id", field="id")
@@ -252,6 +266,56 @@ def configure(
             robot=robot.pk,
             what=" ".join(changed),
         )
+
+
+def check_free(core: Core, member: Member, allotment: Mapping[int, int]) -> None:
+    """Raise AllotmentRefused where a member's spot account has less than that free."""
+    spot = Account.objects.get(member=member, kind=SPOT.value)
+    free = {asset: units for asset, units, _ in balances(core, spot.pk)}
+    for asset, amount in allotment.items():
+        if amount > free.get(asset, 0):
+            raise AllotmentRefused(asset)
+
+
+def check_rests(robot: Robot) -> None:
+    """Raise RobotRefused while a signal robot has an operation of money open."""
+    rows = Operation.objects.filter(account=robot.account_id, is_paper=False)
+    held = rows.filter(status__lte=Operation.Status.AWAITING_SELL).first()
+    if held is not None:
+        raise RobotRefused(
+            f"its operation of {held.symbol} is open; wait until a SELL signal or its stop has "
+            "sold it, or end the robot, and then put it on paper"
+        )
+
+
+@transaction.atomic
+def set_mode(
+    robot: Robot,
+    *,
+    mode: str,
+    terms: Mapping[str, str],
+    actor: Member | None = None,
+    address: str = "",
+) -> None:
+    """Begin another run of a signal robot, and let its workers know; no money moves.
+
+    `terms` are what it begins with on paper: (asset code -> decimal text). Raises RobotRefused for
+    paper while an operation of money is open.
+    """
+    Robot.objects.select_for_update().get(pk=robot.pk)
+    if mode == RobotMode.PAPER:
+        check_rests(robot)
+    begin_run(robot, mode=mode, terms=terms)
+    robot.changed_us = time.time_ns() // 1000
+    robot.save(update_fields=["changed_us"])
+    note(
+        Action.ROBOT_CHANGED,
+        actor=actor,
+        subject=robot.member,
+        address=address,
+        robot=robot.pk,
+        what="run on paper" if mode == RobotMode.PAPER else "run live",
+    )
 
 
 def allot(core: Core, robot: Robot, allotment: Mapping[int, int]) -> None:
@@ -468,9 +532,11 @@ def _apply_robot(
     cash: records.AssetBody,
 ) -> None:
     until = identity.in_utc(robot.locked_until)
+    paper = _paper_terms(robot, cash.code) if robot.mode == "paper" else None
     allotment = {
         assets[code].number: parse_units(amount, assets[code].decimals)
         for code, amount in robot.allotment.items()
+        if paper is None
     }
     try:
         open_robot(
@@ -482,6 +548,7 @@ def _apply_robot(
             config=read_config(robot.config, decimals=cash.decimals),
             rule=robot.rule,
             allotment=allotment,
+            paper=paper,
             is_active=robot.active,
             is_locked=robot.locked,
             locked_until_us=int(until.timestamp() * 1_000_000) if until is not None else 0,
@@ -495,3 +562,15 @@ def _apply_robot(
         ) from refusal
     except RobotRefused as refusal:
         raise IdentityConflict(f"robot {robot.id} of the house file: {refusal}") from refusal
+
+
+def _paper_terms(robot: RobotEntry, cash: str) -> dict[str, str]:
+    """Return what a declared robot begins with on paper: its allotment as a figure."""
+    money = {cash: PAPER_CASH, **robot.allotment}
+    if robot.kind != "rule":
+        return money
+    try:
+        coin = plan_rule(read_rule(robot.rule)).paper_ticker
+    except RuleError:  # told by the worker that would run it
+        coin = ""
+    return {"cash": money[cash], "coins": money.get(coin, "0")}

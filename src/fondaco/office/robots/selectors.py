@@ -60,7 +60,7 @@ def rows(core: Core, found: Iterable[Robot]) -> list[dict[str, Any]]:
 
 def _row(robot: Robot, words: Mapping[str, int], decimals: Mapping[int, int]) -> dict[str, Any]:
     places = decimals.get(words.get("cash", 0), 0)
-    run = bots.current_run(robot) if robot.kind == RobotKind.RULE else None
+    run = bots.current_run(robot)
     reason, reason_ms = _newest_reason(robot, run)
     killed = bool(words.get("killed"))
     text = "killed: only reduces" if killed else "off"
@@ -149,7 +149,9 @@ def paper_profit(core: Core, has: Sequence[tuple[str, str]], run: RobotRun, numb
 
 
 def allotment_of(robot: Robot, run: RobotRun | None, plan: Plan | None) -> dict[str, str]:
-    """Return what a rule bot was given and has not given back, by asset; on paper its figures."""
+    """Return what a robot was given and has not given back, by asset; on paper its figures."""
+    if run is not None and run.mode == RobotMode.PAPER and robot.kind == RobotKind.SIGNAL:
+        return {code: amount for code, amount in run.terms.items() if Decimal(amount)}
     if run is not None and run.mode == RobotMode.PAPER:
         coin = plan.paper_ticker if plan is not None else ""
         words = {settings.CASH: run.terms.get("cash", "0"), coin: run.terms.get("coins", "0")}

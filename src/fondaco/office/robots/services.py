@@ -1,8 +1,9 @@
-"""Every write of members' rule bots: opening one, changing its rule or mode, ending it.
+"""Every write of members' robots of both kinds: opening one, changing what it does, ending it.
 
-Promises: a rule is read before anything moves, and what is wrong with it names the place. The
-allotment moves by the core; on paper it is a figure only. Another rule, or another mode, is
-another run: the open orders of the one before are cancelled, and its reasons stay to be read.
+Promises: a rule, or a config, is read before anything moves, and what is wrong with it names the
+place. The allotment moves by the core; on paper it is a figure only. Another rule, or another mode,
+is another run: the open orders of the one before are cancelled, and its reasons stay to be read.
+A signal robot goes on paper only when it has no operation of money open.
 """
 
 from __future__ import annotations
@@ -33,21 +34,32 @@ from fondaco.robots.rules.view import plain
 from fondaco.robots.services import RobotRefused
 
 __all__ = [
+    "ConfigRefused",
     "change",
+    "change_signals",
     "end",
     "limits_of",
     "markets",
     "open_rule",
+    "open_signals",
     "read",
     "switch_kill",
     "switch_kills",
-    "switch_signals",
 ]
 
 BOOK: Final = 1
 KILLED_AT_ONCE: Final = 500  # robots whose switch is thrown in one piece
 IDS: Final = re.compile(r"[A-Za-z0-9_-]{1,24}")
-RESERVED: Final = frozenset({"clients", "new", "rule-schema", "backtests"})
+RESERVED: Final = frozenset({"clients", "new", "overview", "rule-schema", "backtests"})
+
+
+class ConfigRefused(RobotRefused):
+    """A word of a signal robot's config can't stand; `name` is the word."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{name} {text}", field="config")
+        self.name = name
+        self.text = text
 
 
 def markets() -> dict[str, InstrumentRow]:
@@ -76,37 +88,85 @@ def open_rule(
 
     Raises RobotRefused and what the client raises.
     """
-    if not IDS.fullmatch(id) or id in RESERVED:
-        raise RobotRefused("write 1 to 24 letters, digits, _ or -", field="id")
+    _check_id(id)
     plan = read(rule)
     units = _units(allotment)
     terms = _terms(plan, allotment, mode)
     config = _config({}, limits or {})
-    if Robot.objects.filter(pk=id).exists():
-        raise RobotRefused(f"robot {id} exists; choose another id", field="id")
-    try:
-        robot = robots.open_robot(
-            core,
-            member=member,
-            cash=_cash(),
-            id=id,
-            kind=RobotKind.RULE,
-            rule=rule,
-            config=config,
-            allotment=units if mode == RobotMode.LIVE else {},
-            is_active=False,  # until its run is there
-            actor=member,
-            address=address,
-        )
-    except robots.AllotmentRefused:
-        row = Robot.objects.get(pk=id)
-        robots.close(core, row, actor=member, address=address)
-        raise
+    robot = _open(
+        core,
+        member,
+        id,
+        units if mode == RobotMode.LIVE else {},
+        kind=RobotKind.RULE,
+        rule=rule,
+        config=config,
+        is_active=False,  # until its run is there
+        address=address,
+    )
     bots.begin_run(robot, mode=mode, terms=terms)
     if active:
         robot.is_active = True
         robot.save(update_fields=["is_active"])
     return robot
+
+
+def open_signals(
+    core: Core,
+    *,
+    member: Member,
+    id: str,  # noqa: A002 - the contract's word
+    config: Mapping[str, Any],
+    allotment: Mapping[str, Decimal],
+    active: bool = True,
+    mode: str = RobotMode.LIVE,
+    address: str = "",
+) -> Robot:
+    """Open a signal robot; its allotment moves from the member's spot account, but on paper.
+
+    Raises RobotRefused, of a config ConfigRefused, and what the client raises.
+    """
+    _check_id(id)
+    units = _units(allotment)
+    told = _signals({}, config)
+    on_paper = mode == RobotMode.PAPER
+    return _open(
+        core,
+        member,
+        id,
+        {} if on_paper else units,
+        kind=RobotKind.SIGNAL,
+        config=told,
+        paper=_paper({}, allotment) if on_paper else None,
+        is_active=active,
+        address=address,
+    )
+
+
+def _check_id(text: str) -> None:
+    if not IDS.fullmatch(text) or text in RESERVED:
+        raise RobotRefused("write 1 to 24 letters, digits, _ or -", field="id")
+
+
+def _open(
+    core: Core,
+    member: Member,
+    name: str,
+    allotment: Mapping[int, int],
+    **words: Any,  # noqa: ANN401 - as open_robot() has them
+) -> Robot:
+    """Open a robot that its member can pay for; one that can't be paid leaves nothing behind."""
+    if Robot.objects.filter(pk=name).exists():
+        raise RobotRefused(f"robot {name} exists; choose another id", field="id")
+    robots.check_free(core, member, allotment)
+    try:
+        return robots.open_robot(
+            core, member=member, cash=_cash(), id=name, allotment=allotment, actor=member, **words
+        )
+    except robots.AllotmentRefused:  # what was free is gone meanwhile
+        row = Robot.objects.get(pk=name)
+        robots.close(core, row, actor=member, address=words["address"])
+        raise
 
 
 def change(
@@ -133,7 +193,7 @@ def change(
     units = _units(allotment or {})
     config = _config(robot.config, limits) if limits else None
     asked = _terms(plan, allotment or {}, now)  # of every rule, also of one that was there
-    terms = dict(run.terms) if run is not None else asked
+    terms = dict(run.terms) if run is not None and run.terms else asked
     if allotment and now == RobotMode.PAPER:
         words = {settings.CASH: "cash", plan.paper_ticker: "coins"}
         terms |= {words[code]: asked[words[code]] for code in allotment if code in words}
@@ -162,14 +222,48 @@ def change(
         bots.begin_run(robot, mode=now, terms=terms)
 
 
+def change_signals(
+    core: Core,
+    robot: Robot,
+    *,
+    actor: Member,
+    config: Mapping[str, Any] | None = None,
+    active: bool | None = None,
+    mode: str | None = None,
+    allotment: Mapping[str, Decimal] | None = None,
+    address: str = "",
+) -> None:
+    """Change a signal robot; another mode, or on paper another allotment, begins another run.
+
+    What a config or an allotment doesn't name stays. Who goes live without an allotment has what
+    paper began with, but of assets that it has an allotment of already. Raises RobotRefused: of a
+    config ConfigRefused, and without a field while an open operation keeps it from paper.
+    """
+    run = current_run(robot)
+    was = run.mode if run is not None else RobotMode.LIVE
+    now = mode or was
+    units = _units(allotment or {})
+    told = _signals(robot.config, config) if config else None
+    if now != was and now == RobotMode.PAPER:
+        robots.check_rests(robot)
+    if run is not None and now != was and now == RobotMode.LIVE and allotment is None:
+        given = robots.allotted(robot)
+        began = _units({code: Decimal(text) for code, text in run.terms.items()})
+        units = {asset: amount for asset, amount in began.items() if not given.get(asset)}
+    if now == RobotMode.LIVE and units:
+        robots.allot(core, robot, units)
+    robots.configure(
+        core, robot, cash=_cash(), config=told, is_active=active, actor=actor, address=address
+    )
+    if now != was or (now == RobotMode.PAPER and allotment):
+        before = run.terms if run is not None and was == RobotMode.PAPER else {}
+        terms = _paper(before, allotment or {}) if now == RobotMode.PAPER else {}
+        robots.set_mode(robot, mode=now, terms=terms, actor=actor, address=address)
+
+
 def end(core: Core, robot: Robot, *, actor: Member, address: str = "") -> None:
     """End a bot: its orders cancelled, what it has given back. Raises RobotRefused."""
     robots.close(core, robot, actor=actor, address=address)
-
-
-def switch_signals(core: Core, robot: Robot, *, on: bool, actor: Member, address: str = "") -> None:
-    """Have a signal robot act on signals, or not. Raises RobotRefused."""
-    robots.configure(core, robot, cash=_cash(), is_active=on, actor=actor, address=address)
 
 
 def switch_kill(
@@ -255,6 +349,30 @@ def _config(kept: Mapping[str, Any], limits: Mapping[str, Any]) -> RobotConfig:
         return read_config({**said, **limits}, decimals=_cash().decimals, known=LIMITS)
     except ConfigFault as fault:
         raise RobotRefused(f"{fault.field} {fault}", field="limits") from fault
+
+
+def _signals(kept: Mapping[str, Any], said: Mapping[str, Any]) -> RobotConfig:
+    """Return a signal robot's config with these words; what isn't named stays.
+
+    Raises ConfigRefused, also for a symbol that has no book in the house's cash and is new to it.
+    """
+    try:
+        config = read_config({**kept, **said}, decimals=_cash().decimals)
+    except ConfigFault as fault:
+        raise ConfigRefused(fault.field, str(fault)) from fault
+    there = markets()
+    for symbol in config.symbols:
+        if symbol not in there and symbol not in kept.get("symbols", ()):
+            known = ", ".join(sorted(there)) or "none"
+            text = f"has {symbol}, and there is no order book of it in {settings.CASH}"
+            raise ConfigRefused("symbols", f"{text}; there are {known}")
+    return config
+
+
+def _paper(before: Mapping[str, str], allotment: Mapping[str, Decimal]) -> dict[str, str]:
+    """Return what a signal robot on paper begins with; what isn't named is as before."""
+    told = {code: f"{plain(amount):f}" for code, amount in allotment.items()}
+    return {settings.CASH: robots.PAPER_CASH, **before, **told}
 
 
 def _cash() -> AssetBody:

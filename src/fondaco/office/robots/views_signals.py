@@ -64,8 +64,12 @@ def signal_robot(request: HttpRequest, row: Robot, member: Member) -> HttpRespon
 def _switch(request: HttpRequest, row: Robot, member: Member) -> None:
     core, address = writer.core(), address_of(request)
     acts: dict[str, Callable[[], object]] = {
-        "on": lambda: services.switch_signals(core, row, on=True, actor=member, address=address),
-        "off": lambda: services.switch_signals(core, row, on=False, actor=member, address=address),
+        "on": lambda: services.change_signals(
+            core, row, actor=member, active=True, address=address
+        ),
+        "off": lambda: services.change_signals(
+            core, row, actor=member, active=False, address=address
+        ),
         "kill": lambda: services.switch_kill(core, row, on=True, actor=member, address=address),
         "unkill": lambda: services.switch_kill(core, row, on=False, actor=member, address=address),
     }
