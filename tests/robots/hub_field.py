@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from fondaco.core import client_ids, records
@@ -20,12 +21,14 @@ from fondaco.identity.models import Account
 from fondaco.journal.calendar import Calendar
 from fondaco.link.blocking import Commit
 from fondaco.robots import services as robots
-from fondaco.robots.hub import operations, services
+from fondaco.robots.bots import services as bots
+from fondaco.robots.hub import operations, papers, services
 from fondaco.robots.hub.locks import NoKeys
 from fondaco.robots.hub.messages import Incoming
 from fondaco.robots.hub.roster import Roster
 from fondaco.robots.hub.worker import Hub
-from fondaco.robots.models import Decision, Operation, Robot
+from fondaco.robots.models import Decision, Operation, Robot, RobotMode, RobotRun
+from fondaco.robots.paper.exchange import PaperExchange, PaperState
 from tests.robots.real_core import RealCore
 
 __all__ = ["START_US", "HubField"]
@@ -97,6 +100,13 @@ class History:
             if each["order_id"] == order_id
         ]
 
+    def trades(self, instrument: int, *, from_id: int, limit: int) -> list[Any]:
+        return [
+            type("Trade", (), each)
+            for each in self.events(Event.TRADE)
+            if each["instrument"] == instrument and each["trade_id"] >= from_id
+        ][:limit]
+
     def events(self, *kinds: int) -> list[dict[str, int]]:
         return [
             records.unpack(record)
@@ -115,6 +125,7 @@ class HubField:
         robots.apply_house(self.house, self.core)
         self.history = History(self.core)
         monkeypatch.setattr(operations, "history", self.history)
+        monkeypatch.setattr(papers, "history", self.history)
         spots = Account.objects.filter(kind=records.AccountKind.SPOT).order_by("pk")
         self.ann, self.bob = (row.pk for row in spots[:2])
         self._number = 0
@@ -124,13 +135,29 @@ class HubField:
         """Begin with a new worker, as after a crash: nothing but the tables is left."""
         core: Any = self.core
         self.hub = Hub(self.house, Path("nowhere"), threading.Event(), NoKeys(), core=core)
-        self.hub.look_s = 0.0
+        self.hub.look_s = self.hub.refresh_s = 0.0
         self.heard: Any = Heard(self.core)
         roster = Roster(self.house, core)
         roster.load()
         self.hub.follow(roster)
         roster.seq = self.core.exchange.seq
         return self.hub
+
+    def on_paper(self, robot: str, **money: str) -> RobotRun:
+        """Put a robot on paper with this money, by asset."""
+        return bots.begin_run(Robot.objects.get(pk=robot), mode=RobotMode.PAPER, terms=money)
+
+    def on_paper_now(self, robot: str, asset: int) -> tuple[int, int]:
+        """Return what a robot has on paper of an asset, free and held, as its row says."""
+        run = RobotRun.objects.get(robot=robot, is_over=False)
+        state = msgspec.msgpack.decode(bytes(run.position), type=PaperState)
+        asked = records.pack(Query.BALANCES, account=state.account)
+        exchange = PaperExchange({}, {})
+        for record in records.split(bytes(exchange.query(state, asked).records)):
+            words = records.unpack(record)
+            if words["asset"] == asset:
+                return words["free"], words["held"]
+        return 0, 0
 
     def stop(self) -> None:
         """Let go of the shares, as a worker that ends."""

@@ -106,7 +106,8 @@ class RobotRun(models.Model):
 
     `state`, `outbox` and `position` are what a rule bot remembers, written in one transaction with
     what came of it, and true up to `seq` of the house's events. JSON but `position`. A robot by
-    signals has a run where it is, or was, on paper; of it are `position` and `seq`.
+    signals has a run where it is, or was, on paper; of it are `position`, with `seq` counting how
+    often it was written, and until when a loss has locked it as `state`.
     """
 
     robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="runs")

@@ -64,6 +64,7 @@ __all__ = [
     "set_aside",
     "set_mode",
     "tell_feed",
+    "terms_of",
 ]
 
 RESUMED_MAX: Final = 100  # a turn
@@ -251,7 +252,7 @@ def configure(
             member=robot.member_id,
             kind=robot.account.kind,
             frozen=robot.member.frozen_at is not None,
-            robot=_terms(robot, cash),
+            robot=terms_of(robot, cash),
         )
         command = records.Command.CONFIGURE_ACCOUNT
         core_door.submit(core, records.pack_body(command, body, account=robot.account_id))
@@ -443,11 +444,11 @@ def _open_account(core: Core, robot: Robot, cash: records.AssetBody) -> None:
         member=robot.member,
         name=robot.account.name,
         kind=records.AccountKind.ROBOT,
-        terms=_terms(robot, cash),
+        terms=terms_of(robot, cash),
     )
 
 
-def _terms(robot: Robot, cash: records.AssetBody) -> records.RobotTerms:
+def terms_of(robot: Robot, cash: records.AssetBody) -> records.RobotTerms:
     """Return the limits that a robot's config has the core keep."""
     config = msgspec.convert(robot.config, RobotConfig)
     return records.RobotTerms(

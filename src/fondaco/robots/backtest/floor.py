@@ -36,6 +36,7 @@ from fondaco.core.records import (
 __all__ = [
     "BASE",
     "CROWD",
+    "CROWD_FUNDS",
     "QUEUE",
     "QUOTE",
     "ROBOT",
@@ -200,12 +201,14 @@ def crowd_order(
     lots: int,
     time_in_force: TimeInForce = TimeInForce.GTC,
     order_type: OrderType = OrderType.LIMIT,
+    *,
+    instrument: int = 1,
 ) -> bytes:
     """Return an order of the crowd: CROWD trades, QUEUE stood before the robot."""
     return pack(
         Command.NEW_ORDER,
         account=account,
-        instrument=1,
+        instrument=instrument,
         side=side,
         order_type=order_type,
         time_in_force=time_in_force,

@@ -8,6 +8,7 @@ ids of its own. The newest DECISIONS_MAX of a run are kept.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -73,8 +74,11 @@ def begin_run(
     robot: Robot, *, mode: str = RobotMode.LIVE, terms: Mapping[str, str] | None = None
 ) -> RobotRun:
     """Begin a run of a robot; the one before is over."""
-    Robot.objects.select_for_update().get(pk=robot.pk)
+    row = Robot.objects.select_for_update().filter(pk=robot.pk)
+    row.update(changed_us=time.time_ns() // 1000)
     last = RobotRun.objects.filter(robot=robot).order_by("-number").first()
+    if last is not None and last.mode == RobotMode.PAPER and last.state.isdigit():
+        row.filter(locked_until_us=int(last.state)).update(locked_until_us=0)  # paper's own loss
     RobotRun.objects.filter(robot=robot, is_over=False).update(is_over=True)
     return RobotRun.objects.create(
         robot=robot,

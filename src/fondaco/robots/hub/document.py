@@ -1,8 +1,8 @@
 """A client as the older programs know it: one document of what it has, may, did and is doing.
 
 Promises: exactly the keys of the seed's document, amounts as exact decimals; balances and summaries
-are the core's of now, operations the hub's. A day or a month without trades has zeros for the
-chosen symbols. Days and months are the house's.
+are the core's of now, of a robot on paper its own exchange's; operations are the hub's. A day or a
+month without trades has zeros for the chosen symbols. Days and months are the house's.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fondaco.identity import core_door
 from fondaco.identity.core_door import Core
 from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
 from fondaco.robots.models import Operation, Robot
+from fondaco.robots.paper.standing import Asked, core_of
 
 __all__ = ["client_document"]
 
@@ -75,10 +76,11 @@ def client_document(
 ) -> dict[str, Any]:
     """Return the document of one client."""
     view = View(cash, zone, now_us)
+    asked = core_of(core, robot, cash=cash)
     config = msgspec.convert(robot.config, RobotConfig)
-    free, coins = _balances(core, robot, view)
+    free, coins = _balances(asked, robot, view)
     chosen = list(config.symbols)
-    summaries = _summaries(core, robot)
+    summaries = _summaries(asked, robot)
     operations = Operation.objects.filter(
         account=robot.account_id, status__lte=Status.AWAITING_SELL
     ).order_by("started_us")
@@ -112,7 +114,7 @@ def client_document(
     }
 
 
-def _balances(core: Core, robot: Robot, view: View) -> tuple[int, dict[str, Decimal]]:
+def _balances(core: Asked, robot: Robot, view: View) -> tuple[int, dict[str, Decimal]]:
     """Return the free cash and what there is of each coin, free and held."""
     answer = core.query(records.pack(Query.BALANCES, account=robot.account_id))
     free, coins = 0, {}
@@ -128,7 +130,7 @@ def _balances(core: Core, robot: Robot, view: View) -> tuple[int, dict[str, Deci
     return free, coins
 
 
-def _summaries(core: Core, robot: Robot) -> list[dict[str, int]]:
+def _summaries(core: Asked, robot: Robot) -> list[dict[str, int]]:
     answer = core.query(records.pack(Query.ROBOTS, account=robot.account_id))
     return [
         records.unpack(record)

@@ -61,7 +61,7 @@ class Client:
         *("account", "robot", "member", "is_active", "is_killed", "is_locked", "locked_until_us"),
         *("buy_weight", "sell_weight", "symbols", "stop_loss", "day_stop", "month_stop"),
         *("sell_cap", "operation_amount", "cash", "coins", "free", "day_loss", "month_loss"),
-        *("month_sold", "open"),
+        *("month_sold", "open", "run", "is_paper"),
     )
 
     def __init__(self, account: int, robot: str, member: int) -> None:
@@ -87,6 +87,8 @@ class Client:
         self.month_loss = 0
         self.month_sold = 0
         self.open: set[str] = set()  # symbols with an operation
+        self.run = 0  # of its rows, when it is to be on paper
+        self.is_paper = False  # and is there: what is known of it is its own exchange's
 
 
 class Look(NamedTuple):

@@ -22,7 +22,8 @@ from fondaco.core.records import OrderStatus
 from fondaco.identity import core_door
 from fondaco.link.answers import LinkError, Overloaded
 from fondaco.projections import selectors as history
-from fondaco.robots.hub.locks import Held, Locks, Many
+from fondaco.robots.hub.locks import Held, Locks
+from fondaco.robots.hub.papers import Papers
 from fondaco.robots.hub.recalling import Past, hear, name_of, recall
 from fondaco.robots.hub.roster import SHARES, Roster
 from fondaco.robots.hub.steps import Step, Steps, act, client_id, give_up
@@ -34,6 +35,7 @@ RETRY_S: Final = 0.25
 RETRY_S_MAX: Final = 15.0
 BATCH_MAX: Final = 500  # operations under lock at once: far less than a lock's time
 FILLS_MAX: Final = 1000
+PAPER_OVER: Final = "PAPER_OVER"  # note: the robot has been taken off paper
 FIELDS: Final = (
     *("status", "fence", "spent", "bought", "bought_lots", "stop_ticks", "sold_lots"),
     *("proceeds", "tries", "is_selling", "sell_signal", "note", "buy_us", "closed_us"),
@@ -77,9 +79,18 @@ def save_all(ops: Iterable[Operation]) -> None:
         op._state.adding, op._state.db = False, connection.alias  # noqa: SLF001
 
 
+def _end_paper(step: Step) -> None:
+    op = step.op
+    op.status = Status.CLOSED if op.bought_lots else Status.FAILED
+    op.note, op.closed_us = PAPER_OVER, step.now_us
+
+
 class Operations:
-    def __init__(self, core: Many, roster: Roster, locks: Locks, now_us: Callable[[], int]) -> None:
-        self._core = core
+    def __init__(
+        self, papers: Papers, roster: Roster, locks: Locks, now_us: Callable[[], int]
+    ) -> None:
+        self._papers = papers
+        papers.on_order, papers.is_live, papers.on_end = self.hear, self.is_live, self.end_paper
         self._roster = roster
         self._locks = locks
         self._now_us = now_us
@@ -126,6 +137,19 @@ class Operations:
                 return self._steps[pk]
         return None
 
+    def is_live(self, account: int) -> bool:
+        """Tell whether a client has an open operation in the house."""
+        return any(not self._steps[pk].op.is_paper for pk in self._of_account.get(account, ()))
+
+    def end_paper(self, account: int) -> None:
+        """End the operations of a client whose run on paper is over."""
+        for step in [self._steps[pk] for pk in self._of_account.get(account, ())]:
+            if step.op.is_paper:
+                step.now_us = self._now_us()
+                _end_paper(step)
+                step.op.save(update_fields=FIELDS)
+                self._forget(step)
+
     def give_up(self, step: Step) -> None:
         """End an operation that has bought nothing yet."""
         step.now_us = self._now_us()
@@ -154,7 +178,7 @@ class Operations:
         for step in done:
             step.now_us = now_us
             step.op.fence = held[step.op.account].fence
-            acting = act(step, step.op.fence)
+            acting = act(step, 0 if step.op.is_paper else step.op.fence)
             try:
                 going.append((step, acting, next(acting)))
             except StopIteration:
@@ -173,7 +197,7 @@ class Operations:
 
     def _submit(self, commands: list[bytes]) -> list[bytes | LinkError]:
         try:
-            return self._core.submit_many(commands)
+            return self._papers.submit_many(commands)
         except Overloaded as error:
             return [error] * len(commands)
 
@@ -184,6 +208,7 @@ class Operations:
         ]
         with transaction.atomic():
             save_all([step.op for step in steps])
+            self._papers.save([step.op.account for step in steps if step.op.is_paper])
             if corrected:
                 with connection.cursor() as cursor:
                     cursor.executemany(_CORRECT, corrected)
@@ -243,8 +268,10 @@ class Operations:
         step = self._steps.get(pk)
         if step is None or not hear(step, core_door.kind_of(record), words, suffix):
             return
-        if OrderStatus(words["status"]) is OrderStatus.FILLED:
-            step.op.save(update_fields=FIELDS)
+        is_over = OrderStatus(words["status"]) is OrderStatus.FILLED
+        if is_over or step.op.is_paper:  # history knows no paper, so what it did is written now
+            self._save([step])
+        if is_over:
             self._forget(step)
         else:
             self._touched.add(pk)
@@ -260,11 +287,21 @@ class Operations:
         with transaction.atomic():
             for step in steps:
                 step.now_us = self._now_us()
-                recall(step, partial(self._past, step.op))
+                if not step.op.is_paper:
+                    recall(step, partial(self._past, step.op))
+                elif step.op.account in self._papers:
+                    recall(step, partial(self._past_on_paper, step.op))
+                else:  # it went live while nobody looked
+                    _end_paper(step)
                 step.op.save(update_fields=FIELDS)
         for step in steps:
             if not step.is_open:
                 self._forget(step)
+            elif step.op.is_paper:
+                self._papers.catch_up(step.op.account)
+
+    def _past_on_paper(self, op: Operation, suffix: str) -> Past | None:
+        return self._papers.past(op.account, client_id(op, suffix))
 
     def _past(self, op: Operation, suffix: str) -> Past | None:
         words = client_ids.encode(client_id(op, suffix))

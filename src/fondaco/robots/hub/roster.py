@@ -8,7 +8,7 @@ count as none, by the house's calendar. It writes nothing and sends no command.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from fractions import Fraction
 from typing import Final
 
@@ -33,7 +33,7 @@ from fondaco.robots.hub.following import (
 )
 from fondaco.robots.hub.judging import Client, Look
 from fondaco.robots.hub.words import place_of
-from fondaco.robots.models import Robot, RobotKind
+from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
 
 __all__ = ["SHARES", "Market", "Roster", "share_of"]
 
@@ -43,11 +43,15 @@ SKEW_US: Final = 2_000_000  # how late the row of a change may be seen after its
 _ACCOUNT_AT: Final = 3  # of a head
 _INSTRUMENT_AT: Final = place_of(Event.TRADE, "instrument")
 _PRICE_AT: Final = place_of(Event.TRADE, "price_ticks")
+_TRADE_AT: Final = place_of(Event.TRADE, "trade_id")
+_KILLED_AT: Final = place_of(Event.ROBOT, "killed")
+_ROBOT: Final = int(Event.ROBOT)
 _TRADE: Final = int(Event.TRADE)
 _CANCEL: Final = int(Event.CANCEL)  # ORDER, FILL and CANCEL come first
 _OF_CLIENTS: Final = {
     int(kind) for kind in (Event.ORDER, Event.FILL, Event.CANCEL, Event.BALANCE, Event.ROBOT)
 }
+_STANDS: Final = {int(Event.BALANCE), _ROBOT}
 _DEFINED: Final = {int(Event.ASSET), int(Event.INSTRUMENT)}
 WORD: Final = records.WORD
 OnOrder = Callable[[bytes], None]
@@ -58,10 +62,16 @@ def share_of(account: int) -> int:
     return account % SHARES
 
 
+def _on_paper() -> dict[str, int]:
+    """Return the runs of robots by signals that are on paper, by the robot."""
+    runs = RobotRun.objects.filter(is_over=False, mode=RobotMode.PAPER)
+    return dict(runs.filter(robot__kind=RobotKind.SIGNAL).values_list("robot_id", "pk"))
+
+
 class Roster:
     def __init__(self, house: House, core: Core) -> None:
         self._house = house
-        self._core = core
+        self.core = core
         self._calendar = Calendar(house.house.time_zone)
         self.assets: dict[int, records.AssetBody] = {}
         self.instruments: dict[int, records.InstrumentBody] = {}
@@ -72,13 +82,17 @@ class Roster:
         self._periods: dict[int, tuple[int, int]] = {}  # account -> day, month of its losses
         self._changed_us = 0
         self.seq = 0
+        self.watched: Collection[int] = ()  # instruments whose trades robots on paper wait for
+        self._trades: list[tuple[int, int, int]] = []  # of these: instrument, price, number
+        self._kills: list[tuple[int, bool]] = []  # of robots on paper: account, on or off
+        self._changed: set[int] = set()  # accounts whose paper may be another
         self.cash = records.AssetBody(number=0, code=house.house.cash, decimals=0)
 
     # ---- loading
 
     def load(self) -> None:
         """Learn the definitions and every client."""
-        for kind, record in core_door.definitions(self._core):
+        for kind, record in core_door.definitions(self.core):
             if kind in {Event.ASSET, Event.INSTRUMENT}:
                 self._define(kind, record)
         self.refresh()
@@ -90,18 +104,25 @@ class Roster:
             account__opened_at__isnull=False,
             changed_us__gte=self._changed_us - SKEW_US,
         )
+        runs: dict[str, int] | None = None
         for row in rows.iterator(2_000):
+            if runs is None:
+                runs = _on_paper()
             self._changed_us = max(self._changed_us, row.changed_us)
             if row.closed_at is not None:
                 self.clients.pop(row.account_id, None)
                 self._ordered = []
+                self._changed.add(row.account_id)
                 continue
             client = self.clients.get(row.account_id)
             if client is None:
                 client = Client(row.account_id, row.pk, row.member_id)
                 self.clients[row.account_id] = client
                 self._ordered = []
-                self._ask(client)
+                self.ask(client)
+            before, client.run = client.run, runs.get(row.pk, 0)
+            if before or client.run:
+                self._changed.add(client.account)
             try:
                 self._configure(client, row)
             except (msgspec.ValidationError, ValueError) as error:
@@ -115,9 +136,10 @@ class Roster:
         client.locked_until_us = row.locked_until_us
         configure(client, config, self.cash_units)
 
-    def _ask(self, client: Client) -> None:
+    def ask(self, client: Client) -> None:
+        """Ask the house's core how a client stands."""
         for kind in (Query.BALANCES, Query.ROBOTS):
-            answer = self._core.query(records.pack(kind, account=client.account))
+            answer = self.core.query(records.pack(kind, account=client.account))
             self.take(bytes(answer.records))
 
     def cash_units(self, text: str) -> int:
@@ -137,9 +159,12 @@ class Roster:
             word = words[at]
             kind, length = word & 0xFFFF, word >> 35
             if kind == _TRADE:
-                market = self._by_instrument.get(words[at + _INSTRUMENT_AT])
+                number = words[at + _INSTRUMENT_AT]
+                market = self._by_instrument.get(number)
                 if market is not None:
                     market.price_ticks = words[at + _PRICE_AT]
+                    if number in self.watched:
+                        self._trades.append((number, market.price_ticks, words[at + _TRADE_AT]))
             elif kind in _OF_CLIENTS:
                 client = clients.get(words[at + _ACCOUNT_AT])
                 if client is not None:
@@ -153,9 +178,58 @@ class Roster:
 
     def _take(self, client: Client, kind: int, words: memoryview[int]) -> None:
         """Take in a client's balance, or how its robot stands."""
+        if client.is_paper:  # what it has in the house is nothing to it, but for the kill switch
+            if kind == _ROBOT:
+                self._kills.append((client.account, bool(words[_KILLED_AT])))
+            return
+        self._follow(client, kind, words)
+
+    def _follow(self, client: Client, kind: int, words: memoryview[int]) -> None:
         period = follow(client, kind, words, self.cash.number)
         if period is not None:
             self._periods[client.account] = period
+
+    # ---- paper
+
+    def begin_paper(self, client: Client) -> None:
+        """Forget what a client has in the house: from now on its own exchange tells."""
+        client.is_paper = True
+        client.cash = client.day_loss = client.month_loss = client.month_sold = 0
+        client.coins.clear()
+        client.free.clear()
+
+    def take_paper(self, client: Client, events: bytes) -> None:
+        """Follow what a client's own exchange says."""
+        words = memoryview(events).cast("q")
+        at, end = 0, len(words)
+        while at < end:
+            word = words[at]
+            kind, length = word & 0xFFFF, word >> 35
+            if kind in _STANDS:
+                self._follow(client, kind, words[at : at + length])
+            at += length
+
+    def take_trades(self) -> list[tuple[int, int, int]]:
+        """Return, once, the trades that were watched: instrument, price in ticks, number."""
+        found, self._trades = self._trades, []
+        return found
+
+    def take_kills(self) -> list[tuple[int, bool]]:
+        """Return, once, what became of the kill switches of robots on paper."""
+        found, self._kills = self._kills, []
+        return found
+
+    def take_changed(self) -> set[int]:
+        """Return, once, the accounts of robots that are, or were, on paper and have changed."""
+        found, self._changed = self._changed, set()
+        return found
+
+    def price_of(self, number: int) -> int:
+        """Return the price that an instrument is known by, 0 for none."""
+        market = self._by_instrument.get(number)
+        return market.price_ticks if market is not None else 0
+
+    # ---- definitions
 
     def _define(self, kind: int, record: bytes) -> None:
         raw = records.unpack_body(record)
@@ -179,7 +253,7 @@ class Roster:
     def _price(self, body: records.InstrumentBody) -> int:
         """Return the last trade's price, the declared reference before any, 0 for neither."""
         asked = records.pack(Query.DEPTH, instrument=body.number, limit=1)
-        for record in records.split(bytes(self._core.query(asked).records)):
+        for record in records.split(bytes(self.core.query(asked).records)):
             if core_door.kind_of(record) == Query.BOOK_ANSWER:
                 last = records.unpack(record)["last_price_ticks"]
                 if last:

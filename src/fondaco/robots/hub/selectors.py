@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from fondaco.core.records import Side
 from fondaco.identity.models import Member
@@ -69,9 +69,14 @@ def signal_words(number: int) -> dict[str, Any] | None:
     }
 
 
+def _set_going() -> QuerySet[Decision]:
+    """Return the decisions that are triggers: on paper none is, for programs act on triggers."""
+    return Decision.objects.filter(reason=Reason.TRIGGERED.value, is_paper=False)
+
+
 def triggers(signal: Signal) -> list[dict[str, Any]]:
     """Return one trigger for each client that a signal set going."""
-    rows = Decision.objects.filter(signal=signal.pk, reason=Reason.TRIGGERED.value)
+    rows = _set_going().filter(signal=signal.pk)
     found = list(rows.order_by("account").values_list("account", "side", "time_us")[:TRIGGERS_MAX])
     names = dict(
         Robot.objects.filter(account_id__in=[account for account, _, _ in found]).values_list(
@@ -100,7 +105,7 @@ class Told:
 def told_by_now() -> Told:
     """Return that all was told that is decided: what comes is new."""
     told = Told(Signal.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
-    decided = Decision.objects.filter(reason=Reason.TRIGGERED.value, signal=told.signal)
+    decided = _set_going().filter(signal=told.signal)
     told.accounts.update(decided.values_list("account", flat=True))
     return told
 
@@ -111,7 +116,7 @@ def new_triggers(told: Told, member: int) -> list[dict[str, Any]]:
     Pieces of one signal may be decided one after the other, by several workers; so the newest
     signal with triggers is looked at again, for those that were not told.
     """
-    rows = Decision.objects.filter(reason=Reason.TRIGGERED.value, signal__gte=told.signal)
+    rows = _set_going().filter(signal__gte=told.signal)
     found = [
         row
         for row in rows.order_by("signal", "account")[: TRIGGERS_MAX + len(told.accounts)]
@@ -179,6 +184,7 @@ def _decision(
         "signal_id": row.signal,
         "time": moment(row.time_us),
         "operation": side,
+        "on_paper": row.is_paper,
         "reason": reason.name,
         "symbol": symbol,
         "numbers": numbers,
@@ -229,6 +235,7 @@ def operations(account: int, *, cash: str, limit: int = OPERATIONS_SHOWN) -> lis
             "symbol": row.symbol,
             "status": row.get_status_display().lower(),
             "is_open": row.status <= Operation.Status.AWAITING_SELL,
+            "on_paper": row.is_paper,
             "started_us": row.started_us,
             "spent": scales.cash(row.spent),
             "bought": scales.coin(row.bought, row.symbol),

@@ -21,6 +21,7 @@ from django.db import DatabaseError, close_old_connections, connection, connecti
 
 from fondaco.core.records import Side
 from fondaco.house.declared import House
+from fondaco.journal.calendar import Calendar
 from fondaco.link.address import writer_socket
 from fondaco.link.answers import LinkError
 from fondaco.link.blocking import BlockingClient, Subscription
@@ -38,6 +39,7 @@ from fondaco.robots.hub.judging import (
 )
 from fondaco.robots.hub.locks import Held, Keys, Locks, make_keys
 from fondaco.robots.hub.operations import Operations, new_operation, save_all
+from fondaco.robots.hub.papers import Papers
 from fondaco.robots.hub.roster import Roster, share_of
 from fondaco.robots.hub.shares import Shares
 from fondaco.robots.hub.steps import Step
@@ -49,6 +51,7 @@ FORGET_S: Final = 60.0  # between two looks for what is old
 LOCK_WAIT_S: Final = 1.0
 LOCK_TURN_S: Final = 0.05
 POLL_S: Final = 0.05
+REFRESH_S: Final = 0.5  # how soon a switch to paper, or from it, is seen; signals see all at once
 RETRY_S: Final = 1.0
 CATCH_UP_S: Final = 2.0  # how long a signal waits for the events of what was committed before
 TRIGGERED_MAX: Final = 1_000  # clients of one transaction that are locked at once
@@ -61,6 +64,7 @@ INSERT: Final = (
     "(signal, account, time_us, side, reason, had, needed, price_ticks) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
 )
+INSERT_PAPER: Final = INSERT.replace(") VALUES (", ", is_paper) VALUES (%s, ")
 AWAITING_SELL: Final = Operation.Status.AWAITING_SELL
 Row = tuple[int, int, int, int, int, int, int, int]
 
@@ -90,9 +94,12 @@ class Hub:
         self._stop = stop
         self._client = core or BlockingClient(writer, role="hub")
         self._locks = Locks(self._client, keys, succeeds=True)
+        self._calendar = Calendar(house.house.time_zone)
         self._is_test_clock = house.house.clock == "test"
         self.look_s = POLL_S  # between two looks into the tables, however busy the market is
         self._look_at_s = 0.0
+        self.refresh_s = REFRESH_S
+        self._refresh_at_s = 0.0
         self._forget_at_s = 0.0
         self.shares = Shares()
 
@@ -146,7 +153,7 @@ class Hub:
             roster = Roster(self._house, self._client)
             roster.load()
             self.follow(roster)
-            self._operations.load(self.shares.held)
+            self._load(self.shares.held)
             self._roster.seq = subscription.writer_seq
             while not self._stop.is_set():
                 self.turn(subscription)
@@ -154,15 +161,21 @@ class Hub:
     def follow(self, roster: Roster) -> None:
         """Work with these clients from now on."""
         self._roster = roster
-        self._operations = Operations(self._client, roster, self._locks, self.now_us)
+        self._papers = Papers(self._client, roster, self._calendar, self.now_us)
+        self._operations = Operations(self._papers, roster, self._locks, self.now_us)
+
+    def _load(self, shares: set[int]) -> None:
+        self._operations.load(shares)
+        self._papers.load(shares)
 
     def turn(self, subscription: Subscription | None) -> None:
         """Do once what there is to do."""
         came, went = self.shares.turn()
         self._operations.drop(went)
+        self._papers.drop(went)
         if came:
             self._locks.begin_anew()
-            self._operations.load(came)
+            self._load(came)
         if subscription is None:
             self._stop.wait(POLL_S)
         else:
@@ -171,13 +184,16 @@ class Hub:
         if not held or time.monotonic() < self._look_at_s:
             return
         self._look_at_s = time.monotonic() + self.look_s
+        if time.monotonic() >= self._refresh_at_s:
+            self._refresh_at_s = time.monotonic() + self.refresh_s
+            self._refresh(held)
         if 0 in held:
             self._care()
         for _ in range(SIGNALS_MAX):
             pending = self._pending(held)
             if pending is None:
                 break
-            self._roster.refresh()
+            self._refresh(held)
             if subscription is not None:
                 self._catch_up(subscription)
             try:
@@ -186,6 +202,11 @@ class Hub:
                 print(f"fondaco: hub: {lost}", file=sys.stderr)  # noqa: T201
                 break
         self._operations.turn()
+
+    def _refresh(self, held: set[int]) -> None:
+        """Follow what people have changed."""
+        self._roster.refresh()
+        self._papers.refresh(held)
 
     def _care(self) -> None:
         """Do what one worker of all does: read alerts, and let go of what is old."""
@@ -200,6 +221,7 @@ class Hub:
         for commit in commits:
             self._roster.take(commit.events, self._operations.hear)
             self._roster.seq = commit.last_seq
+        self._papers.turn()
 
     def _catch_up(self, subscription: Subscription) -> None:
         """Know every commit that was before now."""
@@ -331,6 +353,7 @@ class Hub:
                 is_selling=sells,
                 sell_signal=look.signal if sells else 0,
                 started_us=look.now_us,
+                is_paper=client.is_paper,
             )
         )
         return SYMBOL_NOT_CHOSEN if begun is None else begun
@@ -343,8 +366,12 @@ class Hub:
             lost = self.shares.lost(shares)
             if lost:
                 raise LostShare(f"shares {lost} are another worker's by now")
+            paper = [(*row, True) for row in rows if row[1] in self._papers]
+            house = rows if not paper else [row for row in rows if row[1] not in self._papers]
             with connection.cursor() as cursor:
-                cursor.executemany(INSERT, rows)
+                cursor.executemany(INSERT, house)
+                if paper:
+                    cursor.executemany(INSERT_PAPER, paper)
             save_all(step.op for step in started)
             for reason, until_us in (
                 (Reason.DAY_STOP, self._roster.day_ends_us),
@@ -368,6 +395,7 @@ class Hub:
             Robot.objects.filter(account_id__in=part, locked_until_us__lt=until_us).update(
                 locked_until_us=until_us, changed_us=services.wall_us()
             )
+            self._papers.lock_until(part, until_us)
         for account in accounts:
             client = self._roster.clients[account]
             client.locked_until_us = max(client.locked_until_us, until_us)
