@@ -260,6 +260,8 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"POST ^hooks/?\Z",
         r"GET ^robots/new/?\Z",
         r"POST ^robots/new/?\Z",
+        r"GET ^robots/new/signals/?\Z",
+        r"POST ^robots/new/signals/?\Z",
         r"GET ^profile/sessions/?\Z",
         r"POST ^profile/sessions/?\Z",
         r"GET ^profile/tokens/?\Z",

@@ -101,10 +101,26 @@ RULE: Final = """{
 }"""
 
 
+SIGNALS: Final = {
+    "id": "tape-reader",
+    "mode": "paper",
+    "cash": "5000",
+    "symbols": "BTC",
+    "buy_on": "BUY",
+    "sell_on": "SELL",
+    "operation_amount": "500",
+    "operation_stop_loss": "25",
+    "day_stop_loss": "150",
+    "orders_day_max": "20",
+}
+
+
 def run_robots(ann: Person, bob: Person) -> None:
-    """Bob has a rule bot on paper, and has tried its rule on the past; staff stopped another."""
+    """Bob has a robot of each kind on paper, and tried a rule on the past; staff stop another."""
     fields = {"id": "dip-buyer", "mode": "paper", "cash": "20000", "rule": RULE}
     status, text = bob.post_form("/robots/new/", fields)
+    assert status == 200, text
+    status, text = bob.post_form("/robots/new/signals/", SIGNALS)
     assert status == 200, text
     status, text = bob.post_form("/robots/backtests/", {"cash": "20000", "rule": RULE})
     assert status == 200, text
@@ -271,10 +287,15 @@ def has_decided(page: Page) -> None:
         page.reload()
 
 
+def opens_settings(page: Page) -> None:
+    """Look at all that a signal robot is told."""
+    page.get_by_text("Settings and limits").click()
+
+
 def has_robots(page: Page) -> None:
     """See robots of members, one of them stopped."""
     rows = page.locator("[data-robots] tbody tr")
-    expect(rows).to_have_count(3)
+    expect(rows).to_have_count(4)
     expect(rows.filter(has_text="tide")).to_contain_text("killed: only reduces")
 
 
@@ -409,7 +430,16 @@ STOPS: Final = (
     Stop("robots", "bob", "/robots/"),
     Stop("robot", "bob", "/robots/dip-buyer", goes_to_work),
     Stop("robot-signals", "bob", "/robots/chart-follower", goes_to_work),
+    Stop("robot-settings", "bob", "/robots/chart-follower", opens_settings),
+    Stop("robot-live", "bob", "/robots/tape-reader?sure=live"),
     Stop("robot-new", "bob", "/robots/new/"),
+    Stop("robot-new-signals", "bob", "/robots/new/signals/"),
+    Stop(
+        "robot-new-signals-wrong",
+        "bob",
+        "/robots/new/signals/",
+        fill({"A day may lose": "much"}, "Set it to work"),
+    ),
     Stop("robot-new-wrong", "bob", "/robots/new/", press("Set it to work")),
     Stop("robot-rule", "bob", "/robots/dip-buyer/rule"),
     Stop("robot-backtests", "bob", "/robots/backtests/"),

@@ -1,4 +1,7 @@
-"""The seed's rule by hand: built, tried on the past, run on paper, then live over a restart."""
+"""Robots by hand: a rule, tried on the past, on paper, live over a restart; and one by signals.
+
+The seed's rule is built in the form; the other is opened on paper, limited, set live and ended.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.house_fixture import RunningHouse
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def house() -> Iterator[RunningHouse]:
     with open_rules() as running:
         yield running
@@ -108,3 +111,40 @@ def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
     expect(rows).to_have_count(2)
     expect(rows.filter(has_text="FILLED")).to_have_count(2)
     expect(page.locator("[data-reasons]")).to_contain_text("STOCKA last 21 is at or above 21.00")
+
+
+def test_a_signal_robot_by_hand(page: Page) -> None:
+    """On paper no money moves; live its allotment does, asked back first; at its end it is back."""
+    page.goto("/robots/")
+    page.get_by_role("link", name="Follow signals").first.click()
+    page.get_by_label("Name", exact=True).fill("follower")
+    page.get_by_label("Allotment of cash").fill("5000")
+    expect(page.get_by_label("STOCKA", exact=True)).to_be_checked()
+    page.get_by_label("A day may lose").fill("a lot")
+    page.get_by_role("button", name="Set it to work").click()
+    expect(page.get_by_text("Must be a plain amount, 0 for none.")).to_be_visible()
+    page.get_by_label("A day may lose").fill("")
+    page.get_by_role("button", name="Set it to work").click()
+    page.wait_for_url("**/robots/follower")
+    head = page.locator("main > p.muted")
+    expect(head).to_contain_text("on paper · run 1 · buys STOCKA")
+
+    page.get_by_text("Settings and limits").click()
+    page.get_by_label("Orders of a day").fill("5")
+    page.get_by_label("Buys at a signal of").select_option("STRONG_BUY")
+    page.get_by_role("button", name="Save the settings").click()
+    expect(page.get_by_text("follower goes by its new settings.")).to_be_visible()
+    expect(page.get_by_text("a day may have 5 orders")).to_be_visible()
+    expect(head).to_contain_text("at a signal of STRONG_BUY, sells")
+
+    page.get_by_role("button", name="Go live").click()
+    page.get_by_label("USD", exact=True).fill("300.5")
+    page.get_by_role("button", name="Set it live").click()
+    expect(page.get_by_text("follower is live.")).to_be_visible()
+    expect(head).to_contain_text("live · run 2")
+    expect(page.locator(".facts").get_by_text("300.5")).to_be_visible()
+
+    page.get_by_role("button", name="End it", exact=True).click()
+    page.get_by_role("button", name="End it for good").click()
+    expect(page.get_by_text("follower has ended; what it had is on your account.")).to_be_visible()
+    expect(page.locator("main").get_by_text("follower", exact=True)).to_have_count(0)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
+from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
 from fondaco.office.robots import selectors, services, told_backtests
-from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
+from fondaco.robots.models import Operation, Robot, RobotKind, RobotMode, RobotRun
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import read_rule
 from tests.robots.test_backtest_page import PATH, browser
+from tests.robots.test_robots_door import Door, door
 from tests.robots.test_rules import SEED
+from tests.robots.test_signal_robots_door import begin_operation
 
-__all__ = ["browser"]
+__all__ = ["browser", "door"]
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 
@@ -58,3 +63,127 @@ def test_where_a_rule_stood_is_said_in_words() -> None:
         told_backtests.end_words({"state": "ORDERED", "step": 0})
         == "waited for its orders in step 1"
     )
+
+
+# ---- a signal robot by hand
+
+NEW = "/robots/new/signals/"
+FORM = {"id": "n1", "mode": "paper", "cash": "70", "symbols": "BTC", "buy_on": "BUY"}
+FORM |= {"sell_on": "SELL", "operation_amount": "20", "day_stop_loss": "5", "orders_day_max": "3"}
+
+
+def config() -> dict[str, object]:
+    """Return what is told to the robot n1, all that isn't none."""
+    told = Robot.objects.get(pk="n1").config
+    return {name: value for name, value in told.items() if str(value) != "0"}
+
+
+def test_both_kinds_are_offered(door: Door) -> None:
+    """By the list, and each page of a new one leads to the other."""
+    for path in ("/robots/", "/robots/new/", NEW):
+        text = door.page(path)[1]
+        assert f'href="{reverse("robot-new")}"' in text
+        assert f'href="{reverse("robot-new-signals")}"' in text
+
+
+def test_a_form_opens_a_signal_robot(door: Door) -> None:
+    """On paper nothing moves; all that was said is in its config, and on its page."""
+    assert door.page(NEW, **FORM)[0] == 302
+    names = ("buy_on", "sell_on", "operation_amount")
+    wanted: dict[str, object] = {name: FORM[name] for name in names}
+    wanted |= {"day_stop_loss": "5", "orders_day_max": 3, "symbols": ["BTC"]}
+    assert config() == wanted
+    status, text = door.page("/robots/n1/")
+    assert status == 200
+    for said in ("on paper", "70", "a day may lose 5 USDT", "a day may have 3 orders", "Go live"):
+        assert said in text
+    assert door.bot == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "text"),
+    [
+        ({"id": "no spaces"}, "id", "Write 1 to 24 letters"),
+        ({"id": "robot-1"}, "id", "exists; choose another id"),
+        ({"symbols": []}, "symbols", "Choose one at least"),
+        ({"symbols": "XRP"}, "symbols", "There is no order book of XRP in USDT; there are BTC."),
+        ({"buy_on": "SELL"}, "buy_on", "Select a valid choice"),
+        ({"operation_amount": "many"}, "operation_amount", "Must be a plain amount"),
+        ({"orders_day_max": "0.5"}, "orders_day_max", "Must be a whole number up to 1000000"),
+        ({"month_sell_cap": "-1"}, "month_sell_cap", "Must be a plain amount"),
+        ({"cash": "5000", "mode": "live"}, "cash", "less than that free"),
+        ({"cash": ""}, "cash", "This field is required"),
+    ],
+)
+def test_what_is_wrong_with_a_new_one_stands_at_its_field(
+    door: Door, more: dict[str, Any], field: str, text: str
+) -> None:
+    """The page comes back with what was typed; nothing was opened."""
+    answer = door.browser.post(NEW, {**FORM, **more})
+    assert answer.status_code == 400
+    assert text in str(answer.context["form"].errors[field])
+    assert text in answer.content.decode().replace("&#x27;", "'")
+    assert not Robot.objects.filter(pk="n1").exists()
+
+
+def test_every_word_of_a_config_is_changed_by_its_page(door: Door) -> None:
+    """An empty amount is none; a wrong one stands at its field and changes nothing."""
+    door.page(NEW, **FORM)
+    form = {"do": "settings", "symbols": "BTC", "buy_on": "STRONG_BUY", "sell_on": "STRONG_SELL"}
+    form |= {"operation_stop_loss": "7", "order_notional_max": "50", "month_stop_loss": "9"}
+    assert door.page("/robots/n1/", **form)[0] == 302
+    wanted = {name: form[name] for name in form if name not in {"do", "symbols"}}
+    assert config() == {**wanted, "symbols": ["BTC"]}
+    answer = door.browser.post("/robots/n1/", {**form, "order_notional_max": "x"})
+    assert answer.status_code == 400
+    assert "Must be a plain amount" in str(
+        answer.context["settings_form"].errors["order_notional_max"]
+    )
+    assert config()["order_notional_max"] == "50"
+
+
+def test_live_and_back_are_asked_back_with_the_allotment(door: Door) -> None:
+    """What each means is said; who can't pay stays on paper and sees why at the field."""
+    door.page(NEW, **FORM)
+    text = door.page("/robots/n1/?sure=live")[1]
+    assert "From now on it trades with money" in text
+    assert "Your own account has 400 free." in text
+    answer = door.browser.post("/robots/n1/", {"do": "live", "USDT": "5000", "BTC": "0"})
+    assert answer.status_code == 400
+    assert "less than that free" in str(answer.context["allotment"].errors["USDT"])
+    assert door.bot == {}
+    assert door.page("/robots/n1/", do="live", USDT="30", BTC="")[0] == 302
+    assert door.bot == {2: 30 * 10**8}
+    assert door.page("/robots/n1/", do="allot", USDT="45.5")[0] == 302
+    assert door.bot == {2: 455 * 10**7}
+    begin_operation()
+    status, text = door.page("/robots/n1/", do="paper", USDT="100")
+    assert (status, "Its operation of BTC is open; wait until" in text) == (400, True)
+    Operation.objects.all().delete()
+    assert "It trades with no money from now on" in door.page("/robots/n1/?sure=paper")[1]
+    assert door.page("/robots/n1/", do="paper", USDT="100")[0] == 302
+    assert RobotRun.objects.get(robot="n1", is_over=False).terms == {"USDT": "100"}
+    assert door.bot == {2: 455 * 10**7}
+
+
+def test_one_that_is_ended_by_its_page_is_gone(door: Door) -> None:
+    """Asked back first; then its page is 404, and its money is the member's."""
+    spot = door.spot
+    door.page(NEW, **{**FORM, "mode": "live"})
+    assert "its name is never used again" in door.page("/robots/n1/?sure=end")[1]
+    assert door.page("/robots/n1/", do="end")[0] == 302
+    assert (door.page("/robots/n1/")[0], door.spot) == (404, spot)
+
+
+def test_staff_see_who_is_on_paper(door: Door, settings: Any) -> None:
+    """A signal robot on paper has no profit in money there, and says why."""
+    door.page(NEW, **FORM)
+    identity.set_roles(Member.objects.get(), ["admin"])
+    settings.STAFF_MFA = False
+    rows = door.browser.get("/staff/robots/").context["rows"]
+    modes = {row["id"]: (row["mode_text"], row["day_profit"]) for row in rows}
+    assert modes == {
+        "n1": ("on paper", ""),
+        "robot-1": ("live", "0.00"),
+        "robot-2": ("live", "0.00"),
+    }

@@ -13,8 +13,10 @@ from typing import Any, Final
 import msgspec
 from django.conf import settings
 
-from fondaco.core.records import Event, Query, pack, split, unpack
+from fondaco.core.records import AccountKind, Event, Query, pack, split, unpack
 from fondaco.identity.core_door import Core, kind_of
+from fondaco.identity.models import Account, Member
+from fondaco.office.templatetags.figures import figure_text
 from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
 from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
@@ -27,7 +29,11 @@ from fondaco.strategies.models import Strategy
 
 __all__ = [
     "allotment_of",
+    "begun_with",
+    "code_of",
     "code_text",
+    "decimals_of",
+    "free_words",
     "limits_of",
     "moment",
     "money",
@@ -160,6 +166,37 @@ def allotment_of(robot: Robot, run: RobotRun | None, plan: Plan | None) -> dict[
     given = robots.allotted(robot).items()
     named = [(*codes.get(asset, (str(asset), 0)), amount) for asset, amount in given if amount]
     return {code: _units(amount, places) for code, places, amount in named}
+
+
+def decimals_of(codes: Iterable[str]) -> list[tuple[str, int]]:
+    """Return assets by their codes with their decimals, those that the house has."""
+    there = dict(asset_codes().values())
+    return [(code, there[code]) for code in codes if code in there]
+
+
+def code_of(asset: int) -> str:
+    """Return the code of an asset."""
+    return asset_codes().get(asset, (str(asset), 0))[0]
+
+
+def free_words(core: Core, member: Member) -> dict[str, str]:
+    """Return what a member's own account has free, by asset, in words."""
+    spot = Account.objects.filter(member=member, kind=AccountKind.SPOT.value).first()
+    if spot is None:
+        return {}
+    codes = asset_codes()
+    found = robots.balances(core, spot.pk)
+    named = [(*codes.get(asset, (str(asset), 0)), free) for asset, free, _ in found]
+    amounts = {code: Decimal(free).scaleb(-places) for code, places, free in named}
+    return {
+        code: f"Your own account has {figure_text(plain(amount))} free."
+        for code, amount in amounts.items()
+    }
+
+
+def begun_with(run: RobotRun | None) -> list[tuple[str, str]]:
+    """Return what a signal robot on paper began with."""
+    return [(f"{code} at its start", amount) for code, amount in (run.terms if run else {}).items()]
 
 
 def paper_money(run: RobotRun, coin: str, market: InstrumentRow | None) -> list[tuple[str, str]]:

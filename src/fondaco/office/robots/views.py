@@ -19,16 +19,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from fondaco.identity.core_door import CommandRefused
 from fondaco.identity.models import Member
 from fondaco.identity.permissions import Permission, may
 from fondaco.identity.selectors import member_of
-from fondaco.link.answers import LinkError
 from fondaco.office import writer
 from fondaco.office.callers import address_of
 from fondaco.office.robots import selectors, services
+from fondaco.office.robots.doing import done, told
 from fondaco.office.robots.forms import (
-    LIMIT_LABELS,
     LimitsForm,
     RobotForm,
     RuleForm,
@@ -91,7 +89,7 @@ def builder(request: HttpRequest) -> HttpResponse:
                 address=address_of(request),
             )
 
-        if _done(form, make):
+        if done(form, make, FIELDS):
             messages.success(request, f"{asked['id']} is at work.")
             return redirect("robot", robot=asked["id"])
     return _builder(request, form, title="A new rule bot", button="Set it to work", tab="new")
@@ -112,7 +110,7 @@ def rule(request: HttpRequest, robot: str) -> HttpResponse:
                 writer.core(), row, actor=member, rule=text, address=address_of(request)
             )
 
-        if _done(form, change):
+        if done(form, change):
             messages.success(request, f"{row.pk} follows its new rule.")
             return redirect("robot", robot=row.pk)
     title = f"The rule of {row.pk}"
@@ -205,7 +203,7 @@ def _switch(request: HttpRequest, row: Robot, member: Member) -> HttpResponse:
             core, row, actor=member, limits=_limits(request), address=address
         ),
     }
-    if asked in acts and _told(request, acts[asked]) and asked == "end":
+    if asked in acts and told(request, acts[asked]) and asked == "end":
         messages.success(request, f"{row.pk} has ended; what it had is on your account.")
         return redirect("robots")
     return redirect("robot", robot=row.pk)
@@ -218,37 +216,6 @@ def _limits(request: HttpRequest) -> dict[str, str]:
         name, said = next(iter(form.errors.items()))
         raise RobotRefused(f"{name}: {str(said[0]).rstrip('.')}", field="limits")
     return form.said
-
-
-def _told(request: HttpRequest, act: Callable[[], object]) -> bool:
-    """Do something; what goes wrong is told on the next page."""
-    try:
-        act()
-    except (RobotRefused, CommandRefused, LinkError) as error:
-        messages.error(request, f"{_worded(error)}.")
-        return False
-    return True
-
-
-def _worded(error: Exception) -> str:
-    """Return an error as a page says it: a limit by its label."""
-    first, gap, rest = str(error).partition(" ")
-    text = f"{LIMIT_LABELS.get(first, first)}{gap}{rest}"
-    return f"{text[:1].upper()}{text[1:]}"
-
-
-def _done(form: Form, act: Callable[[], object]) -> bool:
-    """Do what a form asks; a refusal stands at its field."""
-    try:
-        act()
-    except RobotRefused as refusal:
-        field = FIELDS.get(refusal.field, refusal.field)
-        form.add_error(field if field in form.fields else None, _worded(refusal))
-        return False
-    except (CommandRefused, LinkError) as error:
-        form.add_error(None, f"The house did not do it ({error}).")
-        return False
-    return True
 
 
 # ---- staff
@@ -271,7 +238,7 @@ def staff(request: HttpRequest) -> HttpResponse:
         name = request.POST.get("kill" if on else "unkill", "")
         chosen = list(rows if name == "*" else rows.filter(pk=name))
         address = address_of(request)
-        _told(
+        told(
             request,
             lambda: services.switch_kills(core, chosen, on=on, actor=member, address=address),
         )
