@@ -143,8 +143,8 @@ class Idle:
     def cancel(self, _sight: Sight, _client_order_id: str, _time_us: int) -> list[Heard]:
         return []
 
-    def own(self, _sight: Sight, _kind: int, _record: bytes) -> None:
-        return None
+    def own(self, _sight: Sight, _kind: int, _record: bytes) -> list[Heard]:
+        return []
 
     def trade(self, _sight: Sight, _instrument: int, _time_us: int) -> list[Heard]:
         return []

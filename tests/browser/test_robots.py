@@ -63,6 +63,12 @@ def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
     build_step(page.get_by_role("group", name="Then", exact=True), "21.00", "SELL", "ask", "20.90")
     text = page.locator("[data-rule-text]").input_value()
     assert json.loads(text) == json.loads(SEED)
+    kind = form.get_by_label("Order type").first
+    kind.select_option("OCO")
+    pair = json.loads(page.locator("[data-rule-text]").input_value())["$do"]["$order"]
+    assert set(pair) == {"kind", "intent", "shares", "bid", "stop"}
+    kind.select_option("LIMIT")
+    assert json.loads(page.locator("[data-rule-text]").input_value()) == json.loads(SEED)
 
     page.get_by_role("button", name="Backtest it").click()
     page.wait_for_url(re.compile(r"/robots/backtests/\d+"))

@@ -64,7 +64,7 @@ conditions = st.recursive(
 @st.composite
 def orders(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(
-        st.sampled_from(["LIMIT", "MARKET", "STOP_LOSS", "TAKE_PROFIT_LIMIT", "LIMIT_MAKER"])
+        st.sampled_from(["LIMIT", "MARKET", "STOP_LOSS", "TAKE_PROFIT_LIMIT", "LIMIT_MAKER", "OCO"])
     )
     intent = draw(st.sampled_from(["BUY", "SELL"]))
     amounts = st.one_of(numbers, ticker_words, own_words)
@@ -75,8 +75,13 @@ def orders(draw: st.DrawFn) -> dict[str, Any]:
         order["shares"] = draw(amounts)
     if kind in {"LIMIT", "TAKE_PROFIT_LIMIT", "LIMIT_MAKER"}:
         order["bid" if intent == "BUY" else "ask"] = draw(amounts)
-    if kind in {"STOP_LOSS", "TAKE_PROFIT_LIMIT"}:
+    if kind in {"STOP_LOSS", "TAKE_PROFIT_LIMIT", "OCO"}:
         order["stop"] = draw(amounts)
+    if kind == "OCO":
+        beyond = st.just("9" if intent == "SELL" else "0.1")  # of every number that a stop can be
+        order["bid" if intent == "BUY" else "ask"] = draw(st.one_of(beyond, ticker_words))
+        if draw(st.booleans()):
+            order["stop_limit"] = draw(amounts)
     if draw(st.booleans()):
         order["then_after"] = draw(st.sampled_from(["FILLED", "ACCEPTED"]))
     return order
@@ -139,7 +144,9 @@ prices = st.lists(
     min_size=20,
     max_size=60,
 )
+# TRIGGERED: a stop that was set off, and is as new as before.
 STATUSES = ["NEW"] * 2 + ["FILLED"] * 8 + ["PARTIALLY_FILLED", "CANCELED", "REJECTED"]
+STATUSES += ["EXPIRED", "TRIGGERED"]
 anything_happens = st.lists(
     st.one_of(
         st.tuples(

@@ -37,7 +37,7 @@ from tests.robots.real_core import RealCore
 START_US = 1_700_000_000_000_000
 MINUTE_US = 60_000_000
 # Otherwise when something is told twice.
-NUMBERED = frozenset({"seq", "order_id", "other_order_id", "trade_id"})
+NUMBERED = frozenset({"seq", "order_id", "list_id", "other_order_id", "trade_id"})
 CASH = records.AssetBody(number=2, code="USD", decimals=8)
 HOUSE = """
 [house]

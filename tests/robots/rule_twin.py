@@ -149,7 +149,7 @@ class Twin:
             if "$order" in action:
                 order = action["$order"]
                 wish: Json = {}
-                for name in ("shares", "spend", "bid", "ask", "stop"):
+                for name in ("shares", "spend", "bid", "ask", "stop", "stop_limit"):
                     if name in order:
                         amount = self.number(order[name], market)
                         if amount is None:
@@ -168,24 +168,31 @@ class Twin:
         for action in actions:
             if "$order" in action:
                 order, wish = wished.pop(0)
-                self.count += 1
-                wish["id"] = f"{self.prefix}-{self.count}"
-                self.orders.append(
-                    {
-                        "id": wish["id"],
-                        "name": order.get("name", ""),
-                        "after": order.get("then_after", "FILLED"),
-                        "status": "SENT",
-                        "waited": True,
-                    }
-                )
+                legs = [f"{self.prefix}-{self.count + 1}", f"{self.prefix}-{self.count + 2}"]
+                legs = legs if order["kind"] == "OCO" else legs[:1]
+                self.count += len(legs)
+                wish["id"] = legs[0]
+                if len(legs) > 1:
+                    wish["stop_id"] = legs[1]
+                for leg in legs:
+                    self.orders.append(
+                        {
+                            "id": leg,
+                            "legs": legs,
+                            "name": order.get("name", ""),
+                            "after": order.get("then_after", "FILLED"),
+                            "status": "SENT",
+                            "waited": True,
+                        }
+                    )
                 self.out["orders"].append(wish)
             elif "$cancel" in action:
-                self.out["cancels"] += [
-                    order["id"]
-                    for order in open_before
-                    if action["$cancel"] in ("all", order["name"])
-                ]
+                told = set(self.out["cancels"])
+                for order in open_before:
+                    others = [leg for leg in order["legs"] if leg != order["id"]]
+                    if action["$cancel"] in ("all", order["name"]) and not told & set(others):
+                        self.out["cancels"].append(order["id"])
+                        told.add(order["id"])
             else:
                 self.out["notices"].append(action["$notify"])
         self.sides = {}
@@ -217,28 +224,42 @@ class Twin:
         self.ended = code
         self.out["codes"].append(code)
 
+    def act_alone(self, order: Json) -> None:
+        """Let a leg of two act: it says so once, and the other is over."""
+        if len(order["legs"]) < 2 or order.get("acted"):
+            return
+        order["acted"] = True
+        self.out["codes"].append("LEG_ACTED")
+        for other in self.orders:
+            if other["id"] in order["legs"] and other is not order and other["status"] not in OVER:
+                other["status"] = "EXPIRED"
+
     def hear(self, order_id: str, status: str, market: Market) -> Json:
         """Take news of an order."""
         self.out = {"codes": [], "orders": [], "cancels": [], "notices": [], "looks": []}
         for order in self.orders:
             if order["id"] == order_id and order["status"] not in OVER:
-                order["status"] = status
+                order["status"] = "NEW" if status == "TRIGGERED" else status
+                if status in {"FILLED", "PARTIALLY_FILLED", "TRIGGERED"}:
+                    self.act_alone(order)
                 break
         else:
             return self.out
         waited = [order for order in self.orders if order["waited"]]
         if self.phase != "ORDERED":
             return self.out
-        fatal = [
-            order
+        together = [
+            (order["after"], {each["status"] for each in waited if each["legs"] == order["legs"]})
             for order in waited
-            if order["status"] == "REJECTED"
-            or (order["after"] == "FILLED" and order["status"] in {"CANCELED", "EXPIRED"})
+        ]
+        fatal = [
+            after
+            for after, statuses in together
+            if (statuses <= OVER - {"FILLED"} if after == "FILLED" else "REJECTED" in statuses)
         ]
         reached = [
-            order["status"] == "FILLED"
-            or (order["after"] == "ACCEPTED" and order["status"] != "SENT")
-            for order in waited
+            "FILLED" in statuses or (after == "ACCEPTED" and "SENT" not in statuses)
+            for after, statuses in together
         ]
         if fatal:
             self.end("ORDER_FAILED")

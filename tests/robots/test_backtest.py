@@ -200,7 +200,8 @@ def test_a_stop_limit_rests_and_a_reached_stop_is_refused() -> None:
     tape = ticks("1 100 1 buy", "2 97 9 sell", "3 98.99 9 buy", "4 99.01 9 buy")
     assert fills(run(rule(limit), tape)) == ["4 2.0 at 99.00"]
     late = run(rule(limit.replace('"stop": 98', '"stop": 101')), tape)
-    assert (late.orders[0].status, late.orders[0].reason) == ("REJECTED", "WOULD_TRIGGER")
+    said = "WOULD_TRIGGER: the last trade, 100.00, has reached the stop"
+    assert (late.orders[0].status, late.orders[0].reason) == ("REJECTED", said)
     assert late.fills == ()
 
 
@@ -304,6 +305,9 @@ RULES = [
          f'{{"$when": {last("lt", "9.95")}, "$do": [{{"$cancel": "exit"}}, {{"$notify": "off"}}]}}')
     [:-1] + ', "$repeat": {"times": 20}}',
     STOPS[:-1] + ', "$repeat": {"times": 9}}',
+    rule('"kind": "MARKET", "intent": "BUY", "shares": 3', last("lt", "10"),
+         rule('"kind": "OCO", "intent": "SELL", "ask": 10.06, "stop": 9.92, "shares": 3',
+              last("gt", "9.95")))[:-1] + ', "$repeat": {"times": 30}}',
 ]  # fmt: skip
 # Its own taking is the last price that it saw, the tape's is another.
 STOPPED_LAST = (

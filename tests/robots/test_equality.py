@@ -13,18 +13,21 @@ from typer.testing import CliRunner
 
 from fondaco.cli.main import build_app
 from fondaco.core.records import Command, Side, TimeInForce, pack
+from fondaco.robots.backtest.market import Market, News
 from fondaco.robots.backtest.result import Settings
 from fondaco.robots.backtest.run import Backtest
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.rules import evaluator
 from fondaco.robots.rules.desk import Bot
 from fondaco.robots.rules.plan import plan_rule
+from fondaco.robots.rules.state import OrderWish
 from fondaco.robots.rules.validation import read_rule
 from tests.robots.rule_house import CROWD, QUEUE, ROBOT, START_US, RuleHouse, order
 from tests.robots.test_rules import SEED
 
 D = Decimal
 DEPTH_LOTS = 5_000
+MIDDLE = 2050
 RULES = {
     "seed": SEED.replace("STOCKA", "BTC"),
     "crossings": """{"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.50,
@@ -43,6 +46,19 @@ RULES = {
     "poor": """{"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.60,
         "type": "gte"}}, "$do": {"$order": {"kind": "LIMIT", "intent": "BUY", "bid": 20.90,
         "shares": 10000}}}""",
+    "pair": """{"$when": {"$and": [{"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.47,
+        "type": "gt"}}, {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.57,
+        "type": "lt"}}]}, "$do": {"$order": {"kind": "OCO", "intent": "SELL", "ask": 20.62,
+        "stop": 20.42, "shares": 3}}, "$then": {"$when": {"$comparison": {"itemA": {"$position":
+        {"symbol": "BTC", "field": "free"}}, "itemB": 20, "type": "lt"}}, "$do": {"$notify":
+        "out"}}, "$repeat": {"times": 5, "pause_s": 2}}""",
+    "two pairs": """{"$do": [{"$order": {"kind": "OCO", "intent": "BUY", "ticker": "BTC", "bid": 19,
+        "stop": 20.63, "shares": 2, "name": "in", "then_after": "ACCEPTED"}}], "$then": {"$when":
+        {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.70, "type": "gt"}}, "$do":
+        {"$order": {"kind": "OCO", "intent": "SELL", "ask": 21.90, "stop": 20.20,
+        "stop_limit": 20.10, "shares": {"$position": "BTC"}, "then_after": "ACCEPTED"}},
+        "$then": {"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.90,
+        "type": "gt"}}, "$do": {"$cancel": "all"}}}}""",
 }
 
 
@@ -61,8 +77,12 @@ class TapeHouse(RuleHouse):
             self.best = (price, max(ask, price + 1))
         sides = (Side.SELL, Side.BUY) if tick.buys else (Side.BUY, Side.SELL)
         self.commit(order(QUEUE, sides[0], price, lots))
+        # Depth for a stop that it sets off: where no order of a bot that rests is in its way.
+        depth = (Side.BUY, self.best[0]) if price < MIDDLE else (Side.SELL, self.best[1])
+        self.commit_only(order(CROWD, *depth, DEPTH_LOTS))
         self.clock.advance(tick.time_us - self.clock.now_us())
         self.commit(order(CROWD, sides[1], price, lots, TimeInForce.IOC))
+        self.commit_only(pack(Command.CANCEL_ALL, account=QUEUE, instrument=1))
 
     def before_order(self) -> None:
         bid, ask = self.best
@@ -139,6 +159,27 @@ def test_a_path_that_decides_otherwise_is_found(
     house, _, decisions, _ = live(RULES["figures"], ticks, tmp_path / "data")
     house.close()
     assert decisions != tested[0]
+
+
+def test_a_leg_that_is_left_alive_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a backtest's market that takes a pair as two orders differs from the live path."""
+    place = Market.place
+
+    def apart(self: Market, time_us: int, wish: OrderWish) -> list[News]:
+        alone = msgspec.structs.replace(wish, kind="LIMIT_MAKER", stop=None, stop_id="")
+        stop = msgspec.structs.replace(
+            wish, client_order_id=wish.stop_id, kind="STOP_LOSS", price=None, stop_id=""
+        )
+        return place(self, time_us, alone) + place(self, time_us, stop)
+
+    ticks = tape(1)
+    house, _, decisions, orders = live(RULES["pair"], ticks, tmp_path / "data")
+    house.close()
+    assert (decisions, orders) == backtest(RULES["pair"], ticks)
+    monkeypatch.setattr(Market, "place", apart)
+    planted = backtest(RULES["pair"], ticks)
+    assert decisions != planted[0]
+    assert orders != planted[1]
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -61,13 +61,15 @@ class Robot:
         return self.keep(look(self.plan, self.state, view, "bot"))
 
     def hear(self, order_id: str, status: str, view: View) -> Outcome:
-        update = OrderUpdate(order_id, OrderStatus(status))
+        acts = status in {"FILLED", "PARTIALLY_FILLED", "TRIGGERED"}
+        stands = OrderStatus("NEW" if status == "TRIGGERED" else status)
+        update = OrderUpdate(order_id, stands, acts=acts)
         return self.keep(hear(self.plan, self.state, update, view, "bot"))
 
 
 def said(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome in the twin's words."""
-    names = {"quantity": "shares", "spend": "spend", "stop": "stop"}
+    names = {"quantity": "shares", "spend": "spend", "stop": "stop", "stop_limit": "stop_limit"}
     orders = []
     for wish in outcome.orders:
         found = {
@@ -77,6 +79,8 @@ def said(outcome: Outcome) -> dict[str, Any]:
         }
         if wish.price is not None:
             found["bid" if wish.intent == "BUY" else "ask"] = wish.price
+        if wish.stop_id:
+            found["stop_id"] = wish.stop_id
         orders.append(found | {"id": wish.client_order_id})
     return {
         "codes": [str(decision.code) for decision in outcome.decisions],
@@ -148,12 +152,13 @@ def _unknown_is_false(a: Any, b: Any, kind: str) -> bool | None:
     [
         ("_cross", _touching_crosses),
         ("_compare", _unknown_is_false),
-        ("_has_failed", lambda order: False),
-        ("_is_reached", lambda order: order.status is not OrderStatus.SENT),
+        ("_has_failed", lambda order, waited: False),
+        ("_is_reached", lambda order, waited: order.status is not OrderStatus.SENT),
+        ("_legs_of", lambda order, waited: [order]),
     ],
 )
 def test_a_planted_bug_is_noticed(monkeypatch: pytest.MonkeyPatch, name: str, planted: Any) -> None:
-    """Touches as crossings, unknown as false, deaf to failures, no wait for the fill: all found."""
+    """All are found: each says what it does otherwise, the last waits for both legs of an OCO."""
     monkeypatch.setattr(evaluator, name, planted)
 
     @settings(SETTINGS, phases=[Phase.generate], derandomize=True, max_examples=1_000)
@@ -327,6 +332,20 @@ WRONG = [
     ('{"$order"', '{"$cancel": "entry", "$order"', "$.$do", "exactly one"),
     ('"$when"', '"$if"', "$", "an object with $do, $when"),
     ('"$then"', '"$else": {"$cancel": "entry"}, "$then"', "$.$else.$cancel", "none yet"),
+    ("LIMIT", "OCO", "$.$do.$order", "an OCO needs the price that sets it off: add stop"),
+    ('"kind": "LIMIT", "intent": "BUY", "bid": 20.60', '"kind": "OCO", "intent": "BUY", "stop": 21',
+     "$.$do.$order", "an OCO BUY needs its limit price: add bid"),
+    ('"LIMIT", "intent": "BUY"', '"OCO", "intent": "BUY", "stop": 20.60', "$.$do.$order.stop",
+     "found 20.60; the stop of an OCO BUY is above its bid, 20.60"),
+    ('"kind": "LIMIT", "intent": "BUY", "bid": 20.60',
+     '"kind": "OCO", "intent": "SELL", "ask": 20.60, "stop": 20.61', "$.$do.$order.stop",
+     "found 20.61; the stop of an OCO SELL is below its ask, 20.60"),
+    ('"LIMIT", "intent": "BUY"', '"OCO", "intent": "BUY", "stop": 21, "time_in_force": "GTC"',
+     "$.$do.$order.time_in_force", "add stop_limit"),
+    ('"LIMIT", "intent": "BUY"', '"OCO", "intent": "BUY", "stop": 21, "stop_limit": 0',
+     "$.$do.$order.stop_limit", "above 0"),
+    ('"bid": 20.60', '"bid": 20.60, "stop_limit": 20', "$.$do.$order.stop_limit",
+     "its limit price is bid or ask"),
     ('"itemB": 20.55', '"itemB": 20.55, "itemB": 20.56', "$", "stands twice"),
 ]  # fmt: skip
 

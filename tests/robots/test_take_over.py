@@ -8,12 +8,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from fondaco.robots import holding, lease
 from fondaco.robots.bots import keeping, roster, services
 from fondaco.robots.bots.roster import Roster
 from fondaco.robots.models import Robot, RobotRun, RuleCheckpoint
+from fondaco.robots.rules.live import Sending
 from tests.robots.rule_lives import House, Lived, rows
 from tests.robots.test_equality import RULES
 
@@ -101,6 +103,22 @@ def _forgets_what_to_tell(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(keeping, "read_outbox", lambda _text: [])
 
 
+def _sends_a_pair_under_other_ids(patch: pytest.MonkeyPatch) -> None:
+    read = keeping.read_outbox
+
+    def renamed(text: str) -> list[Sending]:
+        found = []
+        for one in read(text):
+            wish = one.wish
+            if wish is not None and wish.stop_id:
+                names = {"client_order_id": f"{wish.client_order_id}b"}
+                wish = msgspec.structs.replace(wish, **names, stop_id=f"{wish.stop_id}b")
+            found.append(msgspec.structs.replace(one, wish=wish))
+        return found
+
+    patch.setattr(keeping, "read_outbox", renamed)
+
+
 def _forgets_the_paper_exchange(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(keeping, "read_position", lambda _found: None)
 
@@ -128,6 +146,7 @@ def _keeps_what_begins_without_a_checkpoint(patch: pytest.MonkeyPatch) -> None:
     [
         _keeps_what_begins_without_a_checkpoint,
         _forgets_what_to_tell,
+        _sends_a_pair_under_other_ids,
         _forgets_the_paper_exchange,
         _enters_too_early,
         _forgets_its_last_reason,

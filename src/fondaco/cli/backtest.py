@@ -443,6 +443,7 @@ def _print_order(order: OrderLine) -> None:
     if order.quantity is not None:
         amount = _shown(order.quantity)
     at = f" at {order.price:f}" if order.price is not None else ""
+    at += f" from {order.stop:f}" if order.stop is not None else ""
     reason = f" ({order.reason})" if order.reason else ""
     typer.echo(
         f"{'order':>10}  {order.client_order_id}  {order.side} {amount}{at} {order.kind}:"

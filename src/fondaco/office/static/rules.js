@@ -19,15 +19,18 @@
     $order: 'place an order', $cancel: 'cancel orders', $notify: 'tell me',
     $ticker: 'price of', $indicator: 'an indicator', $position: 'position in', $cash: 'cash',
     $time: 'time', shares: 'Shares, or coins', spend: 'Spend, in cash', bid: 'Limit price (bid)',
-    ask: 'Limit price (ask)', stop: 'Stop price', itemA: 'This', itemB: 'With that', type: 'Compared by', kind: 'Order type',
+    ask: 'Limit price (ask)', stop: 'Stop price', stop_limit: 'Limit price of the stop', itemA: 'This', itemB: 'With that', type: 'Compared by', kind: 'Order type',
     intent: 'Side', then_after: 'Next step after', times: 'Times', pause_s: 'Pause, seconds',
   };
   const SAID = {
     gt: 'is above', gte: 'is at or above', lt: 'is below', lte: 'is at or below', eq: 'equals',
     ne: 'differs from', crosses_above: 'crosses above', crosses_below: 'crosses below',
     TickerField: 'a field of', PositionField: 'a part of', ACCEPTED: 'it is accepted',
-    FILLED: 'it is filled',
+    FILLED: 'it is filled', OCO: 'OCO: a limit and a stop, one ends the other',
   };
+  // Which prices a kind of order has, beside its side's own; what else is refused with the place.
+  const STOPS = ['STOP_LOSS', 'STOP_LOSS_LIMIT', 'TAKE_PROFIT', 'TAKE_PROFIT_LIMIT', 'OCO'];
+  const LIMITS = ['LIMIT', 'LIMIT_MAKER', 'STOP_LOSS_LIMIT', 'TAKE_PROFIT_LIMIT', 'OCO'];
   // As people read a rule: what for, then what; the schema has what must be there first.
   const ORDER = ['$when', '$do', '$else', '$then', '$repeat', 'itemA', 'type', 'itemB'];
   const UNITS = { m: 1, h: 60, d: 1440, w: 10080, M: 43200 };
@@ -169,7 +172,7 @@
     for (const key of keysOf(part).filter(there)) {
       const row = make('div', { class: 'rule-row' }, draw(part.properties[key], value[key], nameOf(key), (found, again) => {
         value[key] = found;
-        set(value, swapSides(value, key) || again);
+        set(value, swapSides(value, key) || fitKind(value, key) || again);
       }));
       if (!(part.required || []).includes(key)) row.append((row.querySelector('fieldset') ? removeWhole : remove)(nameOf(key), () => { delete value[key]; set(value, true); }));
       made.append(row);
@@ -197,6 +200,21 @@
     value[to] = value[from];
     delete value[from];
     return true;
+  }
+
+  /** A kind has the prices that it needs, and none that it can't have. */
+  function fitKind(value, key) {
+    if (key !== 'kind') return false;
+    const price = value.intent === 'SELL' ? 'ask' : 'bid';
+    const wanted = { [price]: LIMITS.includes(value.kind), stop: STOPS.includes(value.kind) };
+    if (value.kind !== 'OCO') wanted.stop_limit = false;
+    if (value.kind !== 'MARKET' && 'spend' in value) Object.assign(wanted, { spend: false, shares: true });
+    const different = Object.keys(wanted).filter((name) => wanted[name] !== (name in value));
+    for (const name of different) {
+      if (wanted[name]) value[name] = '';
+      else delete value[name];
+    }
+    return different.length > 0;
   }
 
   function drawList(part, value, name, set, isQuiet) {

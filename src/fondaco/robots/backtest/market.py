@@ -7,8 +7,9 @@ that are named here and shown in the result:
   robot has resting there. What the robot offers at a better price than the trade's is always taken.
 - Queue: a resting order that joins a price that was quoted already (not better than the best) has
   `queue` lots of the crowd before it, and price-time priority does the rest.
-- Stops: while the robot has one armed, each recorded trade is also a trade of one lot between two
-  of the crowd, so that the core's own triggers see its price; what they set off finds the depth.
+- Stops: a recorded trade that reaches one that waits is also a trade of one lot between two of the
+  crowd, so that the core's own triggers see its price; what they set off finds the depth. So is the
+  last trade when a stop comes in, so that the core judges it by that.
 - Depth: an order of the robot that takes finds `depth` lots at the best price and at each of the
   next ticks. The best prices are the last trade of each taker, kept one tick apart.
 
@@ -27,12 +28,14 @@ from fondaco.core import client_ids
 from fondaco.core.records import (
     Command,
     Event,
+    Execution,
     OrderType,
+    Query,
     RobotTerms,
-    SelfTrade,
     Side,
     TimeInForce,
     pack,
+    split,
     unpack,
 )
 from fondaco.core.records import OrderStatus as CoreStatus
@@ -47,7 +50,9 @@ from fondaco.robots.backtest.floor import (
     crowd_order,
     kind_of,
 )
-from fondaco.robots.rules.refusals import WishRefused, cash_units, steps_of, why
+from fondaco.robots.rules.commands import STATUS, Steps, acts, id_of, id_words, record_of
+from fondaco.robots.rules.model import OCO
+from fondaco.robots.rules.refusals import WishRefused, why
 from fondaco.robots.rules.state import CLOSED, OrderStatus, OrderWish
 from fondaco.robots.rules.view import plain
 
@@ -55,15 +60,6 @@ __all__ = ["Fill", "Market", "News", "Position"]
 
 LEVELS_MAX: Final = 100  # of depth that one order of the robot may walk
 ZERO: Final = Decimal(0)
-_STATUS: Final = {
-    CoreStatus.NEW: OrderStatus.NEW,
-    CoreStatus.PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
-    CoreStatus.FILLED: OrderStatus.FILLED,
-    CoreStatus.CANCELED: OrderStatus.CANCELED,
-    CoreStatus.EXPIRED: OrderStatus.EXPIRED,
-    CoreStatus.EXPIRED_IN_MATCH: OrderStatus.EXPIRED,
-    CoreStatus.REJECTED: OrderStatus.REJECTED,
-}
 
 
 class Fill(msgspec.Struct, frozen=True):
@@ -81,11 +77,12 @@ class Fill(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True):
-    """How an order of the robot stands now."""
+    """How an order of the robot stands now; whether, as a leg of an OCO, it has acted."""
 
     client_order_id: str
     status: OrderStatus
     reason: str = ""
+    acts: bool = False
 
 
 class _Open(msgspec.Struct):
@@ -94,7 +91,15 @@ class _Open(msgspec.Struct):
     side: Side
     price_ticks: int  # 0: none
     queue_order: int
-    stop_lots: int = 0  # of a stop: it may be armed, and takes so much when it is set off
+    stop_lots: int = 0  # of a stop: it takes so much when it is set off
+    stop_ticks: int = 0  # of a stop that waits
+    is_rise: bool = False  # a rise sets it off
+
+    def is_set_off(self, price_ticks: int) -> bool:
+        """Return whether it waits for a stop that this price reaches."""
+        if not self.stop_ticks:
+            return False
+        return price_ticks >= self.stop_ticks if self.is_rise else price_ticks <= self.stop_ticks
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -174,6 +179,12 @@ class Market(Floor):
             for name, (side, price, queue, lots) in position.open.items()
         }
         self.filled = dict(position.filled)
+        orders = pack(Query.OPEN_ORDERS, account=ROBOT, instrument=1)
+        for words in map(unpack, split(self.exchange.query(orders))):
+            each = self.open[id_of(words)]
+            if each.stop_lots and not words["working_us"]:
+                each.stop_ticks = words["stop_price_ticks"]
+                each.is_rise = _is_rise(words["side"], words["order_type"])
 
     # -- what happens
 
@@ -189,7 +200,7 @@ class Market(Floor):
             if any(self._is_reached(each, side, limit) for each in self.open.values()):
                 news += self._send(time_us, crowd_order(CROWD, taker, limit, lots, TimeInForce.IOC))
         self.quote_from(price_ticks, buys=buys)
-        if any(each.stop_lots for each in self.open.values()):
+        if any(each.is_set_off(price_ticks) for each in self.open.values()):
             news += self._print(time_us, price_ticks, buys=buys)
         return news
 
@@ -218,52 +229,45 @@ class Market(Floor):
             self.ask_ticks = max(self.ask_ticks, price_ticks + 1)
 
     def place(self, time_us: int, wish: OrderWish) -> list[News]:
-        """Take an order of the robot."""
+        """Take an order of the robot; an OCO is two."""
         try:
-            record, side, price, lots, spend = self._pack(wish)
+            record = self._record(wish)
         except WishRefused as refused:
-            return [News(wish.client_order_id, OrderStatus.REJECTED, str(refused))]
+            return [News(name, OrderStatus.REJECTED, str(refused)) for name in wish.ids]
+        words = unpack(record)
+        side, lots = Side(words["side"]), words["quantity_lots"]
+        news: list[News] = []
         if wish.stop is not None:
-            return self._arm(time_us, wish, record, _Open(side, price, 0, lots))
+            assert self.last is not None, "_record() refuses a stop before the first trade"
+            # The core must know the last price to judge it.
+            news += self._print(time_us, self.last[0], buys=self.last[1])
+        if wish.stop is not None and wish.kind != OCO:
+            self.open[wish.client_order_id] = _stop_of(words)
+            return news + self._send(time_us, record, places=wish.ids)
+        price = words["profit_price_ticks"] if wish.kind == OCO else words["price_ticks"]
         taking = price == 0 or (
             (price >= self.ask_ticks > 0) if side == Side.BUY else price <= self.bid_ticks
         )
         queue_order = 0
-        news: list[News] = []
         if taking:
+            spend = words.get("quote_quantity", 0)
             news += self._send(time_us, *self._depth_for(side, price, lots, spend))
         elif (price <= self.bid_ticks) if side == Side.BUY else (price >= self.ask_ticks):
             queue_order = self._queue(time_us, side, price)
         self.open[wish.client_order_id] = _Open(side, price, queue_order)
-        news += self._send(time_us, record)
+        if wish.kind == OCO:
+            self.open[wish.stop_id] = _stop_of(words)
+        news += self._send(time_us, record, places=wish.ids)
         if taking:
             self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
         return news
-
-    def _arm(self, time_us: int, wish: OrderWish, record: bytes, opened: _Open) -> list[News]:
-        """Take a stop of the robot; the core must know the last price to judge it."""
-        if self.last is None:
-            reason = "there was no trade yet, so nothing to measure a stop by"
-            return [News(wish.client_order_id, OrderStatus.REJECTED, reason)]
-        price, buys = self.last
-        news = self._print(time_us, price, buys=buys)
-        self.open[wish.client_order_id] = opened
-        return news + self._send(time_us, record)
 
     def cancel(self, time_us: int, client_order_id: str) -> list[News]:
         """Cancel an order of the robot; one that is over already gives no news."""
         if client_order_id not in self.open:
             return []
-        words = client_ids.encode(client_order_id)
-        return self._send(
-            time_us,
-            pack(
-                Command.CANCEL_ORDER,
-                account=ROBOT,
-                instrument=1,
-                **{f"client_order_id_{place}": word for place, word in enumerate(words)},
-            ),
-        )
+        words = id_words(client_ids.encode(client_order_id))
+        return self._send(time_us, pack(Command.CANCEL_ORDER, account=ROBOT, instrument=1, **words))
 
     def submit(self, time_us: int, record: bytes) -> None:
         """Take a command of the robot as it would send it to the house; take_own() answers."""
@@ -272,22 +276,22 @@ class Market(Floor):
             self._send(time_us, record)
             return
         side, price, lots = Side(words["side"]), words["price_ticks"], words["quantity_lots"]
-        name = client_ids.decode(tuple(words[f"client_order_id_{place}"] for place in range(4)))  # type: ignore[arg-type]
+        name = id_of(words)
         if words["stop_price_ticks"]:
             if self.last is not None:
                 self._print(time_us, self.last[0], buys=self.last[1])
-            self.open[name] = _Open(side, price, 0, lots)
-            self._send(time_us, record)
+            self.open[name] = _stop_of(words)
+            self._send(time_us, record, places=(name,))
             return
         self._send(time_us, *self._depth_for(side, price, lots, words["quote_quantity"]))
         self.open[name] = _Open(side, price, 0)
-        self._send(time_us, record)
+        self._send(time_us, record, places=(name,))
         self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
 
     # -- orders
 
     def _is_reached(self, order: _Open, side: Side, limit: int) -> bool:
-        if order.side != side or not order.price_ticks:
+        if order.side != side or not order.price_ticks or order.stop_ticks:
             return False
         return order.price_ticks >= limit if side == Side.BUY else order.price_ticks <= limit
 
@@ -316,35 +320,22 @@ class Market(Floor):
                 break
         return found
 
-    def _pack(self, wish: OrderWish) -> tuple[bytes, Side, int, int, int]:
-        """Return the order, its side, price (0: none), lots and spend; raises WishRefused."""
-        one = self.instrument
-        side = Side.BUY if wish.intent == "BUY" else Side.SELL
-        price = steps_of(wish.price, one.tick, "price", "tick")
-        stop = steps_of(wish.stop, one.tick, "stop", "tick")
-        lots = steps_of(wish.quantity, one.lot, "quantity", "lot")
-        spend = cash_units(wish.spend, one.quote_decimals)
-        if wish.kind == "MARKET" and not (self.ask_ticks if side == Side.BUY else self.bid_ticks):
+    def _record(self, wish: OrderWish) -> bytes:
+        """Return an order as a command; raises WishRefused, also where there is no price yet."""
+        buys = wish.intent == "BUY"
+        if wish.kind == "MARKET" and not (self.ask_ticks if buys else self.bid_ticks):
             raise WishRefused("there was no trade yet, so no price to take")
-        words = client_ids.encode(wish.client_order_id)
-        record = pack(
-            Command.NEW_ORDER,
-            account=ROBOT,
-            instrument=1,
-            side=side,
-            order_type=OrderType[wish.kind],
-            time_in_force=TimeInForce[wish.time_in_force] if wish.time_in_force else 0,
-            self_trade=SelfTrade.EXPIRE_TAKER,
-            price_ticks=price,
-            quantity_lots=lots,
-            quote_quantity=spend,
-            stop_price_ticks=stop,
-            **{f"client_order_id_{place}": word for place, word in enumerate(words)},
-        )
-        return record, side, price, lots, spend
+        steps = Steps(self.instrument.tick, self.instrument.lot, self.instrument.quote_decimals)
+        record = record_of(wish, steps, account=ROBOT, instrument=1)
+        if wish.stop is not None and self.last is None:
+            raise WishRefused("there was no trade yet, so nothing to measure a stop by")
+        return record
 
-    def _send(self, time_us: int, *records: bytes) -> list[News]:
-        """Apply commands; note the robot's fills and return the news of its orders."""
+    def _send(self, time_us: int, *records: bytes, places: tuple[str, ...] = ()) -> list[News]:
+        """Apply commands; note the robot's fills and return the news of its orders.
+
+        `places` are the ids of the robot's orders that are among the commands.
+        """
         news: dict[str, News] = {}
         for event in self.apply(time_us, *records):
             kind = kind_of(event)
@@ -354,22 +345,16 @@ class Market(Floor):
             if words["account"] != ROBOT:
                 continue
             if kind == Event.REFUSED:
-                name = next(reversed(self.open), "")
-                reason = why(words, named=self._named, quote=QUOTE)
-                if words["command"] == Command.NEW_ORDER:
-                    news[name] = News(name, OrderStatus.REJECTED, reason)
+                reason = why(words, named=self._named, quote=QUOTE, tick=self.instrument.tick)
+                news.update({name: News(name, OrderStatus.REJECTED, reason) for name in places})
                 continue
-            name = client_ids.decode(
-                (
-                    words["client_order_id_0"],
-                    words["client_order_id_1"],
-                    words["client_order_id_2"],
-                    words["client_order_id_3"],
-                )
-            )
+            name = id_of(words)
             if kind == Event.FILL:
                 self._note_fill(time_us, name, words)
-            news[name] = News(name, _STATUS[CoreStatus(words["status"])])
+            if words["execution"] == Execution.TRIGGERED and name in self.open:
+                self.open[name].stop_ticks = 0
+            acted = acts(kind, words) or (name in news and news[name].acts)
+            news[name] = News(name, STATUS[CoreStatus(words["status"])], acts=acted)
         for one in news.values():
             if one.status in CLOSED:
                 self._close(time_us, one.client_order_id)
@@ -408,3 +393,19 @@ class Market(Floor):
                 maker=bool(words["is_maker"]),
             )
         )
+
+
+def _stop_of(words: dict[str, int]) -> _Open:
+    """Return the stop that the command of an order or of a list brings in."""
+    kind, limit, trigger = "order_type", "price_ticks", "stop_price_ticks"
+    if words["kind"] == Command.NEW_LIST:
+        kind, limit, trigger = "stop_type", "stop_price_ticks", "stop_trigger_ticks"
+    side = Side(words["side"])
+    is_rise = _is_rise(side, words[kind])
+    return _Open(side, words[limit], 0, words["quantity_lots"], words[trigger], is_rise)
+
+
+def _is_rise(side: int, order_type: int) -> bool:
+    """Return whether a rise sets a stop off: a buy's loss, a sale's profit."""
+    stops_a_loss = order_type in {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT}
+    return (side == Side.BUY) is stops_a_loss

@@ -7,15 +7,26 @@ backtest are equal to the byte. Amounts are exact, written as decimal text.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from fondaco.robots.backtest.market import Fill
+from fondaco.robots.rules.model import OCO
 from fondaco.robots.rules.state import Decision, OrderStatus, OrderWish
 
-__all__ = ["Day", "OrderLine", "Point", "Result", "Settings", "encode", "order_line"]
+__all__ = [
+    "Day",
+    "OrderLine",
+    "Point",
+    "Result",
+    "Settings",
+    "encode",
+    "ended_by",
+    "order_lines",
+]
 
 ZERO: Final = Decimal(0)
 _BY_POWER: Final = re.compile(rb'"(-?\d+(?:\.\d+)?E[+-]\d{1,3})"')
@@ -59,6 +70,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     filled: Decimal = ZERO
     amount: Decimal = ZERO  # of the quote, that the filled part cost or brought
     reason: str = ""
+    pair: str = ""  # of a leg of an OCO: the other's client order id
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,9 +129,9 @@ def _in_full(found: re.Match[bytes]) -> bytes:
     return f'"{Decimal(found[1].decode()):f}"'.encode()
 
 
-def order_line(wish: OrderWish, time_us: int) -> OrderLine:
-    """Return the line of an order that was just wished."""
-    return OrderLine(
+def order_lines(wish: OrderWish, time_us: int) -> tuple[OrderLine, ...]:
+    """Return the line of an order that was just wished; of an OCO limit leg and stop leg."""
+    line = OrderLine(
         client_order_id=wish.client_order_id,
         time_us=time_us,
         ticker=wish.ticker,
@@ -132,3 +144,24 @@ def order_line(wish: OrderWish, time_us: int) -> OrderLine:
         time_in_force=wish.time_in_force,
         status=str(OrderStatus.SENT),
     )
+    if wish.kind != OCO:
+        return (line,)
+    limit = msgspec.structs.replace(
+        line, kind="LIMIT_MAKER", stop=None, time_in_force=None, pair=wish.stop_id
+    )
+    stop = msgspec.structs.replace(
+        line,
+        client_order_id=wish.stop_id,
+        kind="STOP_LOSS" if wish.stop_limit is None else "STOP_LOSS_LIMIT",
+        price=wish.stop_limit,
+        pair=wish.client_order_id,
+    )
+    return limit, stop
+
+
+def ended_by(lines: Mapping[str, OrderLine], acting: OrderLine) -> OrderLine | None:
+    """Return the line of the leg that another ends by acting, if that is to be told yet."""
+    other = lines.get(acting.pair)
+    if other is None or other.reason:
+        return None
+    return msgspec.structs.replace(other, reason=f"ended by {acting.client_order_id}")

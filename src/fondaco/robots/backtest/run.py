@@ -18,13 +18,14 @@ import msgspec
 from fondaco.robots.backtest.course import BacktestFault, Course, open_market
 from fondaco.robots.backtest.figures import Figures
 from fondaco.robots.backtest.market import News
-from fondaco.robots.backtest.result import Result, Settings, order_line
+from fondaco.robots.backtest.result import Result, Settings, ended_by, order_lines
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
 from fondaco.robots.rules.plan import Figure, Plan, TickerOf
 from fondaco.robots.rules.state import (
+    SINGLE,
     Code,
     Decision,
     OrderStatus,
@@ -109,12 +110,15 @@ class Backtest(Course):
         time_us = tick.time_us
         self._deliver(time_us)
         ticks = self._ticks_of(tick.price)
+        own: list[Tick] = []
         if self.market.open:
             lots = max(1, int(tick.quantity / self.settings.lot))
+            before = len(self.market.fills)
             self._tell(time_us, self.market.trade(time_us, ticks, lots, buys=tick.buys))
+            own = self._taken(before)
         else:
             self.market.quote_from(ticks, buys=tick.buys)
-        woken = self._see([tick])
+        woken = self._see([tick, *own])
         if self.ticks == 0:
             woken = True
         if woken:
@@ -189,14 +193,15 @@ class Backtest(Course):
             if decision.code in _PASSIVE:
                 continue
             last = self.decisions[-1] if self.decisions else None
-            if last is None or (last.step, last.code) != (decision.step, decision.code):
+            is_new = last is None or (last.step, last.code) != (decision.step, decision.code)
+            if is_new or decision.code in SINGLE:
                 if len(self.decisions) < DECISIONS_MAX:
                     self.decisions.append(decision)
                 else:
                     self.left_out += 1
         self.notices += outcome.notices[: NOTICES_MAX - len(self.notices)]
         for wish in outcome.orders:
-            self.orders[wish.client_order_id] = order_line(wish, time_us)
+            self.orders.update({one.client_order_id: one for one in order_lines(wish, time_us)})
             self._send(time_us, wish=wish)
         for client_order_id in outcome.cancels:
             self._send(time_us, cancel=client_order_id)
@@ -220,8 +225,11 @@ class Backtest(Course):
         for one in news:
             line = self.orders[one.client_order_id]
             self.orders[one.client_order_id] = msgspec.structs.replace(
-                line, status=str(one.status), reason=one.reason
+                line, status=str(one.status), reason=one.reason or line.reason
             )
+            other = ended_by(self.orders, line) if one.acts else None
+            if other is not None:
+                self.orders[line.pair] = other
             self._send(time_us, news=one)
 
     def _deliver(self, time_us: int) -> None:
@@ -235,7 +243,9 @@ class Backtest(Course):
                 self._tell(now_us, self.market.cancel(now_us, message.cancel))
             elif message.news is not None:
                 one = message.news
-                update = OrderUpdate(one.client_order_id, OrderStatus(one.status), one.reason)
+                update = OrderUpdate(
+                    one.client_order_id, OrderStatus(one.status), one.reason, one.acts
+                )
                 view = self._view(now_us)
                 outcome = hear(self.plan, self.state, update, view, self.prefix)
                 self._take(outcome, now_us)
@@ -248,14 +258,18 @@ class Backtest(Course):
         """Let an order reach the market; what it takes is a trade there that all see."""
         before = len(self.market.fills)
         news = self.market.place(time_us, wish)
-        own = [
-            Tick(time_us, fill.price, fill.quantity, fill.side == "BUY")
-            for fill in self.market.fills[before:]
-            if not fill.maker
-        ]
+        own = self._taken(before)
         self._tell(time_us, news)
         if own and self._see(own):
             self._take(look(self.plan, self.state, self._view(time_us), self.prefix), time_us)
+
+    def _taken(self, before: int) -> list[Tick]:
+        """Return what the robot took by its fills from so many on: trades that all see."""
+        return [
+            Tick(fill.time_us, fill.price, fill.quantity, fill.side == "BUY")
+            for fill in self.market.fills[before:]
+            if not fill.maker
+        ]
 
 
 def _reads_the_day(plan: Plan) -> bool:

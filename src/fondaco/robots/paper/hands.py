@@ -21,13 +21,13 @@ import msgspec
 from fondaco.core.records import Reason, Side
 from fondaco.robots.backtest.floor import Instrument
 from fondaco.robots.backtest.market import Market, News, Position
-from fondaco.robots.rules.desk import Heard, Holdings
+from fondaco.robots.rules.desk import Heard, Holdings, rejected
 from fondaco.robots.rules.live import command_of
 from fondaco.robots.rules.plan import Plan
 from fondaco.robots.rules.refusals import WishRefused
 from fondaco.robots.rules.sight import Asset, Sight
 from fondaco.robots.rules.sight import Market as Seen
-from fondaco.robots.rules.state import OrderStatus, OrderWish
+from fondaco.robots.rules.state import OrderWish
 from fondaco.robots.rules.view import ZERO, plain
 
 __all__ = ["PaperHands", "Terms", "instrument_of"]
@@ -110,11 +110,11 @@ class PaperHands:
         try:
             command_of(sight, 0, wish)
         except WishRefused as refused:
-            return [_refused(wish, str(refused))]
+            return rejected(wish, str(refused))
         if self.killed and wish.intent == "BUY":
-            return [_refused(wish, Reason.REDUCE_ONLY.name)]
+            return rejected(wish, Reason.REDUCE_ONLY.name)
         if wish.ticker != self.ticker:
-            return [_refused(wish, f"on paper a bot trades one market, {self.ticker}")]
+            return rejected(wish, f"on paper a bot trades one market, {self.ticker}")
         self.is_changed = True
         self._quote(seen)
         return self._heard(self.market.place(time_us, wish))
@@ -132,9 +132,9 @@ class PaperHands:
         names = list(self.market.open) if killed else []
         return self._heard(one for name in names for one in self.market.cancel(time_us, name))
 
-    def own(self, sight: Sight, kind: int, record: bytes) -> Heard | None:  # noqa: ARG002
+    def own(self, sight: Sight, kind: int, record: bytes) -> Iterable[Heard]:  # noqa: ARG002
         """Nothing of the house is its own."""
-        return None
+        return ()
 
     def trade(self, sight: Sight, instrument: int, time_us: int) -> Iterable[Heard]:
         """Let the crowd trade what the house traded."""
@@ -167,10 +167,7 @@ class PaperHands:
                     reason=one.reason,
                     filled=plain(filled),
                     amount=plain(amount),
+                    acts=one.acts,
                 )
             )
         return found
-
-
-def _refused(wish: OrderWish, reason: str) -> Heard:
-    return Heard(client_order_id=wish.client_order_id, status=OrderStatus.REJECTED, reason=reason)

@@ -25,12 +25,13 @@ from typing import Final, Protocol
 import msgspec
 
 from fondaco.core.records import Event, unpack
-from fondaco.robots.backtest.result import OrderLine, order_line
+from fondaco.robots.backtest.result import OrderLine, ended_by, order_lines
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
 from fondaco.robots.rules.plan import Plan
 from fondaco.robots.rules.sight import Sight
 from fondaco.robots.rules.state import (
+    SINGLE,
     Code,
     Decision,
     OrderStatus,
@@ -41,7 +42,7 @@ from fondaco.robots.rules.state import (
 )
 from fondaco.robots.rules.view import View
 
-__all__ = ["Bot", "Changes", "Desk", "Hands", "Heard", "Holdings"]
+__all__ = ["Bot", "Changes", "Desk", "Hands", "Heard", "Holdings", "rejected"]
 
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
@@ -65,13 +66,21 @@ class Holdings(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """How an order of a bot stands; what was filled and got so far."""
+    """How an order of a bot stands; what was filled and got so far; whether a leg has acted."""
 
     client_order_id: str
     status: OrderStatus
     reason: str = ""
     filled: Decimal | None = None
     amount: Decimal | None = None
+    acts: bool = False
+
+
+def rejected(wish: OrderWish, reason: str) -> list[Heard]:
+    """Return the news that an order can't be, of an OCO both legs."""
+    return [
+        Heard(client_order_id=name, status=OrderStatus.REJECTED, reason=reason) for name in wish.ids
+    ]
 
 
 class Hands(Protocol):
@@ -98,8 +107,8 @@ class Hands(Protocol):
     def cancel(self, sight: Sight, client_order_id: str, time_us: int) -> Iterable[Heard]:
         """Take a cancel likewise."""
 
-    def own(self, sight: Sight, kind: int, record: bytes) -> Heard | None:
-        """Take an event of its account; return the news of an order, if it is that."""
+    def own(self, sight: Sight, kind: int, record: bytes) -> Iterable[Heard]:
+        """Take an event of its account; return the news of orders, if it is that."""
 
     def trade(self, sight: Sight, instrument: int, time_us: int) -> Iterable[Heard]:
         """Take that the house traded."""
@@ -292,9 +301,8 @@ class Desk:
         elif kind in _OWN:
             bot = self._by_account.get(account)
             if bot is not None and (bot.is_in or kind == Event.BALANCE):
-                heard = bot.hands.own(self.sight, kind, events[at:end])
                 self._own_changed[bot.name] = None
-                if heard is not None:
+                for heard in bot.hands.own(self.sight, kind, events[at:end]):
                     self._tell(bot, heard)
         elif kind == Event.ROBOT:
             bot = self._by_robot.get(account)
@@ -343,10 +351,13 @@ class Desk:
             latest: dict[tuple[str, str], tuple[Bot, Heard]] = {}
             while self._news:
                 bot, heard = self._news.popleft()
+                before = latest.get((bot.name, heard.client_order_id))
+                if before is not None and before[1].acts:
+                    heard = msgspec.structs.replace(heard, acts=True)
                 latest[bot.name, heard.client_order_id] = (bot, heard)
             for bot, heard in latest.values():
                 self._own_changed[bot.name] = None
-                update = OrderUpdate(heard.client_order_id, heard.status, heard.reason)
+                update = OrderUpdate(heard.client_order_id, heard.status, heard.reason, heard.acts)
                 view = self._view(bot)
                 self._take(bot, hear(bot.plan, bot.state, update, view, bot.prefix))
                 if bot.state.phase == "WAITING":
@@ -385,7 +396,7 @@ class Desk:
         for decision in outcome.decisions:
             if decision.code in PASSIVE:
                 continue
-            if bot.last != (decision.step, decision.code):
+            if bot.last != (decision.step, decision.code) or decision.code in SINGLE:
                 bot.changed.decisions.append(decision)
                 self.dirty[bot.name] = bot
             bot.last = (decision.step, decision.code)
@@ -393,8 +404,8 @@ class Desk:
             bot.changed.notices += [(self.time_us, text) for text in outcome.notices]
             self.dirty[bot.name] = bot
         for wish in outcome.orders:
-            line = order_line(wish, self.time_us)
-            bot.orders[wish.client_order_id] = bot.changed.orders[wish.client_order_id] = line
+            for line in order_lines(wish, self.time_us):
+                bot.orders[line.client_order_id] = bot.changed.orders[line.client_order_id] = line
             for heard in bot.hands.place(self.sight, wish, self.time_us):
                 self._tell(bot, heard)
         for client_order_id in outcome.cancels:
@@ -420,4 +431,8 @@ class Desk:
                 amount=line.amount if heard.amount is None else heard.amount,
             )
             bot.orders[heard.client_order_id] = bot.changed.orders[heard.client_order_id] = line
+            if heard.acts:
+                other = ended_by(bot.orders, line)
+                if other is not None:
+                    bot.orders[line.pair] = bot.changed.orders[line.pair] = other
         self._news.append((bot, heard))

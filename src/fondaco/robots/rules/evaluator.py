@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from fondaco.robots.rules.model import Action, Condition, Item, Order
+from fondaco.robots.rules.model import OCO, Action, Condition, Item, Order
 from fondaco.robots.rules.plan import CROSSINGS, Plan, PlannedStep, operand_of
 from fondaco.robots.rules.state import (
     CLOSED,
@@ -83,40 +83,71 @@ def hear(plan: Plan, state: State, update: OrderUpdate, view: View, prefix: str)
     News of an order that isn't the rule's, or is closed already, changes nothing.
     """
     doing = _Doing()
-    orders = tuple(
-        msgspec.structs.replace(order, status=update.status)
-        if order.client_order_id == update.client_order_id and order.status not in CLOSED
-        else order
+    is_open = any(
+        order.client_order_id == update.client_order_id and order.status not in CLOSED
         for order in state.orders
     )
+    orders = tuple(_updated(order, update) for order in state.orders) if is_open else state.orders
     if orders == state.orders:
         return doing.outcome(state)
+    for order, before in zip(orders, state.orders, strict=True):
+        if order.acted and not before.acted:
+            doing.decisions.append(
+                Decision(view.time_us, state.step, Code.LEG_ACTED, detail=_leg_words(order))
+            )
     state = msgspec.structs.replace(state, orders=_open(orders))
     if state.phase != "ORDERED":
         return doing.outcome(state)
     waited = [order for order in orders if order.waited]
-    failed = next((order for order in waited if _has_failed(order)), None)
-    if failed is not None:
+    failing = [order for order in waited if _has_failed(order, waited)]
+    if failing:
+        failed = next((order for order in failing if order.acted), failing[0])
         text = f"{failed.client_order_id} is {failed.status}"
         detail = f"{text}: {update.reason}" if update.reason else text
         return doing.outcome(_end(state, view, doing, Code.ORDER_FAILED, detail))
-    if not all(_is_reached(order) for order in waited):
+    if not all(_is_reached(order, waited) for order in waited):
         return doing.outcome(state)
     released = tuple(msgspec.structs.replace(order, waited=False) for order in orders)
     state = msgspec.structs.replace(state, orders=_open(released))
     return _run(plan, _advance(plan, state, view, doing), view, prefix, doing)
 
 
-def _has_failed(order: Placed) -> bool:
+def _updated(order: Placed, update: OrderUpdate) -> Placed:
+    """Return an order as it is after an update: of itself, or that the other leg acts."""
+    if order.status in CLOSED:
+        return order
+    if order.client_order_id == update.client_order_id:
+        acted = order.acted or (update.acts and bool(order.pair))
+        return msgspec.structs.replace(order, status=update.status, acted=acted)
+    if update.acts and order.pair == update.client_order_id:
+        return msgspec.structs.replace(order, status=OrderStatus.EXPIRED)
+    return order
+
+
+def _leg_words(order: Placed) -> str:
+    other = "limit" if order.leg == "stop" else "stop"
+    return f"the {order.leg} {order.client_order_id} acts, so the {other} {order.pair} is ended"
+
+
+def _has_failed(order: Placed, waited: Sequence[Placed]) -> bool:
+    """Return whether an order never comes to what is waited for; of an OCO neither leg does."""
     if order.then_after == "ACCEPTED":
         return order.status is OrderStatus.REJECTED
-    return order.status in CLOSED and order.status is not OrderStatus.FILLED
+    return all(
+        each.status in CLOSED and each.status is not OrderStatus.FILLED
+        for each in _legs_of(order, waited)
+    )
 
 
-def _is_reached(order: Placed) -> bool:
+def _is_reached(order: Placed, waited: Sequence[Placed]) -> bool:
     if order.then_after == "ACCEPTED":
         return order.status is not OrderStatus.SENT
-    return order.status is OrderStatus.FILLED
+    return any(each.status is OrderStatus.FILLED for each in _legs_of(order, waited))
+
+
+def _legs_of(order: Placed, waited: Sequence[Placed]) -> list[Placed]:
+    """Return an order and, of an OCO, its other leg."""
+    return [each for each in waited if order.client_order_id in {each.client_order_id, each.pair}]
 
 
 def _open(orders: Sequence[Placed]) -> tuple[Placed, ...]:
@@ -243,7 +274,7 @@ def truth_of(condition: Condition, truths: Iterator[bool | None]) -> bool | None
 def _wish_all(plan: Plan, state: State, actions: Sequence[Action], view: View) -> list[OrderWish]:
     """Return the orders of a branch without their ids; raises _Blocked if one can't be placed."""
     wishes = [_wish(plan, action.order, view) for action in actions if action.order is not None]
-    if len(state.orders) + len(wishes) > OPEN_ORDERS_MAX:
+    if len(state.orders) + sum(1 + (one.kind == OCO) for one in wishes) > OPEN_ORDERS_MAX:
         raise _Blocked(Code.TOO_MANY_ORDERS, f"{len(state.orders)} are open")
     return wishes
 
@@ -262,9 +293,16 @@ def _wish(plan: Plan, order: Order, view: View) -> OrderWish:
         spend=_amount(order.spend, "spend", view, None),
         price=_amount(price, "price", view, None),
         stop=_amount(order.stop, "stop", view, None),
-        time_in_force=order.time_in_force
-        or ("GTC" if order.kind in {"LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"} else None),
+        time_in_force=order.time_in_force or ("GTC" if _rests(order) else None),
+        stop_limit=_amount(order.stop_limit, "stop_limit", view, None),
     )
+
+
+def _rests(order: Order) -> bool:
+    """Return whether an order has a time in force, which then is GTC by itself."""
+    if order.kind == OCO:
+        return order.stop_limit is not None
+    return order.kind in {"LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"}
 
 
 def _amount(item: Item | None, name: str, view: View, lot: Decimal | None) -> Decimal | None:
@@ -294,27 +332,38 @@ def _act(
     waiting = iter(wishes)
     for action in actions:
         if action.order is not None:
-            number += 1
-            wish = msgspec.structs.replace(next(waiting), client_order_id=f"{prefix}-{number}")
+            wish = next(waiting)
+            stop_id = f"{prefix}-{number + 2}" if wish.kind == OCO else ""
+            wish = msgspec.structs.replace(
+                wish, client_order_id=f"{prefix}-{number + 1}", stop_id=stop_id
+            )
+            number += len(wish.ids)
             doing.orders.append(wish)
-            orders.append(
-                Placed(
-                    wish.client_order_id,
-                    action.order.name or "",
-                    OrderStatus.SENT,
-                    action.order.then_after,
-                    waited=True,
-                )
-            )
+            orders += _placed(wish, action.order)
         elif action.cancel is not None:
-            doing.cancels.extend(
-                order.client_order_id
-                for order in state.orders
-                if action.cancel in {"all", order.name} and order.status not in CLOSED
-            )
+            for order in state.orders:
+                named = action.cancel in {"all", order.name} and order.status not in CLOSED
+                if named and order.pair not in doing.cancels:  # one leg's ends the other
+                    doing.cancels.append(order.client_order_id)
         elif action.notify is not None:
             doing.notices.append(action.notify)
     return msgspec.structs.replace(state, orders=tuple(orders), placed=number)
+
+
+def _placed(wish: OrderWish, order: Order) -> list[Placed]:
+    """Return what the rule remembers of an order that it has just wished; of an OCO both legs."""
+    first = Placed(
+        wish.client_order_id, order.name or "", OrderStatus.SENT, order.then_after, waited=True
+    )
+    if not wish.stop_id:
+        return [first]
+    limit = msgspec.structs.replace(first, leg="limit", pair=wish.stop_id)
+    return [
+        limit,
+        msgspec.structs.replace(
+            limit, client_order_id=wish.stop_id, leg="stop", pair=wish.client_order_id
+        ),
+    ]
 
 
 def _advance(plan: Plan, state: State, view: View, doing: _Doing) -> State:

@@ -41,7 +41,10 @@ SECOND_US: Final = 1_000_000
 # Once the numbers of a comparison stand in source order: what a, b is when b, a is asked.
 _SWAPPED: Final = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte", "eq": "eq", "ne": "ne"}
 # A step that would act but can't: anything at all may free it.
-_BLOCKED: Final = frozenset({Code.AMOUNT_UNKNOWN, Code.AMOUNT_ZERO, Code.TOO_MANY_ORDERS})
+# After these a bot is looked at whatever happens next: nothing says when it comes out otherwise.
+_BLOCKED: Final = frozenset(
+    {Code.AMOUNT_UNKNOWN, Code.AMOUNT_ZERO, Code.TOO_MANY_ORDERS, Code.LEG_ACTED}
+)
 
 
 class Bound(NamedTuple):

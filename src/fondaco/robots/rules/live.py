@@ -12,42 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
 from fondaco.core import client_ids
-from fondaco.core.records import (
-    Command,
-    Event,
-    OrderType,
-    Reason,
-    SelfTrade,
-    Side,
-    TimeInForce,
-    pack,
-    unpack,
-)
+from fondaco.core.records import Command, Event, Reason, pack, unpack
 from fondaco.core.records import OrderStatus as CoreStatus
-from fondaco.robots.rules.desk import Heard, Holdings
+from fondaco.robots.rules.commands import (
+    PLACING,
+    STATUS,
+    Steps,
+    acts,
+    id_of,
+    id_words,
+    record_of,
+)
+from fondaco.robots.rules.desk import Heard, Holdings, rejected
 from fondaco.robots.rules.plan import Plan
-from fondaco.robots.rules.refusals import WishRefused, cash_units, steps_of, why
+from fondaco.robots.rules.refusals import WishRefused, why
 from fondaco.robots.rules.sight import BOOK, Sight
 from fondaco.robots.rules.state import OrderStatus, OrderWish
 from fondaco.robots.rules.view import plain
 
-__all__ = ["STATUS", "LiveHands", "Sending", "command_of"]
-
-STATUS: Final = {
-    CoreStatus.NEW: OrderStatus.NEW,
-    CoreStatus.PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
-    CoreStatus.FILLED: OrderStatus.FILLED,
-    CoreStatus.CANCELED: OrderStatus.CANCELED,
-    CoreStatus.EXPIRED: OrderStatus.EXPIRED,
-    CoreStatus.EXPIRED_IN_MATCH: OrderStatus.EXPIRED,
-    CoreStatus.REJECTED: OrderStatus.REJECTED,
-}
-_ORDERS: Final = frozenset({int(Command.NEW_ORDER)})
+__all__ = ["LiveHands", "Sending", "command_of"]
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,14 +99,10 @@ class LiveHands:
         try:
             command_of(sight, self.account, wish)
         except WishRefused as refused:
-            yield Heard(
-                client_order_id=wish.client_order_id,
-                status=OrderStatus.REJECTED,
-                reason=str(refused),
-            )
-            return
-        self.tickers[wish.client_order_id] = wish.ticker
+            return rejected(wish, str(refused))
+        self.tickers.update(dict.fromkeys(wish.ids, wish.ticker))
         self.outbox.append(Sending(wish=wish))
+        return ()
 
     def cancel(self, sight: Sight, client_order_id: str, time_us: int) -> Iterable[Heard]:  # noqa: ARG002
         """Put a cancel into the outbox."""
@@ -136,64 +119,72 @@ class LiveHands:
         """The core does what follows, and tells of it."""
         return ()
 
-    def own(self, sight: Sight, kind: int, record: bytes) -> Heard | None:
+    def own(self, sight: Sight, kind: int, record: bytes) -> Iterable[Heard]:
         """Take an event of the account."""
         words = unpack(record)
         if kind == Event.BALANCE:
             if words["seq"] > self.seq:
                 self.balances[words["asset"]] = (words["free"], words["held"])
-            return None
+            return ()
         if kind == Event.REFUSED:
             return self._refused(sight, words)
-        name = client_ids.decode(tuple(words[f"client_order_id_{place}"] for place in range(4)))  # type: ignore[arg-type]
+        name = id_of(words)
         if not name:
-            return None
+            return ()
         status = STATUS[CoreStatus(words["status"])]
         self._told(name, kind)
         if status not in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}:
             self.tickers.pop(name, None)
         market = sight.markets.get(words["instrument"])
         if market is None:
-            return None
+            return ()
         quote = sight.assets[market.body.quote]
-        return Heard(
+        heard = Heard(
             client_order_id=name,
             status=status,
             filled=plain(words["filled_lots"] * market.lot),
             amount=plain(Decimal(words["filled_quote"]).scaleb(-quote.decimals)),
+            acts=acts(kind, words),
         )
+        return (heard,)
 
     def _told(self, name: str, kind: int) -> None:
         """Take from the outbox what the core has done."""
         if not self.outbox:
             return
         first = self.outbox[0]
-        is_order = first.wish is not None and first.wish.client_order_id == name
+        is_order = first.wish is not None and name in first.wish.ids
         if is_order or (kind == Event.CANCEL and first.cancel == name):
             del self.outbox[0]
             self.is_sent = False
 
-    def _refused(self, sight: Sight, words: dict[str, int]) -> Heard | None:
+    def _refused(self, sight: Sight, words: dict[str, int]) -> Iterable[Heard]:
         """Take a refusal: it is the first one's of the outbox."""
         first = self.outbox[0] if self.outbox else None
         if first is None:
-            return None
+            return ()
         if words["command"] == Command.CANCEL_ORDER and first.cancel:
             del self.outbox[0]
             self.is_sent = False
-            return None
+            return ()
         reason = Reason(words["reason"])
-        if words["command"] not in _ORDERS or first.wish is None:
-            return None
+        if words["command"] not in PLACING or first.wish is None:
+            return ()
         if reason is Reason.DUPLICATE_ORDER:
-            return None  # sent twice: how it stands was told, or is told
+            return ()  # sent twice: how it stands was told, or is told
         del self.outbox[0]
         self.is_sent = False
-        self.tickers.pop(first.wish.client_order_id, None)
-        return Heard(
-            client_order_id=first.wish.client_order_id,
-            status=OrderStatus.REJECTED,
-            reason=why(words, named=sight.named, quote=sight.quote_of(first.wish.ticker)),
+        for name in first.wish.ids:
+            self.tickers.pop(name, None)
+        market = sight.tickers.get(first.wish.ticker)
+        return rejected(
+            first.wish,
+            why(
+                words,
+                named=sight.named,
+                quote=sight.quote_of(first.wish.ticker),
+                tick=None if market is None else market.tick,
+            ),
         )
 
     # -- what the worker asks
@@ -206,12 +197,11 @@ class LiveHands:
         first = self.outbox[0]
         if first.wish is not None:
             return command_of(sight, self.account, first.wish)
-        words = client_ids.encode(first.cancel)
         return pack(
             Command.CANCEL_ORDER,
             account=self.account,
             instrument=sight.tickers[first.ticker].body.number,
-            **{f"client_order_id_{place}": word for place, word in enumerate(words)},
+            **id_words(client_ids.encode(first.cancel)),
         )
 
 
@@ -222,19 +212,5 @@ def command_of(sight: Sight, account: int, wish: OrderWish) -> bytes:
         raise WishRefused(f"there is no market of {wish.ticker} in {sight.cash_code}")
     if market.body.market != BOOK:
         raise WishRefused(f"{market.body.symbol} has no order book; rules trade on order books")
-    quote = sight.assets[market.body.quote]
-    words = client_ids.encode(wish.client_order_id)
-    return pack(
-        Command.NEW_ORDER,
-        account=account,
-        instrument=market.body.number,
-        side=Side.BUY if wish.intent == "BUY" else Side.SELL,
-        order_type=OrderType[wish.kind],
-        time_in_force=TimeInForce[wish.time_in_force] if wish.time_in_force else 0,
-        self_trade=SelfTrade.EXPIRE_TAKER,
-        price_ticks=steps_of(wish.price, market.tick, "price", "tick"),
-        quantity_lots=steps_of(wish.quantity, market.lot, "quantity", "lot"),
-        quote_quantity=cash_units(wish.spend, quote.decimals),
-        stop_price_ticks=steps_of(wish.stop, market.tick, "stop", "tick"),
-        **{f"client_order_id_{place}": word for place, word in enumerate(words)},
-    )
+    steps = Steps(market.tick, market.lot, sight.assets[market.body.quote].decimals)
+    return record_of(wish, steps, account=account, instrument=market.body.number)

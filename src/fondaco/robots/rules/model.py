@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, field
 
 __all__ = [
+    "OCO",
     "Action",
     "Comparison",
     "Condition",
@@ -36,6 +37,7 @@ ACTIONS_MAX: Final = 8  # in one $do or $else
 TIMES_MAX: Final = 10_000
 PAUSE_S_MAX: Final = 31 * 86_400
 NOTICE_CHARACTERS_MAX: Final = 500
+OCO: Final = "OCO"  # of an order's kinds the one that is two: one cancels the other
 
 _ONE: Final = {"minProperties": 1, "maxProperties": 1}
 # In patterns: `$` of Python also stands before a last line feed; of JSON schema it doesn't.
@@ -139,7 +141,11 @@ _Condition = Annotated[Condition, Meta(extra_json_schema=_ONE)]
 
 
 class Order(Strict, frozen=True):
-    """An order to place; `bid` is a buy's limit price, `ask` a sell's, `shares` the quantity."""
+    """An order to place; `bid` is a buy's limit price, `ask` a sell's, `shares` the quantity.
+
+    An OCO is two of one quantity, of which one ends the other: the limit leg rests at `bid` or
+    `ask`, the stop leg waits for `stop` and then trades at the market, or up to `stop_limit`.
+    """
 
     kind: Literal[
         "LIMIT",
@@ -149,6 +155,7 @@ class Order(Strict, frozen=True):
         "STOP_LOSS_LIMIT",
         "TAKE_PROFIT",
         "TAKE_PROFIT_LIMIT",
+        "OCO",
     ]
     intent: Literal["BUY", "SELL"]
     ticker: Symbol | None = None
@@ -157,6 +164,7 @@ class Order(Strict, frozen=True):
     bid: Item | None = None
     ask: Item | None = None
     stop: Item | None = None
+    stop_limit: Item | None = None
     time_in_force: Literal["GTC", "IOC", "FOK"] | None = None
     name: Name | None = None
     then_after: Literal["FILLED", "ACCEPTED"] = "FILLED"

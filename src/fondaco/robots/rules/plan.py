@@ -195,7 +195,7 @@ def _operands(step: PlannedStep) -> Iterator[Operand]:
         yield one.a
         yield one.b
     for order in _orders(step):
-        for item in (order.shares, order.spend, order.bid, order.ask, order.stop):
+        for item in _amounts(order):
             if item is not None:
                 yield operand_of(item)
 
@@ -204,3 +204,7 @@ def _orders(step: PlannedStep) -> Iterator[Order]:
     for action in (*step.do, *(step.otherwise or ())):
         if action.order is not None:
             yield action.order
+
+
+def _amounts(order: Order) -> tuple[Item | None, ...]:
+    return order.shares, order.spend, order.bid, order.ask, order.stop, order.stop_limit

@@ -41,6 +41,7 @@ _DID: Final[Mapping[Code, str]] = {
     Code.TRIGGERED: "acts",
     Code.OTHERWISE: "does the other thing",
     Code.AWAITING_ORDERS: "waits for its orders",
+    Code.LEG_ACTED: "hears of its pair",
     Code.ORDER_FAILED: "ends",
     Code.ROUND_OVER: "is through, and begins again",
     Code.FINISHED: "is done",

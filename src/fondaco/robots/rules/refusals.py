@@ -56,7 +56,11 @@ def cash_units(amount: Decimal | None, decimals: int) -> int:
 
 
 def why(
-    words: Mapping[str, int], *, named: Callable[[int], tuple[str, int] | None], quote: int
+    words: Mapping[str, int],
+    *,
+    named: Callable[[int], tuple[str, int] | None],
+    quote: int,
+    tick: Decimal | None = None,
 ) -> str:
     """Return the words of a REFUSED; `named` gives name and decimals of an asset."""
     reason = Reason(words["reason"])
@@ -69,6 +73,10 @@ def why(
         asset = named(quote)
         if asset is not None:
             return f"{reason.name}: worth {_of(first, asset)}, minimum {_of(second, asset)}"
+    if reason is Reason.LIST_PRICES and tick is not None:
+        return f"{reason.name}: limit price {first * tick}, stop {second * tick}"
+    if reason is Reason.WOULD_TRIGGER and tick is not None:
+        return f"{reason.name}: the last trade, {first * tick}, has reached the stop"
     if reason is Reason.TOO_MANY_ORDERS_TODAY:
         return f"{reason.name}: at most {first} a day"
     said, asset = _LIMITS.get(reason), named(quote)

@@ -15,6 +15,7 @@ import msgspec
 
 __all__ = [
     "CLOSED",
+    "SINGLE",
     "Code",
     "Decision",
     "Look",
@@ -58,9 +59,13 @@ class Code(StrEnum):
     TRIGGERED = "TRIGGERED"
     OTHERWISE = "OTHERWISE"  # false, so $else was done
     AWAITING_ORDERS = "AWAITING_ORDERS"
+    LEG_ACTED = "LEG_ACTED"  # one leg of an OCO trades or was set off, and so the other is ended
     ORDER_FAILED = "ORDER_FAILED"  # refused, canceled or expired before it was filled: it ends
     ROUND_OVER = "ROUND_OVER"
     FINISHED = "FINISHED"
+
+
+SINGLE: Final = frozenset({Code.LEG_ACTED})  # told each time, also one after the other
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -71,6 +76,10 @@ class Placed(msgspec.Struct, frozen=True):
     status: OrderStatus
     then_after: Literal["FILLED", "ACCEPTED"]
     waited: bool
+    # Of a leg of an OCO: which one it is, the other's id, and whether it has acted.
+    leg: Literal["", "limit", "stop"] = ""
+    pair: str = ""
+    acted: bool = False
 
 
 class State(msgspec.Struct, frozen=True):
@@ -107,7 +116,11 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class OrderWish(msgspec.Struct, frozen=True):
-    """An order to send; its client order id is the same whenever this look is made again."""
+    """An order to send; its client order id is the same whenever this look is made again.
+
+    Of an OCO that id is the list's and the limit leg's; `price` is the limit leg's, `stop_id`,
+    `stop` and `stop_limit` are the stop leg's, `time_in_force` that of its limit.
+    """
 
     client_order_id: str
     ticker: str
@@ -118,14 +131,22 @@ class OrderWish(msgspec.Struct, frozen=True):
     price: Decimal | None
     stop: Decimal | None
     time_in_force: str | None
+    stop_limit: Decimal | None = None
+    stop_id: str = ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The client order ids that it places."""
+        return (self.client_order_id, self.stop_id) if self.stop_id else (self.client_order_id,)
 
 
 class OrderUpdate(msgspec.Struct, frozen=True):
-    """What the house says of an order of the rule."""
+    """What the house says of an order of the rule; whether, as a leg of an OCO, it has acted."""
 
     client_order_id: str
     status: OrderStatus
     reason: str = ""
+    acts: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ import msgspec
 
 from fondaco.robots.rules.indicators import FUNCTIONS
 from fondaco.robots.rules.model import (
+    OCO,
     Action,
     Comparison,
     Condition,
@@ -45,8 +46,8 @@ NUMBER_PLACES_MAX: Final = 18
 PERIOD_MAX: Final = 1000  # whole parameters of an indicator: how far it may look back
 PARAMETER_MAX: Final = 1e9
 
-_PRICED: Final = {"LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"}
-_STOPPED: Final = {"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"}
+_PRICED: Final = {"LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT", OCO}
+_STOPPED: Final = {"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT", OCO}
 _SCHEMA: Final = schema()
 _QUOTE, _BACKSLASH = b'"\\'
 _OPENING: Final = b"{["
@@ -340,22 +341,51 @@ def _check_order(order: Order, path: str, tickers: list[str]) -> None:
     if getattr(order, wrong) is not None:
         raise RuleError(f"{path}.{wrong}", f"a {order.intent} has no {wrong}: write {right}")
     price = order.bid if buys else order.ask
+    kind = f"an {OCO}" if order.kind == OCO else f"a {order.kind}"
     if order.kind in _PRICED and price is None:
-        raise RuleError(path, f"a {order.kind} {order.intent} needs its limit price: add {right}")
+        raise RuleError(path, f"{kind} {order.intent} needs its limit price: add {right}")
     if order.kind not in _PRICED and price is not None:
-        raise RuleError(f"{path}.{right}", f"a {order.kind} has no limit price: take it out")
+        raise RuleError(f"{path}.{right}", f"{kind} has no limit price: take it out")
     if (order.kind in _STOPPED) != (order.stop is not None):
         if order.stop is None:
-            raise RuleError(path, f"a {order.kind} needs the price that sets it off: add stop")
-        raise RuleError(f"{path}.stop", f"a {order.kind} has no stop: take it out")
+            raise RuleError(path, f"{kind} needs the price that sets it off: add stop")
+        raise RuleError(f"{path}.stop", f"{kind} has no stop: take it out")
     if (order.shares is None) == (order.spend is None):
         raise RuleError(path, "the order needs shares, or for a MARKET order spend: one of them")
     if order.spend is not None and order.kind != "MARKET":
-        raise RuleError(f"{path}.spend", f"only a MARKET order spends: a {order.kind} takes shares")
+        raise RuleError(f"{path}.spend", f"only a MARKET order spends: {kind} takes shares")
+    _check_stop_leg(order, path, kind)
     if order.time_in_force is not None and order.kind not in _PRICED - {"LIMIT_MAKER"}:
-        raise RuleError(f"{path}.time_in_force", f"a {order.kind} has none: take it out")
-    for name in ("shares", "spend", "bid", "ask", "stop"):
+        raise RuleError(f"{path}.time_in_force", f"{kind} has none: take it out")
+    for name in ("shares", "spend", "bid", "ask", "stop", "stop_limit"):
         _check_amount(getattr(order, name), f"{path}.{name}")
+    if order.kind == OCO:
+        _check_sides(order, price, f"{path}.stop")
+
+
+def _check_stop_leg(order: Order, path: str, kind: str) -> None:
+    """See that only the stop of an OCO has a limit price of its own, and so a time in force."""
+    if order.kind != OCO:
+        if order.stop_limit is not None:
+            raise RuleError(
+                f"{path}.stop_limit", f"{kind} has none: its limit price is bid or ask; take it out"
+            )
+        return
+    if order.time_in_force is not None and order.stop_limit is None:
+        raise RuleError(
+            f"{path}.time_in_force", f"{kind} has one for its stop's limit: add stop_limit"
+        )
+
+
+def _check_sides(order: Order, price: Item | None, path: str) -> None:
+    """See that the stop of an OCO is where a loss is, if both prices are numbers."""
+    stop = order.stop
+    if not isinstance(price, Decimal) or not isinstance(stop, Decimal):
+        return
+    if order.intent == "SELL" and stop >= price:
+        raise RuleError(path, f"found {stop}; the stop of an OCO SELL is below its ask, {price}")
+    if order.intent == "BUY" and stop <= price:
+        raise RuleError(path, f"found {stop}; the stop of an OCO BUY is above its bid, {price}")
 
 
 def _check_amount(item: Item | None, path: str) -> None:
