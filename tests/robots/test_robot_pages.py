@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from fondaco.core import records
 from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
 from fondaco.office.robots import selectors, services, told_backtests
@@ -95,9 +96,30 @@ def test_a_form_opens_a_signal_robot(door: Door) -> None:
     assert config() == wanted
     status, text = door.page("/robots/n1/")
     assert status == 200
-    for said in ("on paper", "70", "a day may lose 5 USDT", "a day may have 3 orders", "Go live"):
+    for said in ("USDT on paper", "a day may lose 5 USDT", "a day may have 3 orders", "Go live"):
         assert said in text
     assert door.bot == {}
+
+
+def test_what_a_signal_robot_has_on_paper_is_its_exchange_s(door: Door) -> None:
+    """Before it has begun its allotment; what it won is told since its start, at the last price."""
+    door.page(NEW, **FORM)
+    shown = door.browser.get("/robots/n1/").context
+    assert shown["money"] == [("USDT on paper", "70")]
+    assert shown["paper_profit"] == "0.00"
+    run = RobotRun.objects.get(robot="n1")
+    run.terms = {"USDT": "60", "BTC": "0.5"}
+    robot, core = Robot.objects.get(pk="n1"), door.core
+    buyer = Account.objects.get(kind=records.AccountKind.SPOT).pk
+    for account, side in ((buyer, 1), (Robot.objects.get(pk="robot-1").account_id, 2)):
+        core.submit(
+            records.pack(
+                records.Command.NEW_ORDER, account=account, instrument=1, side=side, order_type=1,
+                time_in_force=1, price_ticks=40_00, quantity_lots=1, self_trade=1,
+            )
+        )  # fmt: skip
+    told = selectors.signal_money(core, robot, run)
+    assert told["paper_profit"] == "-10.00", "10 more of cash, half a coin of 40 less"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from django.db import IntegrityError, transaction
@@ -44,6 +44,9 @@ from fondaco.robots.models import (
 )
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
+
+if TYPE_CHECKING:
+    from fondaco.robots.paper.standing import Asked
 
 __all__ = [
     "PAPER_CASH",
@@ -298,7 +301,7 @@ def set_mode(
     actor: Member | None = None,
     address: str = "",
 ) -> None:
-    """Begin another run of a signal robot, and let its workers know; no money moves.
+    """Begin another run of a signal robot; no money moves.
 
     `terms` are what it begins with on paper: (asset code -> decimal text). Raises RobotRefused for
     paper while an operation of money is open.
@@ -307,8 +310,6 @@ def set_mode(
     if mode == RobotMode.PAPER:
         check_rests(robot)
     begin_run(robot, mode=mode, terms=terms)
-    robot.changed_us = time.time_ns() // 1000
-    robot.save(update_fields=["changed_us"])
     note(
         Action.ROBOT_CHANGED,
         actor=actor,
@@ -406,7 +407,7 @@ def close(core: Core, robot: Robot, *, actor: Member | None = None, address: str
         )
 
 
-def balances(core: Core, account: int) -> list[tuple[int, int, int]]:
+def balances(core: Asked, account: int) -> list[tuple[int, int, int]]:
     """Return (asset, free, held) of what an account has now."""
     answer = core.query(records.pack(records.Query.BALANCES, account=account))
     found = []

@@ -16,12 +16,14 @@ from django.conf import settings
 from fondaco.core.records import AccountKind, Event, Query, pack, split, unpack
 from fondaco.identity.core_door import Core, kind_of
 from fondaco.identity.models import Account, Member
+from fondaco.office.robots import services
 from fondaco.office.templatetags.figures import figure_text
 from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
 from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.hub.selectors import told_to_client
 from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
+from fondaco.robots.paper.standing import core_of
 from fondaco.robots.rules.plan import Plan
 from fondaco.robots.rules.view import money as text_of
 from fondaco.robots.rules.view import plain
@@ -29,7 +31,6 @@ from fondaco.strategies.models import Strategy
 
 __all__ = [
     "allotment_of",
-    "begun_with",
     "code_of",
     "code_text",
     "decimals_of",
@@ -41,6 +42,7 @@ __all__ = [
     "paper_money",
     "paper_profit",
     "rows",
+    "signal_money",
     "track_record",
 ]
 
@@ -144,10 +146,7 @@ def money(core: Core, robot: Robot) -> list[tuple[str, str]]:
 
 def paper_profit(core: Core, has: Sequence[tuple[str, str]], run: RobotRun, number: int) -> str:
     """Return what a bot on paper has won since its start, at the last trade of its market."""
-    records = split(bytes(core.query(pack(Query.DEPTH, instrument=number, limit=1)).records))
-    answers = (unpack(one) for one in records if kind_of(one) == Query.BOOK_ANSWER)
-    row = next(one for one in instruments() if one.number == number)
-    last = sum(one["last_price_ticks"] for one in answers) * Decimal(row.tick_size)
+    last = _last(core, next(one for one in instruments() if one.number == number))
     cash, coins = (Decimal(amount) for _, amount in has)
     began = (Decimal(run.terms.get(name, "0")) for name in ("cash", "coins"))
     cash_won, coins_won = (now - then for now, then in zip((cash, coins), began, strict=True))
@@ -194,9 +193,36 @@ def free_words(core: Core, member: Member) -> dict[str, str]:
     }
 
 
-def begun_with(run: RobotRun | None) -> list[tuple[str, str]]:
-    """Return what a signal robot on paper began with."""
-    return [(f"{code} at its start", amount) for code, amount in (run.terms if run else {}).items()]
+def signal_money(core: Core, robot: Robot, run: RobotRun | None) -> dict[str, Any]:
+    """Return what a signal robot has, and on paper what it won: the money of its page."""
+    if run is None or run.mode == RobotMode.LIVE:
+        return {"money": money(core, robot)}
+    codes = asset_codes()
+    try:
+        asked = core_of(core, robot, cash=settings.CASH)
+    except ValueError:  # the worker tells why at the run
+        return {"money": []}
+    won = {code: -Decimal(text) for code, text in run.terms.items()}
+    found = []
+    for asset, free, held in robots.balances(asked, robot.account_id):
+        code, places = codes[asset]
+        found.append((f"{code} on paper", _units(free + held, places)))
+        won[code] = won.get(code, Decimal(0)) + Decimal(free + held).scaleb(-places)
+    there = services.markets()
+    coins = {code: amount for code, amount in won.items() if amount and code != settings.CASH}
+    if not all(code in there for code in coins):
+        return {"money": found}  # nobody knows what that is worth
+    worth = sum((amount * _last(core, there[code]) for code, amount in coins.items()), Decimal(0))
+    return {"money": found, "paper_profit": text_of(won.get(settings.CASH, Decimal(0)) + worth)}
+
+
+def _last(core: Core, market: InstrumentRow) -> Decimal:
+    """Return the price of a market's last trade."""
+    asked = core.query(pack(Query.DEPTH, instrument=market.number, limit=1))
+    answers = [
+        unpack(one) for one in split(bytes(asked.records)) if kind_of(one) == Query.BOOK_ANSWER
+    ]
+    return sum(one["last_price_ticks"] for one in answers) * Decimal(market.tick_size)
 
 
 def paper_money(run: RobotRun, coin: str, market: InstrumentRow | None) -> list[tuple[str, str]]:

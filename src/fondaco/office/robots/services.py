@@ -93,21 +93,24 @@ def open_rule(
     units = _units(allotment)
     terms = _terms(plan, allotment, mode)
     config = _config({}, limits or {})
+    on_paper = mode == RobotMode.PAPER
     robot = _open(
         core,
         member,
         id,
-        units if mode == RobotMode.LIVE else {},
+        {} if on_paper else units,
         kind=RobotKind.RULE,
         rule=rule,
         config=config,
-        is_active=False,  # until its run is there
+        paper=terms if on_paper else None,
+        is_active=on_paper and active,  # live: once its run is there
         address=address,
     )
-    bots.begin_run(robot, mode=mode, terms=terms)
-    if active:
-        robot.is_active = True
-        robot.save(update_fields=["is_active"])
+    if not on_paper:
+        bots.begin_run(robot, mode=mode)
+        if active:
+            robot.is_active = True
+            robot.save(update_fields=["is_active"])
     return robot
 
 

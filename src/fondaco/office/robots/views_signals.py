@@ -176,9 +176,6 @@ def _page(
         "robot": row,
         "run": run,
         "row": selectors.rows(core, [row])[0],
-        "money": selectors.money(core, row)
-        if mode == RobotMode.LIVE
-        else selectors.begun_with(run),
         "limits": selectors.limits_of(row),
         "track": selectors.track_record(row),
         "operations": [
@@ -201,5 +198,6 @@ def _page(
         "sure": "" if sure == mode else sure,
         "settings_form": settings_form,
         "allotment": allotment,
+        **selectors.signal_money(core, row, run),
     }
     return render(request, "office/robots/signal.html", shown, status=status)
