@@ -36,7 +36,8 @@ from fondaco.office.treasury.models import Deposit, Withdrawal
 from fondaco.office.treasury.services import ask_withdrawal
 from fondaco.projections.models import Asset, Cursor, Instrument, Order
 from fondaco.robots import services as robots
-from fondaco.robots.bots.services import ask_backtest, begin_run
+from fondaco.robots.bots.backtest_rows import ask_backtest
+from fondaco.robots.bots.services import begin_run
 from fondaco.robots.hub import services as hub
 from fondaco.robots.hub.messages import Incoming
 from fondaco.robots.models import Robot, RobotKind

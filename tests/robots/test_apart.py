@@ -23,7 +23,7 @@ from fondaco.robots.backtest.apart import (
     run_apart,
     run_here,
 )
-from fondaco.robots.backtest.signal_tape import Signal
+from fondaco.robots.backtest.signal_file import Signal
 from fondaco.robots.backtest.tape import Upload
 from tests.acceptance.test_backtests_apart import CANDLES, LONG
 from tests.robots.test_rules import SEED

@@ -21,13 +21,13 @@ from django.test import Client
 import fondaco.office.urls  # noqa: F401 - its views bind the real core, not a stand-in
 from fondaco.asgi import TOO_LARGE
 from fondaco.identity import services as identity
-from fondaco.office.robots.forms_backtests import FILE_BYTES_MAX
+from fondaco.office.robots.backtests import FILE_BYTES_MAX
 from fondaco.office.robots.told_backtests import MARK_WIDTH
+from fondaco.robots import models
 from fondaco.robots.backtest import tape
 from fondaco.robots.backtest.run import Backtest
 from fondaco.robots.backtest.survey import open_file
 from fondaco.robots.bots import backtests
-from fondaco.robots.models import RuleBacktest
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import plain
@@ -79,8 +79,8 @@ def test_a_rule_on_a_file_of_candles(browser: Client, name: str) -> None:
     packed = {"csv": plain, "gz": gzip.compress(plain), "xz": lzma.compress(plain)}
     content = packed[name.rpartition(".")[2]]
     status, said = ask(browser, name, content, walk="ohlc", queue="50", latency_ms="0")
-    assert (status, f"It runs on {name}" in said) == (200, True)
-    row = RuleBacktest.objects.get()
+    assert (status, f"to run on {name}" in said) == (200, True)
+    row = models.Backtest.objects.get()
     backtests.run_one(row, "USD", Path("/nowhere"))
     row.refresh_from_db()
     assert (row.fault, bytes(row.file)) == ("", b"")
@@ -101,7 +101,7 @@ def test_a_rule_on_a_file_of_candles(browser: Client, name: str) -> None:
 def test_days_become_months_where_there_are_many(browser: Client) -> None:
     """A long tape has a row a month, which add up to the whole profit."""
     ask(browser, "long.csv", candles(days=100, minutes=120))
-    row = RuleBacktest.objects.get()
+    row = models.Backtest.objects.get()
     backtests.run_one(row, "USD", Path("/nowhere"))
     row.refresh_from_db()
     answer = browser.get(f"{PATH}{row.pk}")
@@ -117,7 +117,7 @@ def test_marks_cover_the_whole_chart_and_long_tables_are_folded(browser: Client)
         "shares": 1}}, "$then": {"$do": {"$order": {"kind": "MARKET", "intent": "SELL",
         "ticker": "STOCKA", "shares": 1}}}, "$repeat": {"times": 5000, "pause_s": 60}}"""
     ask(browser, "a.csv", candles(4), rule=churns)
-    row = RuleBacktest.objects.get()
+    row = models.Backtest.objects.get()
     backtests.run_one(row, "USD", Path("/nowhere"))
     row.refresh_from_db()
     count = len(json.loads(row.result)["fills"])
@@ -163,7 +163,7 @@ def test_what_is_wrong_with_a_file_is_said_at_once(
     """400 with the line and what is expected there, and nothing is kept."""
     status, told = ask(browser, name, content)
     assert (status, said in told) == (400, True)
-    assert not RuleBacktest.objects.exists()
+    assert not models.Backtest.objects.exists()
 
 
 def test_a_body_over_the_limit_is_a_page(browser: Client) -> None:
@@ -190,14 +190,14 @@ def test_a_rule_that_no_file_can_serve(browser: Client) -> None:
     assert (answer.status_code, "Choose the file of trades" in answer.content.decode()) == (
         400, True,
     )  # fmt: skip
-    assert not RuleBacktest.objects.exists()
+    assert not models.Backtest.objects.exists()
 
 
 def test_what_is_wrong_further_down_is_told_with_its_line(browser: Client) -> None:
     """The worker reads every row: the fault stands on the backtest's page."""
     content = candles() + b"1800000000000,20,21,19,nothing,1\n"
     ask(browser, "a.csv", content)
-    row = RuleBacktest.objects.get()
+    row = models.Backtest.objects.get()
     backtests.run_one(row, "USD", Path("/nowhere"))
     told = browser.get(f"{PATH}{row.pk}").content.decode()
     assert f"a.csv, line {content.count(10)}: " in told
@@ -215,7 +215,7 @@ def test_a_packed_file_is_bounded_unpacked(
     assert (status, "more than 64 MiB, unpacked" in told) == (400, True)
     monkeypatch.setattr(tape, "UPLOAD_ROWS_MAX", 300)
     ask(browser, "b.csv", candles(), rule=SEED)
-    row = RuleBacktest.objects.get()
+    row = models.Backtest.objects.get()
     backtests.run_one(row, "USD", Path("/nowhere"))
     row.refresh_from_db()
     assert row.fault == "b.csv, line 302: more than 300 rows; send fewer of them"

@@ -19,8 +19,9 @@ from fondaco.core.records import Command, Event, OrderType, Side, TimeInForce
 from fondaco.house.robots import RobotConfig
 from fondaco.robots.backtest import signal_run
 from fondaco.robots.backtest.result import Settings
+from fondaco.robots.backtest.signal_file import Signal
 from fondaco.robots.backtest.signal_run import SignalBacktest
-from fondaco.robots.backtest.signal_tape import Rater, Signal
+from fondaco.robots.backtest.signal_tape import Rater
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.hub import services
 from fondaco.robots.hub.messages import Incoming

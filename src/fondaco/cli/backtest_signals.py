@@ -18,8 +18,9 @@ import typer
 from fondaco.house.robots import ConfigFault, RobotConfig, read_config
 from fondaco.robots.backtest.course import BacktestFault
 from fondaco.robots.backtest.result import Settings
+from fondaco.robots.backtest.signal_file import Signal, read_signals
 from fondaco.robots.backtest.signal_result import Judged
-from fondaco.robots.backtest.signal_tape import Rater, Signal, read_signals
+from fondaco.robots.backtest.signal_tape import Rater
 from fondaco.robots.backtest.tape import TapeFault
 
 __all__ = ["SignalRobot", "print_judged", "read_signal_robot", "signals_of"]

@@ -44,7 +44,7 @@ NOT_TOLD: Final = {
     "notices.position": "is how far the house has read",
     "notices.device": "is told by the security log",
     "robots.lease": "is who works now",
-    "robots.rulebacktest": "is a question and its answer",
+    "robots.backtest": "is a question and its answer",
     "robots.robotrun": "is what a rule, or a robot on paper, remembers, written by its worker",
     "robots.ruleorder": "is how an order stands, as the core told",
     "robots.ruledecision": "is a log itself",

@@ -14,6 +14,7 @@ from fondaco.identity.models import Account, Member
 
 __all__ = [
     "ENTRY_FIRST",
+    "Backtest",
     "Decision",
     "FeedState",
     "Hook",
@@ -28,7 +29,6 @@ __all__ = [
     "RobotMode",
     "RobotRun",
     "RobotTransfer",
-    "RuleBacktest",
     "RuleCheckpoint",
     "RuleDecision",
     "RuleOrder",
@@ -166,20 +166,27 @@ class RuleDecision(models.Model):
         return f"{self.run_id}, {self.number}: {self.code}"
 
 
-class RuleBacktest(models.Model):
+class Backtest(models.Model):
     """A backtest that a member asked for; a worker runs it, `result` is its JSON.
 
-    A file that the member sent is kept until then.
+    Files that the member sent, of the tape and of signals, are kept until then.
     """
 
     member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="backtests")
-    rule = models.TextField()
+    rule = models.TextField(default="")
+    config = models.JSONField(default=dict)  # of a signal robot, which has no rule
+    signals = models.CharField(max_length=8, default="")  # that it hears: stored, file or ratings
+    ratings = models.CharField(max_length=24, default="")  # hub.messages.KINDS, of candles of
+    interval = models.CharField(max_length=3, default="")
+    signals_name = models.CharField(max_length=100, default="")
+    signals_file = models.BinaryField(default=b"")
     ticker = models.CharField(max_length=20)
     source = models.CharField(max_length=8, default="journal")  # or trades, candles: of a file
     file_name = models.CharField(max_length=100, default="")
     file = models.BinaryField(default=b"")
     settings = models.JSONField(default=dict)  # walk, and figures as text
     asked_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)  # by the worker that has it
     result = models.TextField(default="")
     fault = models.CharField(max_length=500, default="")
 

@@ -1,24 +1,37 @@
-"""The form of a backtest: what runs, on what, and how the market is imitated."""
+"""The form of a backtest: what runs, what it hears, on what, and how the market is imitated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from itertools import islice
 from typing import Any, Final
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
-from fondaco.office.robots.forms import RULE_LETTERS_MAX, RuleForm
-from fondaco.robots.backtest.tape import TapeFault, Upload, Walk, read_candles, read_trades
+from fondaco.house.robots import LEVELS, LIMITS, RobotConfig
+from fondaco.office.robots.backtests import (
+    FILE_BYTES_MAX,
+    NAME_LETTERS_MAX,
+    SETTINGS,
+    Heard,
+    Market,
+)
+from fondaco.office.robots.forms import LIMIT_LABELS, RULE_LETTERS_MAX
+from fondaco.robots.backtest.tape import Upload, Walk
+from fondaco.robots.hub.messages import RATED
+from fondaco.robots.models import RobotKind
 
-__all__ = ["BacktestForm"]
+__all__ = ["RATING_LABELS", "BacktestForm"]
 
-FILE_BYTES_MAX: Final = 1_900_000  # an office takes requests of 2 MiB
-NAME_LETTERS_MAX: Final = 100
 DETAILS: Final = ("latency_ms", "maker_fee", "taker_fee", "depth", "queue")
-HEAD_ROWS: Final = 200  # read at once; a worker reads them all
+ROBOT: Final = (
+    *("symbols", "symbol", "buy_on", "sell_on", "operation_amount", "operation_stop_loss"),
+)
+RATING_LABELS: Final = {
+    "technical_ratings": "technical ratings",
+    "technical_ratings_v1": "technical ratings, version 1",
+    "robot": "crossing averages",
+}
 
 
 def _amount(label: str, *, initial: int | None = None, help_text: str = "") -> forms.DecimalField:
@@ -45,13 +58,72 @@ def _rate(label: str) -> forms.DecimalField:
     )
 
 
-class BacktestForm(RuleForm):
-    """A rule on the house's own past, or on a file of trades or candles."""
+def _text(label: str, help_text: str = "", *, mode: str = "decimal") -> forms.CharField:
+    """Return a field whose text is read where configs are, which say what is wrong."""
+    return forms.CharField(
+        label=label,
+        max_length=400,
+        required=False,
+        help_text=help_text,
+        widget=forms.TextInput(attrs={"inputmode": mode}),
+    )
 
+
+def _level(label: str, name: str) -> forms.ChoiceField:
+    plain, strong = LEVELS[name]
+    said = [(plain, f"{plain} or stronger"), (strong, f"{strong} alone")]
+    return forms.ChoiceField(label=label, choices=said, initial=strong)
+
+
+def _file(label: str, help_text: str) -> forms.FileField:
+    return forms.FileField(label=label, required=False, help_text=help_text)
+
+
+class BacktestForm(forms.Form):
+    """A robot on the house's own past, or on a file of trades or candles."""
+
+    kind = forms.ChoiceField(
+        label="What runs",
+        choices=[(RobotKind.RULE, "a rule"), (RobotKind.SIGNAL, "a signal robot")],
+        initial=RobotKind.RULE,
+    )
     rule = forms.CharField(
         label="The rule as JSON",
         max_length=RULE_LETTERS_MAX,
+        required=False,
         widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false"}),
+    )
+    symbols = _text("Symbols", "The coins that it trades, like BTC or BTC, ETH.", mode="text")
+    symbol = _text("Coin of the tape", "Left out: its only symbol.", mode="text")
+    buy_on = _level("Buys at a signal of", "buy_on")
+    sell_on = _level("Sells at a signal of", "sell_on")
+    operation_amount = _text(
+        "An operation buys for", "Left out: the free cash, shared by the symbols."
+    )
+    operation_stop_loss = _text("An operation may lose", "Left out: it has no stop.")
+    day_stop_loss, month_stop_loss, month_sell_cap, orders_day_max, order_notional_max = (
+        _text(label) for label in LIMIT_LABELS.values()
+    )
+    signals = forms.ChoiceField(
+        label="Signals",
+        choices=[
+            ("stored", "that came in to this house"),
+            ("file", "of a file"),
+            ("ratings", "of the house's own analysis"),
+        ],
+        initial="stored",
+        help_text="The house's are heard when they came in, a file's at their own times.",
+    )
+    signals_file = _file(
+        "File of signals",
+        "JSON as the API takes signals, or CSV with a header: timestamp, summary, and symbol if it "
+        "isn't BTC; also packed as .gz or .xz.",
+    )
+    ratings = forms.ChoiceField(
+        label="Analysis", choices=list(RATING_LABELS.items()), initial=next(iter(RATING_LABELS))
+    )
+    interval = forms.ChoiceField(
+        label="Of candles of", choices=[(each, each) for each in RATED], initial="1h"
     )
     source = forms.ChoiceField(
         label="On",
@@ -62,11 +134,9 @@ class BacktestForm(RuleForm):
         ],
         initial="journal",
     )
-    file = forms.FileField(
-        label="File",
-        required=False,
-        help_text="For a file of trades or candles: CSV with a header, also packed as .gz or .xz; "
-        "at most 1.9 MB and 600,000 rows. "
+    file = _file(
+        "File",
+        "CSV with a header, also packed as .gz or .xz; at most 1.9 MB and 600,000 rows. "
         "Trades: ts_ms, price, qty, buyer_is_maker. "
         "Candles: ts_ms, open, high, low, close, volume.",
     )
@@ -79,7 +149,7 @@ class BacktestForm(RuleForm):
             (Walk.CLOSE, "close alone"),
         ],
         initial=Walk.SHAPE,
-        help_text="For a file of candles: nobody knows their inside, so choose.",
+        help_text="Nobody knows the inside of a candle, so choose.",
     )
     cash = _amount("Cash at the start", initial=10_000)
     coins = _amount("Coins at the start", initial=0)
@@ -100,42 +170,79 @@ class BacktestForm(RuleForm):
         "Queue", help_text="What stands before an order that joins a price. Left out: the depth."
     )
 
-    @property
-    def details(self) -> list[forms.BoundField]:
-        """Return the fields that most leave as they are."""
-        return [self[name] for name in DETAILS]
+    def of(self, *names: str) -> list[forms.BoundField]:
+        """Return some fields."""
+        return [self[name] for name in names]
 
     @property
-    def asked(self) -> list[forms.BoundField]:
-        """Return the others."""
-        return [field for field in self.visible_fields() if field.name not in DETAILS]
+    def parts(self) -> dict[str, list[forms.BoundField]]:
+        """Return the fields as they stand together on the page."""
+        return {
+            "kind": self.of("kind"),
+            "rule": self.of("rule"),
+            "robot": self.of(*ROBOT),
+            "limits": self.of(*LIMITS),
+            "signals": self.of("signals"),
+            "signals_file": self.of("signals_file"),
+            "ratings": self.of("ratings", "interval"),
+            "source": self.of("source"),
+            "file": self.of("file"),
+            "walk": self.of("walk"),
+            "money": self.of("cash", "coins"),
+            "details": self.of(*DETAILS),
+        }
+
+    @property
+    def has_limits(self) -> bool:
+        """Tell whether a limit is set, or wrong."""
+        return any(name in self.errors or self[name].value() for name in LIMITS)
 
     @property
     def has_details(self) -> bool:
         """Tell whether something is wrong with a field that most leave."""
         return any(name in self.errors for name in DETAILS)
 
-    def clean(self) -> dict[str, Any]:
-        """Read the head of a file, so that what is wrong with it is said at once."""
-        found = super().clean() or {}
-        source, file = found.get("source"), found.get("file")
-        if source in {"trades", "candles"} and "file" not in self.errors:
-            if file is None:
-                self.add_error("file", f"Choose the file of {source}.")
-            else:
-                assert isinstance(file, UploadedFile), file
-                self._read(str(source), str(file.name or source), file.size or 0, file.read)
-        return found
+    @property
+    def is_of_signals(self) -> bool:
+        return bool(self.cleaned_data["kind"] == RobotKind.SIGNAL)
 
-    def _read(self, source: str, name: str, size: int, read: Callable[[], bytes]) -> None:
-        if size > FILE_BYTES_MAX:
-            self.add_error("file", "The file is larger than 1.9 MB; pack it as .xz, or cut it.")
-            return
-        upload = Upload(name[-NAME_LETTERS_MAX:], read())
-        rows = read_trades(upload) if source == "trades" else read_candles(upload)
-        try:
-            if not list(islice(rows, HEAD_ROWS)):
-                self.add_error("file", f"{upload} has no rows below its header.")
-        except TapeFault as fault:
-            self.add_error("file", f"{fault}.")
-        self.cleaned_data["file"] = upload
+    @property
+    def config(self) -> dict[str, Any]:
+        """Return a signal robot's config as it was typed."""
+        typed = {
+            name: self.cleaned_data[name]
+            for name in RobotConfig.__struct_fields__
+            if self.cleaned_data[name]
+        }
+        return {**typed, "symbols": str(typed.get("symbols", "")).replace(",", " ").split()}
+
+    @property
+    def heard(self) -> Heard:
+        """Return what a signal robot is to hear."""
+        asked = self.cleaned_data
+        return Heard(
+            signals=asked["signals"],
+            file=asked["signals_file"],
+            ratings=asked["ratings"],
+            interval=asked["interval"],
+        )
+
+    @property
+    def market(self) -> Market:
+        """Return what it runs on."""
+        asked = self.cleaned_data
+        figures = {name: str(asked[name]) for name in SETTINGS if asked[name] is not None}
+        return Market(source=asked["source"], file=asked["file"], settings=figures)
+
+    def clean_file(self) -> Upload | None:
+        return _upload(self.cleaned_data["file"])
+
+    def clean_signals_file(self) -> Upload | None:
+        return _upload(self.cleaned_data["signals_file"])
+
+
+def _upload(file: UploadedFile[Any] | None) -> Upload | None:
+    """Return a file that was sent, read as far as is needed to see that it is too large."""
+    if file is None:
+        return None
+    return Upload(str(file.name or "file")[-NAME_LETTERS_MAX:], file.read(FILE_BYTES_MAX + 1))

@@ -5,15 +5,18 @@ Promises: figures are the result's own, only worded; of very many lines each kin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from fondaco.identity.models import Member
 from fondaco.office.robots import services
+from fondaco.office.robots.forms import LIMIT_LABELS
+from fondaco.office.robots.forms_backtests import RATING_LABELS
 from fondaco.office.robots.selectors import code_text, moment
 from fondaco.office.templatetags.figures import figure_text
-from fondaco.robots.models import Robot, RobotKind
+from fondaco.robots.models import Backtest, Robot, RobotKind
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import Decision
@@ -22,18 +25,31 @@ from fondaco.robots.rules.view import money as text_of
 
 __all__ = [
     "charts",
+    "config_words",
     "cost_words",
     "end_words",
     "figures_of",
     "first_rule",
+    "heard_words",
+    "operations_of",
     "periods",
+    "reasons_of",
+    "signals_words",
     "tape_words",
     "told_decisions",
+    "told_judged",
 ]
 
 WIDTH: Final = 1000
 MARK_WIDTH: Final = 12  # on a chart; as much has at most one mark of each side
 DAYS_SHOWN: Final = 62  # past it months
+OPERATIONS: Final = {
+    "AWAITING_BUY": "is buying",
+    "AWAITING_SELL": "is open",
+    "CLOSED": "closed",
+    "FAILED": "bought nothing",
+}
+NOTES: Final = {"SIGNAL": "by a signal", "STOP_LOSS": "by its stop"}
 WALKS: Final = {
     "shape": "open, low, high, close if it rose, the high first if it fell",
     "ohlc": "open, high, low, close",
@@ -68,6 +84,82 @@ def told_decisions(rule: str, found: Sequence[Decision]) -> list[dict[str, Any]]
     ]
 
 
+def told_judged(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the decisions of a signal robot in words, with the price that they were made at."""
+    return [
+        {
+            "at": moment(one["time_us"]),
+            "shown": code_text(one["reason"]),
+            "reason": one["text"],
+            "price": one["numbers"].get("price", ""),
+        }
+        for one in found
+    ]
+
+
+def reasons_of(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """Return how often a signal robot decided by each reason, the most frequent first."""
+    return [(code_text(name), n) for name, n in Counter(r["reason"] for r in found).most_common()]
+
+
+def operations_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the operations of a signal robot as rows; what one brought, once it is over."""
+    rows = []
+    for one in result["operations"]:
+        spent, proceeds = Decimal(one["spent"]), Decimal(one["proceeds"])
+        is_over = one["status"] == "CLOSED" and spent > 0
+        how = NOTES.get(one["note"], code_text(one["note"]))
+        rows.append(
+            {
+                "at": moment(one["started_us"]),
+                "state": OPERATIONS[one["status"]],
+                "is_open": one["status"] in {"AWAITING_BUY", "AWAITING_SELL"},
+                "how": how,
+                "bought": text_of(Decimal(one["bought"])) if spent else "",
+                "spent": text_of(spent) if spent else "",
+                "stop": text_of(Decimal(one["stop"])) if one["stop"] is not None else "",
+                "proceeds": text_of(proceeds) if proceeds else "",
+                "brought": text_of(proceeds - spent) if is_over else "",
+            }
+        )
+    return rows
+
+
+def signals_words(result: Mapping[str, Any]) -> str:
+    """Return how many signals were judged, and how many lay outside the tape."""
+    said = f"{result['signals']:,} judged"
+    for name, where in (("signals_before", "before its begin"), ("signals_after", "after its end")):
+        if result[name]:
+            said += f", {result[name]:,} {where} not"
+    return said
+
+
+def heard_words(row: Backtest) -> str:
+    """Return where the signals of a backtest come from."""
+    if row.signals == "ratings":
+        return (
+            f"the house's {RATING_LABELS.get(row.ratings, row.ratings)} of {row.interval} candles"
+        )
+    return f"of {row.signals_name}" if row.signals == "file" else "that came in to this house"
+
+
+def config_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a signal robot was told, by name."""
+    labels = {"operation_amount": "An operation buys for"}
+    labels |= {"operation_stop_loss": "An operation may lose", **LIMIT_LABELS}
+    limits = [(label, str(config.get(name, "0"))) for name, label in labels.items()]
+    return [
+        ("Symbols", ", ".join(config["symbols"])),
+        ("Buys at a signal of", _level(config["buy_on"])),
+        ("Sells at a signal of", _level(config["sell_on"])),
+        *((label, text) for label, text in limits if text != "0"),
+    ]
+
+
+def _level(name: str) -> str:
+    return name if name.startswith("STRONG") else f"{name} or stronger"
+
+
 def tape_words(result: Mapping[str, Any], file_name: str) -> str:
     """Return what a backtest ran on."""
     one = result["settings"]
@@ -95,7 +187,9 @@ def figures_of(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def end_words(result: Mapping[str, Any]) -> str:
-    """Return where a backtest's rule stood when the tape was over."""
+    """Return where a backtest's robot stood when the tape was over."""
+    if "operations" in result:
+        return "an operation was open" if result["state"] == "ORDERED" else "nothing was open"
     if result["state"] == "DONE":
         return "was done"
     did = "waited for its orders" if result["state"] == "ORDERED" else "waited"

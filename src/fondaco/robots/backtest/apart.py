@@ -30,9 +30,10 @@ from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
+from fondaco.robots.backtest.signal_file import Signal, read_signals
 from fondaco.robots.backtest.signal_result import SignalResult
 from fondaco.robots.backtest.signal_run import SignalBacktest
-from fondaco.robots.backtest.signal_tape import Rater, Signal, read_signals
+from fondaco.robots.backtest.signal_tape import Rater
 from fondaco.robots.backtest.survey import OpenTape, open_file, open_journal
 from fondaco.robots.backtest.tape import TapeFault, Upload, Walk
 from fondaco.robots.rules.plan import plan_rule

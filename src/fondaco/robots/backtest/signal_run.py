@@ -27,8 +27,9 @@ from fondaco.journal.calendar import Calendar
 from fondaco.robots.backtest.course import Course, open_market
 from fondaco.robots.backtest.floor import BASE, QUOTE, ROBOT
 from fondaco.robots.backtest.result import OrderLine, Settings
+from fondaco.robots.backtest.signal_file import Signal
 from fondaco.robots.backtest.signal_result import Judged, OperationLine, SignalResult, judged
-from fondaco.robots.backtest.signal_tape import Rater, Signal
+from fondaco.robots.backtest.signal_tape import Rater
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.hub.following import (
     Market,

@@ -17,10 +17,20 @@ from typing import Final
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from fondaco.robots.backtest.apart import Ended, Fault, Job, run_apart, run_here
-from fondaco.robots.bots import services
+from fondaco.house.declared import House
+from fondaco.robots.backtest.apart import (
+    Ended,
+    Fault,
+    Fed,
+    Job,
+    SignalRobot,
+    run_apart,
+    run_here,
+)
+from fondaco.robots.backtest.tape import Upload
+from fondaco.robots.bots import backtest_rows as rows
 from fondaco.robots.holding import Held, while_held
-from fondaco.robots.models import RuleBacktest
+from fondaco.robots.models import Backtest
 
 __all__ = ["next_row", "run_one", "start"]
 
@@ -31,18 +41,20 @@ CANCELED: Final = "canceled"
 Run = Callable[[Job], bytes]
 
 
-def start(cash: str, data_dir: Path, stop: threading.Event) -> threading.Thread:
+def start(house: House, data_dir: Path, stop: threading.Event) -> threading.Thread:
     """Start the thread; it ends soon after `stop`."""
+    cash, time_zone = house.house.cash, house.house.time_zone
 
     def work(held: Held) -> None:
         served: dict[int, float] = {}
+        rows.forget_begun()
         while not held.wait(POLL_S):
             close_old_connections()
             try:
                 row = next_row(served)
                 if row is not None:
                     served[row.member_id] = time.monotonic()
-                    _run_row(row, cash, data_dir, held)
+                    _run_row(row, cash, time_zone, data_dir, held)
             except DatabaseError as error:
                 print(f"fondaco: backtests: {error}", file=sys.stderr, flush=True)  # noqa: T201
                 connections.close_all()
@@ -58,15 +70,16 @@ def start(cash: str, data_dir: Path, stop: threading.Event) -> threading.Thread:
     return thread
 
 
-def next_row(served: dict[int, float]) -> RuleBacktest | None:
+def next_row(served: dict[int, float]) -> Backtest | None:
     """Return the oldest that waits of the member whose turn it is; `served` says when each was."""
-    waiting = RuleBacktest.objects.filter(result="", fault="").values_list("member_id", "pk")
+    waiting = Backtest.objects.filter(result="", fault="").values_list("member_id", "pk")
     found = min(waiting, key=lambda row: (served.get(row[0], 0.0), row[1]), default=None)
-    return None if found is None else RuleBacktest.objects.filter(pk=found[1]).first()
+    return None if found is None else Backtest.objects.filter(pk=found[1]).first()
 
 
-def _run_row(row: RuleBacktest, cash: str, data_dir: Path, held: Held) -> None:
+def _run_row(row: Backtest, cash: str, time_zone: str, data_dir: Path, held: Held) -> None:
     """Run one in a process of its own, until it is through, canceled, or we must end."""
+    rows.begin_backtest(row.pk)
     looked = time.monotonic()
 
     def is_over() -> str:
@@ -76,19 +89,22 @@ def _run_row(row: RuleBacktest, cash: str, data_dir: Path, held: Held) -> None:
         if time.monotonic() - looked < LOOK_S:
             return ""
         looked = time.monotonic()
-        waits = RuleBacktest.objects.filter(pk=row.pk, result="", fault="").exists()
+        waits = Backtest.objects.filter(pk=row.pk, result="", fault="").exists()
         return "" if waits else CANCELED
 
     def run(job: Job) -> bytes:
         return run_apart(job, is_over=is_over)
 
-    run_one(row, cash, data_dir, run=run)
+    run_one(row, cash, data_dir, time_zone=time_zone, run=run)
 
 
-def run_one(row: RuleBacktest, cash: str, data_dir: Path, *, run: Run = run_here) -> None:
+def run_one(
+    row: Backtest, cash: str, data_dir: Path, *, time_zone: str = "UTC", run: Run = run_here
+) -> None:
     """Run one and keep what came of it; one that was canceled is left as it is."""
     job = Job(
         rule=row.rule,
+        robot=_signal_robot(row, time_zone) if row.signals else None,
         ticker=row.ticker,
         cash=cash,
         settings=row.settings,
@@ -100,9 +116,20 @@ def run_one(row: RuleBacktest, cash: str, data_dir: Path, *, run: Run = run_here
     try:
         result = run(job).decode()
     except Fault as fault:
-        services.keep_backtest(row.pk, fault=str(fault))
+        rows.keep_backtest(row.pk, fault=str(fault))
     except Ended as ended:
         if str(ended) != CANCELED:
-            services.keep_backtest(row.pk, fault=str(ended), is_final=False)
+            rows.keep_backtest(row.pk, fault=str(ended), is_final=False)
     else:
-        services.keep_backtest(row.pk, result=result)
+        rows.keep_backtest(row.pk, result=result)
+
+
+def _signal_robot(row: Backtest, time_zone: str) -> SignalRobot:
+    """Return what a process needs of a signal robot, which knows no database."""
+    fed = Fed(
+        stored=rows.stored_signals(row) if row.signals == "stored" else (),
+        file=Upload(row.signals_name, bytes(row.signals_file)) if row.signals == "file" else None,
+        ratings=row.ratings,
+        interval=row.interval,
+    )
+    return SignalRobot(config=row.config, fed=fed, time_zone=time_zone)

@@ -14,15 +14,11 @@ from typing import Any, Final
 
 import msgspec
 from django.db import transaction
-from django.db.models import Q
 
-from fondaco.identity.models import Member
-from fondaco.robots.backtest.tape import Upload
 from fondaco.robots.models import (
     Robot,
     RobotMode,
     RobotRun,
-    RuleBacktest,
     RuleCheckpoint,
     RuleDecision,
     RuleOrder,
@@ -32,22 +28,17 @@ from fondaco.robots.rules.evaluator import PREFIX
 __all__ = [
     "DECISIONS_MAX",
     "Kept",
-    "ask_backtest",
     "begin_run",
-    "cancel_backtest",
     "keep",
-    "keep_backtest",
     "keep_checkpoint",
     "keep_newest",
     "prefix_of",
-    "repeat_backtest",
     "tell_fault",
 ]
 
 DECISIONS_MAX: Final = 10_000  # of a run; older ones go
 _DROPPED_EVERY: Final = 200
 NOTICE: Final = "NOTICE"
-BACKTESTS_MAX: Final = 20  # of a member
 FAULT_LETTERS_MAX: Final = 500
 
 
@@ -152,48 +143,3 @@ def keep_newest(found: Mapping[int, str], *, confirm: Callable[[], None]) -> Non
 def tell_fault(run: int, text: str) -> None:
     """Note why a run can't work."""
     RobotRun.objects.filter(pk=run).update(fault=text[:FAULT_LETTERS_MAX])
-
-
-@transaction.atomic
-def ask_backtest(
-    member: Member,
-    *,
-    rule: str,
-    ticker: str,
-    settings: Mapping[str, str],
-    source: str = "journal",
-    file: Upload | None = None,
-) -> RuleBacktest:
-    """Ask for a backtest; the newest BACKTESTS_MAX of a member are kept."""
-    row = RuleBacktest.objects.create(
-        member=member,
-        rule=rule,
-        ticker=ticker,
-        settings=dict(settings),
-        source=source,
-        file_name=file.name if file is not None else "",
-        file=file.content if file is not None else b"",
-    )
-    kept = RuleBacktest.objects.filter(member=member).order_by("-pk")
-    old = kept.values_list("pk", flat=True)[BACKTESTS_MAX:]
-    RuleBacktest.objects.filter(pk__in=list(old)).delete()
-    return row
-
-
-def keep_backtest(number: int, *, result: str = "", fault: str = "", is_final: bool = True) -> None:
-    """Keep what came of a backtest that waits, and if that is final its file no longer."""
-    waiting = RuleBacktest.objects.filter(pk=number, result="", fault="")
-    file = {"file": b""} if is_final else {}
-    waiting.update(result=result, fault=fault[:FAULT_LETTERS_MAX], **file)
-
-
-def cancel_backtest(number: int) -> bool:
-    """Give up a backtest that waits or runs; its process ends soon. False if it is through."""
-    waiting = RuleBacktest.objects.filter(pk=number, result="", fault="")
-    return bool(waiting.update(fault="You canceled it."))
-
-
-def repeat_backtest(number: int) -> bool:
-    """Have one that failed run again, on the file that it had. False if it can't."""
-    failed = RuleBacktest.objects.exclude(fault="").filter(pk=number)
-    return bool(failed.exclude(~Q(source="journal"), file=b"").update(fault=""))

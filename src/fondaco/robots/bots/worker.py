@@ -60,7 +60,7 @@ def start(house: House, data_dir: Path, stop: threading.Event) -> list[threading
     )
     thread = threading.Thread(target=worker.run, args=(stop,), name="rules", daemon=True)
     thread.start()
-    return [thread, backtests.start(house.house.cash, data_dir, stop)]
+    return [thread, backtests.start(house, data_dir, stop)]
 
 
 def _now_us() -> int:
