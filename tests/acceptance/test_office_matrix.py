@@ -91,6 +91,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "401 404 in 404 404 404 in 403 403 403": (
         r"GET ^api/v1/hooks/(?P<number>[0-9]{1,18})/?\Z",
         r"GET ^api/v1/robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"GET ^api/v1/robots/backtests/(?P<number>[0-9]{1,18})/?\Z",
         r"GET ^api/v1/hooks/(?P<number>[0-9]{1,18})/alerts/?\Z",
     ),
     "401 404 in 404 in in in 403 403 403": (
@@ -101,6 +102,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         r"PUT ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/?\Z",
         r"PATCH ^api/v1/robots/clients/(?P<client>[A-Za-z0-9_.-]{1,64})/?\Z",
         r"DELETE ^api/v1/robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/?\Z",
+        r"DELETE ^api/v1/robots/backtests/(?P<number>[0-9]{1,18})/?\Z",
         r"PATCH ^api/v1/robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/?\Z",
         r"POST ^api/v1/robots/(?P<robot>[A-Za-z0-9_.-]{1,64})/kill/?\Z",
         r"PATCH ^api/v1/hooks/(?P<number>[0-9]{1,18})/?\Z",
@@ -123,6 +125,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "401 in in in in in 403 in 403 403": (
         r"POST ^api/v1/hooks/?\Z",
         r"POST ^api/v1/robots/?\Z",
+        r"POST ^api/v1/robots/backtests/?\Z",
         r"POST ^api/v1/accounts/?\Z",
         r"PUT ^api/v1/notices/choices/?\Z",
         r"POST ^api/v1/notices/webhooks/?\Z",
@@ -130,6 +133,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "401 in in in in in in 403 403 403": (
         r"GET ^api/v1/hooks/?\Z",
         r"GET ^api/v1/robots/?\Z",
+        r"GET ^api/v1/robots/backtests/?\Z",
         r"GET ^api/v1/robots/rule-schema/?\Z",
         r"GET ^api/v1/robots/overview/?\Z",
         r"GET ^api/v1/keys/?\Z",

@@ -120,6 +120,26 @@ def test_the_robots_example_opens_changes_and_ends_one(base: str) -> None:
 
 
 @pytest.mark.needs("curl")
+def test_the_backtest_example_runs(base: str) -> None:
+    """docs/robots.md: a signal robot on the demo's own past, rated as the demo rates it."""
+    before = [*example("sh", "Bearer").splitlines()[:1]]
+    before += example("sh", "follower", ROBOTS).splitlines()[:2]
+    first = "\n".join([*before, ""]).replace("http://127.0.0.1:8000", base)
+    said = shell("$HOUSE/backtests/", base, ROBOTS, first)
+    asked, shown = (json.loads(line) for line in said.split("\n") if line)
+    assert (asked["number"], asked["kind"], shown["number"]) == (1, "signal", 1)
+    again = f"{first}ask $HOUSE/backtests/1/"
+    deadline = time.monotonic() + EXAMPLE_S_MAX
+    while shown["state"] in {"waiting", "running"}:
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.2)
+        done = subprocess.run(["bash", "-c", again], capture_output=True, check=True)
+        shown = json.loads(done.stdout)
+    assert (shown["fault"], shown["state"]) == ("", "done")
+    assert shown["result"]["decisions"]
+
+
+@pytest.mark.needs("curl")
 def test_the_purchase_example_buys_outside(base: str) -> None:
     """S3: the older system's own bodies are taken by the demo, and the venue fills the order."""
     said = shell("api/customer", base)

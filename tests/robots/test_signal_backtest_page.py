@@ -61,7 +61,10 @@ def ran() -> Backtest:
 def test_the_page_gives_what_the_command_gives(browser: Client, tmp_path: Path) -> None:
     """The same tape, config and file of signals: the same bytes; and every part of it is told."""
     status, told = ask(browser, **sent())
-    assert (status, "to run on trades.csv, with signals of signals.json" in told) == (200, True)
+    assert (status, "to run on trades.csv, hearing the signals of signals.json" in told) == (
+        200,
+        True,
+    )
     row = ran()
     assert (row.fault, bytes(row.file), bytes(row.signals_file)) == ("", b"", b"")
     (tmp_path / "signals.json").write_text(json.dumps(SIGNALS), encoding="utf-8")
@@ -69,7 +72,7 @@ def test_the_page_gives_what_the_command_gives(browser: Client, tmp_path: Path) 
     assert row.result == call(tmp_path, *given).stdout.strip()
     told = browser.get(f"{PATH}{row.pk}").content.decode()
     for text in (
-        "A signal robot, with signals of signals.json.", "3 judged, 1 after its end not",
+        "A signal robot heard the signals of signals.json.", "3 judged, 1 after its end not",
         "nothing was open", "data-operations", ">closed</span>", "by a signal", 'class="buy"',
         "triggered: 2", "neutral: 1", "bought 4.8951 BTC for 492.45", "at 100.5", "data-periods",
         "<dd>STRONG_BUY</dd>", "SELL or stronger", "maker 0.001, taker 0.001",
@@ -90,7 +93,7 @@ def test_what_this_house_heard_is_heard_again(browser: Client) -> None:
             timestamp_us=7 + second, received_us=BEGIN_US + second * SECOND_US,
         )  # fmt: skip
     status, told = ask(browser, signals="stored")
-    assert (status, "with signals that came in to this house" in told) == (200, True)
+    assert (status, "hearing the signals that came in to this house" in told) == (200, True)
     found = json.loads(ran().result)
     assert [(one["time_us"], one["operation"]) for one in found["decisions"]] == [
         (BEGIN_US + SECOND_US, "BUY"), (BEGIN_US + 3 * SECOND_US, "SELL"),
@@ -113,7 +116,7 @@ def test_the_houses_own_analysis_of_a_file_of_candles(browser: Client) -> None:
     assert (row.fault, found["signals"] > 20) == ("", True)
     assert {one["symbol"] for one in found["decisions"]} == {"STOCKA"}
     told = browser.get(f"{PATH}{row.pk}").content.decode()
-    assert "with signals the house&#x27;s crossing averages of 30m candles" in told
+    assert "A signal robot heard the house&#x27;s crossing averages of 30m candles." in told
 
 
 def test_a_killed_one_keeps_its_files_and_runs_again(browser: Client) -> None:

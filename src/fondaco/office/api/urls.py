@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.views import APIView
 
 from fondaco.office.api import (
+    backtests,
     clients,
     credentials,
     customers,
@@ -61,6 +62,8 @@ urlpatterns = [
     _route("robots", robots.Robots),
     _route("robots/rule-schema", robots.RuleSchema),
     _route("robots/overview", robots.Overview),
+    _route("robots/backtests", backtests.Backtests),
+    _route(f"robots/backtests/{NUMBER}", backtests.OneBacktest),
     _route(rf"robots/{ROBOT}", robots.OneRobot),
     _route(rf"robots/{ROBOT}/kill", robots.RobotKill),
     _route("signals", signals.Signals),

@@ -135,12 +135,12 @@ def signals_words(result: Mapping[str, Any]) -> str:
 
 
 def heard_words(row: Backtest) -> str:
-    """Return where the signals of a backtest come from."""
+    """Return what the robot of a backtest hears."""
     if row.signals == "ratings":
-        return (
-            f"the house's {RATING_LABELS.get(row.ratings, row.ratings)} of {row.interval} candles"
-        )
-    return f"of {row.signals_name}" if row.signals == "file" else "that came in to this house"
+        rating = RATING_LABELS.get(row.ratings, row.ratings)
+        return f"the house's {rating} of {row.interval} candles"
+    of = f"of {row.signals_name}" if row.signals == "file" else "that came in to this house"
+    return f"the signals {of}"
 
 
 def config_words(config: Mapping[str, Any]) -> list[tuple[str, str]]:
