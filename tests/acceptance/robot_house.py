@@ -34,8 +34,9 @@ ALL: Final = {"USDT": "1000"}
 
 
 def robot(name: str, allotment: dict[str, str] | None = None, **fields: Any) -> str:
-    """Return the lines of the house file for one robot; its config beside active and locked."""
-    own = {key: fields.pop(key) for key in ("active", "locked", "locked_until") if key in fields}
+    """Return the lines of the house file for one robot; its config beside the switches."""
+    words = ("active", "locked", "locked_until", "mode")
+    own = {key: fields.pop(key) for key in words if key in fields}
     config = {**CONFIG, **fields}
     lines = [f"id = {json.dumps(name)}"]
     lines += [

@@ -7,6 +7,7 @@ lives in another zone, where days end at a quarter past six in the evening of UT
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,7 @@ ROBOTS: Final = [
     robot("poor", {"USDT": "19.99"}),
     robot("coinless", sell_on="SELL", buy_on=2),
     robot("stopped-out", operation_stop_loss=50.0),
+    robot("on-paper", mode="paper", operation_stop_loss=50.0),
     robot("day-stop", day_stop_loss=10),
     robot("month-stop", month_stop_loss=10),
     robot("capped", {"USDT": "1000", "BTC": "0.5"}, month_sell_cap=100),
@@ -90,7 +92,7 @@ class Market(RobotHouse):
         self.calendar = Calendar(zone)
         self.deaths = deaths
         self.active = {*SIX, *MATRIX, "stopped-out", "day-stop", "month-stop", "capped", "waiting"}
-        self.active |= {"rush", "killed", "twice", "split", "coinless", "poor"}
+        self.active |= {"on-paper", "rush", "killed", "twice", "split", "coinless", "poor"}
 
     def only(self, *clients: str) -> None:
         """Have these clients be the active ones of this file's crowd, but for 'inactive'."""
@@ -263,6 +265,28 @@ def test_s0_5_a_position_is_sold_at_its_stop(market: Market) -> None:
     after = market.document("stopped-out")
     assert after["crypto"][0]["amount"] < 0.00001
     assert after["daily_summary"]["profit"] < -50
+
+
+def test_s0_5_on_paper_it_is_the_same_and_the_house_is_as_it_was(market: Market) -> None:
+    """S0-5: bought at the house's book, sold at its stop, over the death of its worker."""
+    market.only("on-paper")
+    book = market.get("/api/v3/depth?symbol=BTCUSDT")
+    row = market.signal("STRONG_BUY", "on-paper")["on-paper"]
+    assert (row["reason"], row["on_paper"]) == ("TRIGGERED", True)
+    assert market.triggers(row["signal_id"]) == []
+    held = market.operation("on-paper", "AWAITING_SELL")
+    assert held["buy_quote"] == 20010
+    assert market.get("/api/v3/depth?symbol=BTCUSDT") == book
+    worker = market.house.child("worker")
+    os.kill(worker, signal.SIGKILL)
+    market.quote("18900", "20010")
+    market.order("SELL", "18900", "0.001", who=market.house.bob)
+    book = market.get("/api/v3/depth?symbol=BTCUSDT")
+    market.operation("on-paper", None)
+    after = market.document("on-paper")
+    assert after["crypto"][0]["amount"] < 0.00001
+    assert after["daily_summary"]["profit"] < -50
+    assert market.get("/api/v3/depth?symbol=BTCUSDT") == book
 
 
 def test_s0_6_a_day_s_loss_locks_until_the_day_is_over(market: Market) -> None:

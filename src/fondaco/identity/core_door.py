@@ -11,7 +11,7 @@ from typing import Protocol
 
 from fondaco.core import records
 
-__all__ = ["CommandRefused", "Core", "definitions", "submit"]
+__all__ = ["Asked", "CommandRefused", "Core", "definitions", "submit"]
 
 
 class Answer(Protocol):
@@ -22,12 +22,16 @@ class Answer(Protocol):
     def records(self) -> bytes: ...
 
 
-class Core(Protocol):
+class Asked(Protocol):
+    """What answers questions: a client of the house's core, or whoever stands for it."""
+
+    def query(self, record: bytes) -> Answer: ...
+
+
+class Core(Asked, Protocol):
     """The part of link.blocking.BlockingClient that is used here."""
 
     def submit(self, record: bytes) -> bytes: ...
-
-    def query(self, record: bytes) -> Answer: ...
 
 
 class CommandRefused(Exception):

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from django.db import IntegrityError, transaction
@@ -27,7 +27,7 @@ from fondaco.house.errors import HouseFault
 from fondaco.house.robots import RobotConfig, read_config
 from fondaco.identity import core_door
 from fondaco.identity import services as identity
-from fondaco.identity.core_door import CommandRefused, Core
+from fondaco.identity.core_door import Asked, CommandRefused, Core
 from fondaco.identity.models import Account, Member
 from fondaco.identity.security_log import Action, note
 from fondaco.identity.services import IdentityConflict
@@ -44,9 +44,6 @@ from fondaco.robots.models import (
 )
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
-
-if TYPE_CHECKING:
-    from fondaco.robots.paper.standing import Asked
 
 __all__ = [
     "PAPER_CASH",

@@ -23,7 +23,7 @@ from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
 from fondaco.robots.hub.selectors import told_to_client
 from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
-from fondaco.robots.paper.standing import core_of
+from fondaco.robots.paper.standing import core_of, stands
 from fondaco.robots.rules.plan import Plan
 from fondaco.robots.rules.view import money as text_of
 from fondaco.robots.rules.view import plain
@@ -63,18 +63,40 @@ def rows(core: Core, found: Iterable[Robot]) -> list[dict[str, Any]]:
             words = unpack(record)
             told[words["account"]] = words
     decimals = {number: places for number, (_, places) in asset_codes().items()}
-    return [_row(robot, told.get(robot.account_id, {}), decimals) for robot in found]
+    shown = list(found)
+    runs = bots.current_runs(shown)
+    paper = stands(runs.values())
+    return [
+        _row(
+            robot,
+            runs.get(robot.pk),
+            told.get(robot.account_id, {}),
+            decimals,
+            paper=paper.get(robot.account_id),
+        )
+        for robot in shown
+    ]
 
 
-def _row(robot: Robot, words: Mapping[str, int], decimals: Mapping[int, int]) -> dict[str, Any]:
+def _row(
+    robot: Robot,
+    run: RobotRun | None,
+    words: Mapping[str, int],
+    decimals: Mapping[int, int],
+    *,
+    paper: Mapping[str, int] | None,
+) -> dict[str, Any]:
+    """Return a robot's row; `words` are the core's, `paper` those of its own exchange."""
     places = decimals.get(words.get("cash", 0), 0)
-    run = bots.current_run(robot)
     reason, reason_ms = _newest_reason(robot, run)
     killed = bool(words.get("killed"))
     text = "killed: only reduces" if killed else "off"
     if robot.is_active and not killed:
         text = "on" if robot.kind != RobotKind.RULE else _phase(run)
+        if run is not None and run.fault and robot.kind != RobotKind.RULE:
+            text = "can't start"
     mode = run.mode if run is not None else "live"
+    counted = words if mode == RobotMode.LIVE else paper
     return {
         "id": robot.pk,
         "kind": robot.kind,
@@ -85,9 +107,9 @@ def _row(robot: Robot, words: Mapping[str, int], decimals: Mapping[int, int]) ->
         "mode": mode,
         "mode_text": "on paper" if mode == RobotMode.PAPER else "live",
         "member": robot.member.username,
-        # The ledger knows no paper money: a run on paper tells of it on its own page.
-        "day_profit": _cash(words, "day_profit", places) if mode == RobotMode.LIVE else "",
-        "month_profit": _cash(words, "month_profit", places) if mode == RobotMode.LIVE else "",
+        # The ledger knows no paper money: a rule on paper tells of it on its own page.
+        "day_profit": _cash(counted, "day_profit", places) if counted is not None else "",
+        "month_profit": _cash(counted, "month_profit", places) if counted is not None else "",
         "reason": reason,
         "reason_at": moment(reason_ms * 1000),
     }

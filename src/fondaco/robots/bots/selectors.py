@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ __all__ = [
     "ORDERS_SHOWN",
     "bot_of",
     "current_run",
+    "current_runs",
     "decision_words",
     "decisions",
     "newest_words",
@@ -41,6 +43,12 @@ def bot_of(member: Member, name: str) -> Robot | None:
 def current_run(robot: Robot) -> RobotRun | None:
     """Return the run that a robot is at."""
     return RobotRun.objects.filter(robot=robot, is_over=False).order_by("-number").first()
+
+
+def current_runs(robots: Iterable[Robot]) -> dict[str, RobotRun]:
+    """Return the runs that robots are at, by the robot."""
+    rows = RobotRun.objects.filter(robot__in=list(robots), is_over=False)
+    return {run.robot_id: run for run in rows.select_related("robot").order_by("number")}
 
 
 def plan_of(robot: Robot) -> Plan | None:

@@ -18,10 +18,10 @@ from fondaco.core import records
 from fondaco.core.records import Event, Period, Query
 from fondaco.house.robots import RobotConfig
 from fondaco.identity import core_door
-from fondaco.identity.core_door import Core
+from fondaco.identity.core_door import Asked, Core
 from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
 from fondaco.robots.models import Operation, Robot
-from fondaco.robots.paper.standing import Asked, core_of
+from fondaco.robots.paper.standing import core_of
 
 __all__ = ["client_document"]
 

@@ -33,7 +33,7 @@ from fondaco.robots.paper.exchange import (
     PaperState,
     book_of,
 )
-from fondaco.robots.paper.standing import money_of
+from fondaco.robots.paper.standing import UNREADABLE, money_of
 from fondaco.robots.services import terms_of
 
 __all__ = ["LostPaper", "Papers"]
@@ -144,7 +144,7 @@ class Papers:
                 money = money_of(run, self._roster.assets.values())
                 terms = terms_of(run.robot, self._roster.cash)
                 state = self._exchange.open(client.account, terms, money)
-        except (ValueError, msgspec.ValidationError) as error:
+        except UNREADABLE as error:
             client.is_active = False  # it holds up no other
             text = f"{error}; begin it anew" if run.position else str(error)
             RobotRun.objects.filter(pk=run.pk).update(fault=text[:FAULT_LETTERS_MAX])

@@ -6,8 +6,9 @@ has it; of one that has not begun yet, what it will begin with. Nothing is writt
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final
 
 import msgspec
 
@@ -20,13 +21,10 @@ from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
 from fondaco.robots.paper.exchange import PaperExchange, PaperState
 from fondaco.robots.services import terms_of
 
-__all__ = ["Asked", "core_of", "money_of", "run_of"]
+__all__ = ["UNREADABLE", "core_of", "money_of", "run_of", "stands"]
 
 
-class Asked(Protocol):
-    """What answers questions: a client of the house's core, or a robot's exchange."""
-
-    def query(self, record: bytes) -> core_door.Answer: ...
+UNREADABLE: Final = (ValueError, msgspec.MsgspecError)  # of another version of the core
 
 
 class _OnPaper:
@@ -57,19 +55,45 @@ def money_of(run: RobotRun, assets: Iterable[AssetBody]) -> dict[int, int]:
     }
 
 
-def core_of(core: core_door.Core, robot: Robot, *, cash: str) -> Asked:
+def _begun(exchange: PaperExchange, run: RobotRun) -> _OnPaper:
+    state = msgspec.msgpack.decode(bytes(run.position), type=PaperState)
+    found = _OnPaper(exchange, state)
+    found.query(records.pack(records.Query.BALANCES, account=state.account))
+    return found
+
+
+def stands(runs: Iterable[RobotRun]) -> dict[int, dict[str, int]]:
+    """Return by account how the robots by signals among these stand on paper, as Event.ROBOT says.
+
+    One that has not begun yet is left out, and so is one of another version of the core.
+    """
+    exchange = PaperExchange({}, {})
+    found = {}
+    for run in runs:
+        is_ours = run.robot.kind == RobotKind.SIGNAL and run.mode == RobotMode.PAPER
+        if not is_ours or not run.position:
+            continue
+        account = run.robot.account_id
+        asked = records.pack(records.Query.ROBOTS, account=account)
+        with contextlib.suppress(*UNREADABLE):
+            for record in records.split(bytes(_begun(exchange, run).query(asked).records)):
+                if core_door.kind_of(record) == Event.ROBOT:
+                    found[account] = records.unpack(record)
+    return found
+
+
+def core_of(core: core_door.Core, robot: Robot, *, cash: str) -> core_door.Asked:
     """Return what answers for a robot, in a house of this cash.
 
-    Raises ValueError: what it has is of another version of the core, or can't be.
+    For one whose exchange is of another version of the core, what it would begin anew with. Raises
+    ValueError for money that can't be.
     """
     run = run_of(robot)
     if run is None:
         return core
     if run.position:
-        state = msgspec.msgpack.decode(bytes(run.position), type=PaperState)
-        found = _OnPaper(PaperExchange({}, {}), state)
-        found.query(records.pack(records.Query.BALANCES, account=state.account))
-        return found
+        with contextlib.suppress(*UNREADABLE):
+            return _begun(PaperExchange({}, {}), run)
     assets: dict[int, AssetBody] = {}
     for kind, record in core_door.definitions(core):
         if kind == Event.ASSET:
