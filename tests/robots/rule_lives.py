@@ -22,6 +22,7 @@ from django.db import transaction
 from fondaco.core import records
 from fondaco.core.records import Command, Event, OrderType, SelfTrade, Side, TimeInForce, pack
 from fondaco.house import file
+from fondaco.house.robots import RobotConfig
 from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
 from fondaco.link.answers import LinkError
@@ -74,8 +75,10 @@ class Killed(BaseException):
 class House(RealCore):
     """The exchange with the commits that it has given, and the bots' rows."""
 
-    def __init__(self, rules: dict[str, tuple[str, str]]) -> None:
-        """Open the house with these bots: mode and rule by name."""
+    def __init__(
+        self, rules: dict[str, tuple[str, str]], config: RobotConfig | None = None
+    ) -> None:
+        """Open the house with these bots, mode and rule by name, all within the same limits."""
         super().__init__(START_US)
         self.commits: list[Commit] = []
         self.trades: list[tuple[int, int, int, int]] = []  # seq, time, ticks, lots
@@ -89,7 +92,7 @@ class House(RealCore):
         for name, (mode, rule) in rules.items():
             robot = robots.open_robot(
                 self, member=Member.objects.get(username="ann"), cash=CASH, id=name,
-                kind=RobotKind.RULE, rule=rule,
+                kind=RobotKind.RULE, rule=rule, config=config,
                 allotment={1: 20 * 10**8, 2: 10_000 * 10**8} if mode == "live" else {},
             )  # fmt: skip
             terms = {"cash": "10000", "coins": "20", "depth": "100", "queue": "3"}
@@ -296,6 +299,7 @@ class Lived:
         checkpoint_s: float = 0.0,
         switches: dict[int, int] | None = None,
         begins_killed: bool = False,
+        config: RobotConfig | None = None,
     ) -> None:
         """Live the script; with a chance killed at any of its turns, and followed by another.
 
@@ -310,7 +314,7 @@ class Lived:
             return is_last
 
         with transaction.atomic(), patch.context() as within:
-            house = House(rules)
+            house = House(rules, config)
             if begins_killed:
                 house.switch(1)
             script = iter(house.steps(prices, switches or {}))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -27,6 +27,7 @@ from fondaco.cli.backtest_signals import (
     signals_of,
 )
 from fondaco.cli.ending import stop
+from fondaco.house.robots import LIMITS, ConfigFault, RobotConfig, read_config
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.replay import Replay, replay
@@ -127,6 +128,7 @@ class RobotFile(msgspec.Struct, frozen=True, kw_only=True):
     rule: msgspec.Raw
     id: str = "backtest"
     allotment: dict[str, Decimal] = {}
+    limits: dict[str, Any] = {}
     account: int = 0  # of a robot that has lived, with where it began and its order ids' prefix
     began: Began | None = None
     prefix: str = ""
@@ -227,7 +229,18 @@ def _run(asked: Asked) -> tuple[Plan | None, Result | Replay]:
     if asked.kind == "journal" and file.account and file.began is not None:
         return plan, _replay(asked.source, plan, file, asked.quote, asked.zone)
     with _opened(asked, _base_of(plan, asked.quote), file.allotment) as (settings, ticks, on_ticks):
-        return plan, Backtest(plan, settings, prefix=file.id).run(ticks, on_ticks)
+        limits = _limits(file.limits, settings)
+        run = Backtest(plan, settings, prefix=file.id, limits=limits, time_zone=asked.zone.key)
+        return plan, run.run(ticks, on_ticks)
+
+
+def _limits(told: Mapping[str, Any], settings: Settings) -> RobotConfig:
+    """Return the limits of a robot's file; raises BacktestFault."""
+    assert settings.decimals is not None, "every tape says so"
+    try:
+        return read_config(told, decimals=settings.decimals[1], known=LIMITS)
+    except ConfigFault as error:
+        raise BacktestFault(f"limits.{error.field} {error}") from error
 
 
 def _run_signals(asked: Asked, robot: SignalRobot) -> Result:
@@ -419,6 +432,8 @@ def _print(plan: Plan | None, result: Result) -> None:
     if isinstance(result, SignalResult):
         del lines["rule"]
         lines["signals"] = f"{result.signals} judged, operations {len(result.operations)}"
+    if one.limits:
+        lines["limits"] = ", ".join(f"{name} {text}" for name, text in one.limits.items())
     for name, text in lines.items():
         typer.echo(f"{name:>10}  {text}")
     for order in result.orders:

@@ -21,7 +21,7 @@ from fondaco.robots.backtest.result import Day, OrderLine, Point, Settings
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.rules.view import ZERO, plain
 
-__all__ = ["BacktestFault", "Course", "open_market"]
+__all__ = ["BacktestFault", "Course", "instrument_of", "open_market"]
 
 CURVE_MAX: Final = 1_024  # points; past it every other goes
 DAY_US: Final = 86_400_000_000
@@ -177,9 +177,9 @@ class Course(ABC):
         return whole
 
 
-def open_market(settings: Settings, terms: RobotTerms | None = None) -> Market:
-    """Open the market of a backtest, with a robot of these limits; raises BacktestFault."""
-    instrument = Instrument(
+def instrument_of(settings: Settings) -> Instrument:
+    """Return what a backtest trades."""
+    return Instrument(
         base=settings.base,
         quote=settings.quote,
         tick=settings.tick,
@@ -189,9 +189,13 @@ def open_market(settings: Settings, terms: RobotTerms | None = None) -> Market:
         decimals=settings.decimals,
         fee_in_quote=settings.fee_in_quote,
     )
+
+
+def open_market(settings: Settings, terms: RobotTerms | None = None) -> Market:
+    """Open the market of a backtest, with a robot of these limits; raises BacktestFault."""
     try:
         return Market(
-            instrument,
+            instrument_of(settings),
             cash=settings.cash,
             coins=settings.coins,
             depth=int(settings.depth / settings.lot),

@@ -22,6 +22,7 @@ from fondaco.core.records import (
     Event,
     InstrumentBody,
     OrderType,
+    Query,
     Reason,
     RobotTerms,
     SelfTrade,
@@ -113,6 +114,7 @@ class Floor:
             ValueError: the core refuses the instrument or the funds.
         """
         self.instrument = instrument
+        self.terms = terms
         self.exchange = Exchange()
         self.tells = terms is not None  # whether it keeps the robot's events for take_own()
         self.own: list[bytes] = []
@@ -153,23 +155,59 @@ class Floor:
         """Tell the core that a day has begun."""
         self.apply(time_us, pack(Command.ROLL, day=day, month=month))
 
+    def day(self) -> tuple[int, int]:
+        """Return the day and the month that the core was told last; of a robot with limits."""
+        for record in split(self.exchange.query(pack(Query.ROBOTS, account=ROBOT))):
+            if kind_of(record) == Event.ROBOT:
+                words = unpack(record)
+                return words["day"], words["month"]
+        return 0, 0
+
+    def limit(self, terms: RobotTerms) -> None:
+        """Have the core keep other limits; a robot that was opened without any can't have them."""
+        assert self.terms is not None, "an account without limits stays so"
+        body = AccountBody(member=ROBOT, kind=AccountKind.ROBOT, robot=terms)
+        self._define(pack_body(Command.CONFIGURE_ACCOUNT, body, account=ROBOT))
+        self.terms = terms
+
+    def value_coins(self, time_us: int, price_ticks: int) -> None:
+        """Have the core count the coins that a robot with limits begins with at a price.
+
+        So a sale of them is a profit or a loss against that, as it is where coins are allotted.
+        """
+        coins = self.free[BASE]
+        if self.terms is None or not coins:
+            return
+        seller = crowd_order(QUEUE, Side.SELL, price_ticks, 1)
+        buyer = crowd_order(CROWD, Side.BUY, price_ticks, 1, TimeInForce.IOC)
+        entry = {"account": ROBOT, "asset": BASE, "amount": coins}
+        out = pack(Command.WITHDRAW, entry=1, **entry)
+        self.apply(time_us, seller, buyer, out, pack(Command.DEPOSIT, entry=2, **entry))
+
     def take_own(self) -> list[bytes]:
         """Return, and forget, the core's events of the robot since the last time."""
         own, self.own = self.own, []
         return own
 
-    def load(self, exchange: bytes, free: dict[int, int], held: dict[int, int]) -> None:
+    def load(
+        self,
+        exchange: bytes,
+        free: dict[int, int],
+        held: dict[int, int],
+        terms: RobotTerms | None,
+    ) -> None:
         """Go on from where another floor stood.
 
         Raises:
             ValueError: its exchange was another version's.
         """
         self.exchange.load(exchange)
+        self.terms = terms
         self.free, self.held = dict(free), dict(held)
         self._holdings = None
 
     def _define(self, *records: bytes) -> None:
-        for event in self.apply(1, *records):
+        for event in self.apply(max(1, self.exchange.time_us), *records):
             if kind_of(event) == Event.REFUSED:
                 reason = Reason(unpack(event)["reason"]).name
                 raise ValueError(f"the core refuses this market or these funds: {reason}")

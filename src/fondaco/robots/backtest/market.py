@@ -115,6 +115,7 @@ class Position(msgspec.Struct, frozen=True):
     filled: dict[str, tuple[Decimal, Decimal]]
     killed: bool = False  # on paper
     decimals: tuple[int, int] | None = None  # of what is free and held, as of Instrument
+    terms: RobotTerms | None = None  # limits; None: of a robot that was opened without
 
 
 class Market(Floor):
@@ -162,6 +163,7 @@ class Market(Floor):
             },
             filled={name: each for name, each in self.filled.items() if name in self.open},
             decimals=self.instrument.decimals,
+            terms=self.terms,
         )
 
     def take_up(self, position: Position) -> None:
@@ -170,7 +172,7 @@ class Market(Floor):
         Raises:
             ValueError: its exchange was another version's.
         """
-        self.load(position.exchange, position.free, position.held)
+        self.load(position.exchange, position.free, position.held, position.terms)
         self.instrument = msgspec.structs.replace(self.instrument, decimals=position.decimals)
         self.bid_ticks, self.ask_ticks = position.bid_ticks, position.ask_ticks
         self.last = position.last

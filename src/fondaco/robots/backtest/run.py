@@ -15,8 +15,12 @@ from typing import Final
 
 import msgspec
 
-from fondaco.robots.backtest.course import BacktestFault, Course, open_market
+from fondaco.core.records import RobotTerms
+from fondaco.house.robots import LIMITS, RobotConfig
+from fondaco.journal.calendar import Calendar
+from fondaco.robots.backtest.course import BacktestFault, Course, instrument_of, open_market
 from fondaco.robots.backtest.figures import Figures
+from fondaco.robots.backtest.floor import QUOTE
 from fondaco.robots.backtest.market import News
 from fondaco.robots.backtest.result import Result, Settings, ended_by, order_lines
 from fondaco.robots.backtest.tape import Tick
@@ -35,6 +39,7 @@ from fondaco.robots.rules.state import (
     State,
 )
 from fondaco.robots.rules.view import Quote, View
+from fondaco.robots.terms import terms_of
 
 __all__ = ["Backtest", "BacktestFault"]
 
@@ -58,8 +63,16 @@ class _Message(msgspec.Struct, frozen=True, order=True):
 class Backtest(Course):
     """One rule on one tape."""
 
-    def __init__(self, plan: Plan, settings: Settings, *, prefix: str = "backtest") -> None:
-        """Open the market.
+    def __init__(
+        self,
+        plan: Plan,
+        settings: Settings,
+        *,
+        prefix: str = "backtest",
+        limits: RobotConfig | None = None,
+        time_zone: str = "UTC",
+    ) -> None:
+        """Open the market; the core keeps the limits of a config, by days of the time zone.
 
         Raises:
             BacktestFault: the rule reads more than one ticker, or the core refuses the market.
@@ -71,7 +84,15 @@ class Backtest(Course):
                 f"the rule names {', '.join(named)}; a backtest has one market, {settings.base}"
             )
         self.plan = plan
-        super().__init__(settings, open_market(settings))
+        limits = limits or RobotConfig()
+        said = {name: str(getattr(limits, name)) for name in LIMITS}
+        settings = msgspec.structs.replace(
+            settings, limits={name: text for name, text in said.items() if text != "0"}
+        )
+        super().__init__(settings, open_market(settings, _terms(limits, settings)))
+        self.market.tells = False  # it asks for nothing but news
+        self.calendar = Calendar(time_zone)
+        self.day_ends_us = 0
         self.prefix = prefix
         self.state = State()
         self.index = RuleIndex()
@@ -108,8 +129,11 @@ class Backtest(Course):
     def _tick(self, tick: Tick) -> None:
         """Let one recorded trade happen, and have the robot look if it concerns it."""
         time_us = tick.time_us
-        self._deliver(time_us)
         ticks = self._ticks_of(tick.price)
+        if self.ticks == 0:
+            self.market.value_coins(time_us, ticks)
+        self._deliver(time_us)
+        self._roll(time_us)
         own: list[Tick] = []
         if self.market.open:
             lots = max(1, int(tick.quantity / self.settings.lot))
@@ -237,6 +261,7 @@ class Backtest(Course):
         while self.messages and self.messages[0].due_us <= time_us:
             message = heapq.heappop(self.messages)
             now_us = message.due_us
+            self._roll(now_us)
             if message.wish is not None:
                 self._place(now_us, message.wish)
             elif message.cancel:
@@ -254,6 +279,14 @@ class Backtest(Course):
                     again = look(self.plan, self.state, view, self.prefix)
                     self._take(again, now_us)
 
+    def _roll(self, time_us: int) -> None:
+        """Tell the core of a new day before anything else happens in it, if it keeps limits."""
+        if time_us < self.day_ends_us or self.market.terms is None:
+            return
+        today = self.calendar.day_of(time_us)
+        self.day_ends_us = today.ends_us
+        self.market.roll(time_us, today.day, today.month)
+
     def _place(self, time_us: int, wish: OrderWish) -> None:
         """Let an order reach the market; what it takes is a trade there that all see."""
         before = len(self.market.fills)
@@ -270,6 +303,17 @@ class Backtest(Course):
             for fill in self.market.fills[before:]
             if not fill.maker
         ]
+
+
+def _terms(limits: RobotConfig, settings: Settings) -> RobotTerms | None:
+    """Return the limits as the core takes them, None if there are none; raises BacktestFault."""
+    if not settings.limits:
+        return None
+    places = instrument_of(settings).quote_decimals
+    for name, text in settings.limits.items():
+        if Decimal(text) != round(Decimal(text), places):
+            raise BacktestFault(f"limits.{name} is {text}; it has at most {places} decimals")
+    return terms_of(limits, cash=QUOTE, decimals=places)
 
 
 def _reads_the_day(plan: Plan) -> bool:

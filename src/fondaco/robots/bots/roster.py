@@ -14,7 +14,9 @@ from typing import Final
 import msgspec
 
 from fondaco.core.records import Command, Event, Query, Side, pack, split, unpack
+from fondaco.house.robots import RobotConfig
 from fondaco.identity.core_door import kind_of
+from fondaco.journal.calendar import Calendar
 from fondaco.link.blocking import BlockingClient
 from fondaco.projections.bars import INTERVALS
 from fondaco.robots.backtest.figures import FiguresMissing
@@ -40,11 +42,12 @@ LEVELS: Final = 100_000
 class Roster:
     """The runs that are at a desk."""
 
-    def __init__(self, desk: Desk, client: BlockingClient) -> None:
-        """Begin with nobody."""
+    def __init__(self, desk: Desk, client: BlockingClient, calendar: Calendar) -> None:
+        """Begin with nobody; limits on paper are by days of the calendar."""
         self.runs: dict[str, int] = {}  # by the name of the bot
         self._desk = desk
         self._client = client
+        self._calendar = calendar
         self._began: dict[str, int] = {}  # the seq after which a bot begins
         self._faults: dict[int, str] = {}
 
@@ -98,6 +101,8 @@ class Roster:
             bot = self._desk.bots.get(name)
             if bot is not None:
                 self._desk.set_active(name, active=run.robot.is_active)
+                if isinstance(bot.hands, PaperHands):
+                    bot.hands.limit(_limits(run))
                 continue
             try:
                 self._take_in(run, stamp)
@@ -260,7 +265,14 @@ class Roster:
             keeping.read_position(bytes(run.position)),
             killed=killed,
             seq=seq,
+            limits=_limits(run),
+            calendar=self._calendar,
         )
+
+
+def _limits(run: RobotRun) -> RobotConfig:
+    """Return the limits of a run's robot."""
+    return msgspec.convert(run.robot.config, RobotConfig)
 
 
 def _last(run: RobotRun) -> tuple[int, Code] | None:

@@ -25,6 +25,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from fondaco.core.records import HEAD, Command, Query, pack, split
 from fondaco.house.declared import House
+from fondaco.journal.calendar import Calendar
 from fondaco.link.address import writer_socket
 from fondaco.link.answers import LinkError
 from fondaco.link.blocking import BlockingClient, Subscription
@@ -81,6 +82,7 @@ class RuleWorker:
         self._client = client
         self._cash = cash
         self._zone = ZoneInfo(time_zone)
+        self._calendar = Calendar(time_zone)
         self._now_us = now_us
         self._stamped_s = 0.0
 
@@ -141,7 +143,7 @@ class RuleWorker:
         desk = Desk(sight, self._offset_s)
         for record in split(bytes(self._client.query(pack(Query.DEFINITIONS)).records)):
             sight.define(int.from_bytes(record[:2], "little"), record)
-        roster = Roster(desk, self._client)
+        roster = Roster(desk, self._client, self._calendar)
         kept = RuleCheckpoint.objects.filter(pk=1).first()
         if kept is None or not kept.seq:
             return desk, roster, -1

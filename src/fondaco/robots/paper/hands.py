@@ -6,7 +6,8 @@ that takes finds `depth` at the house's best price and each tick beyond, and one
 price stands behind `queue`.
 
 Promises: no command of it reaches the house, and the house's core knows no paper money. The kill
-switch of the house holds here, too: all orders are cancelled, and from then on it only sells.
+switch of the house holds here, too: all orders are cancelled, and from then on it only sells. So do
+its limits, which the core of that exchange keeps by the house's days.
 dump() keeps it to the last bit, so it goes on after a restart as if there had been none. One bot on
 paper trades one market.
 """
@@ -19,7 +20,9 @@ from decimal import Decimal
 import msgspec
 
 from fondaco.core.records import Reason, Side
-from fondaco.robots.backtest.floor import Instrument
+from fondaco.house.robots import RobotConfig
+from fondaco.journal.calendar import Calendar
+from fondaco.robots.backtest.floor import QUOTE, Instrument
 from fondaco.robots.backtest.market import Market, News, Position
 from fondaco.robots.rules.desk import Heard, Holdings, rejected
 from fondaco.robots.rules.live import command_of
@@ -29,6 +32,7 @@ from fondaco.robots.rules.sight import Asset, Sight
 from fondaco.robots.rules.sight import Market as Seen
 from fondaco.robots.rules.state import OrderWish
 from fondaco.robots.rules.view import ZERO, plain
+from fondaco.robots.terms import terms_of
 
 __all__ = ["PaperHands", "Terms", "instrument_of"]
 
@@ -69,8 +73,13 @@ class PaperHands:
         *,
         killed: bool = False,
         seq: int = 0,
+        limits: RobotConfig | None = None,
+        calendar: Calendar | None = None,
     ) -> None:
-        """Open the exchange, or take it up where dump() left it, as of a seq. Raises ValueError."""
+        """Open the exchange, or take it up where dump() left it, as of a seq.
+
+        The core keeps the limits of the config, by days of the calendar (UTC). Raises ValueError.
+        """
         self.seq = seq
         self.killed = killed
         self.ticker = terms.ticker
@@ -81,11 +90,35 @@ class PaperHands:
             coins=terms.coins,
             depth=int(terms.depth / seen.lot),
             queue=int(terms.queue / seen.lot),
+            terms=terms_of(limits or RobotConfig(), cash=QUOTE, decimals=cash.decimals),
         )
+        self.market.tells = False  # it asks for nothing but news
+        self._calendar = calendar or Calendar("UTC")
+        self._cash_decimals = cash.decimals
+        self._day_ends_us = 0
         if position is not None:
             self.market.take_up(position)
             self.killed = position.killed
+        elif seen.last_ticks:
+            self.market.value_coins(1, seen.last_ticks)
         self.is_changed = position is None
+        self.limit(limits or RobotConfig())
+
+    def limit(self, config: RobotConfig) -> None:
+        """Keep these limits from now on; a run that began before paper had any keeps none."""
+        terms = terms_of(config, cash=QUOTE, decimals=self._cash_decimals)
+        if self.market.terms is not None and self.market.terms != terms:
+            self.is_changed = True
+            self.market.limit(terms)
+
+    def _roll(self, time_us: int) -> None:
+        """Tell the exchange of a new day before anything else happens in it."""
+        if time_us < self._day_ends_us or self.market.terms is None:
+            return
+        today = self._calendar.day_of(time_us)
+        self._day_ends_us = today.ends_us
+        if self.market.day() != (today.day, today.month):
+            self.market.roll(time_us, today.day, today.month)
 
     def dump(self) -> Position:
         """Return where it stands."""
@@ -116,12 +149,14 @@ class PaperHands:
         if wish.ticker != self.ticker:
             return rejected(wish, f"on paper a bot trades one market, {self.ticker}")
         self.is_changed = True
+        self._roll(time_us)
         self._quote(seen)
         return self._heard(self.market.place(time_us, wish))
 
     def cancel(self, sight: Sight, client_order_id: str, time_us: int) -> Iterable[Heard]:  # noqa: ARG002
         """Cancel an order of its own exchange."""
         self.is_changed = True
+        self._roll(time_us)
         return self._heard(self.market.cancel(time_us, client_order_id))
 
     def switch(self, *, killed: bool, seq: int, time_us: int) -> Iterable[Heard]:
@@ -142,6 +177,7 @@ class PaperHands:
         if instrument != seen.body.number or not self.market.open:
             return []
         self.is_changed = True
+        self._roll(time_us)
         news = self.market.trade(time_us, seen.last_ticks, seen.last_lots, buys=seen.last_buys)
         self._quote(seen)
         return self._heard(news)
