@@ -301,12 +301,29 @@ def has_robots(page: Page) -> None:
 
 def runs_a_file(page: Page) -> None:
     """Send candles of hours, and see what the rule made of them."""
+    page.get_by_label("The rule as JSON").fill(RULE)
+    _send_candles(page)
+
+
+def hears_a_file(page: Page) -> None:
+    """Send the same candles to a signal robot, with the signals that it would have heard."""
+    rows = ["timestamp,summary"]
+    for day in range(1, 40):
+        at = time.gmtime(1_760_000_400 + day * 86_400)
+        rows.append(f"{time.strftime('%d-%m-%Y %H:%M:%S', at)},{'SELL' if day % 3 else 'BUY'}")
+    content = "\n".join(rows).encode()
+    file = FilePayload(name="heard.csv", mimeType="text/csv", buffer=content)
+    page.get_by_label("Signals", exact=True).select_option("file")
+    page.get_by_label("File of signals").set_input_files([file])
+    _send_candles(page)
+
+
+def _send_candles(page: Page) -> None:
     lines = ["ts_ms,open,high,low,close,volume"]
     for hour in range(24 * 40):
         opens, close = (75_000 + int(20_000 * sin((hour + each) / 60)) for each in (0, 1))
         high, low = max(opens, close) + 60, min(opens, close) - 60
-        lines.append(f"{1_760_000_400_000 + hour * 3_600_000},{opens},{high},{low},{close},12.5")
-    page.get_by_label("The rule as JSON").fill(RULE)
+        lines.append(f"{1_760_000_400_000 + hour * 3_600_000},{opens},{high},{low},{close},12.5123")
     page.get_by_label("On", exact=True).select_option("candles")
     content = "\n".join(lines).encode()
     file = FilePayload(name="btc-1h.csv", mimeType="text/csv", buffer=content)
@@ -451,6 +468,12 @@ STOPS: Final = (
     ),
     Stop("robot-backtest", "bob", "/robots/backtests/1", has_run),
     Stop("robot-backtest-file", "bob", "/robots/backtests/", runs_a_file),
+    Stop(
+        "robot-backtest-signals",
+        "bob",
+        "/robots/backtests/?robot=chart-follower",
+        hears_a_file,
+    ),
     Stop("hooks", "bob", "/hooks/"),
     Stop("hooks-wrong", "bob", "/hooks/", press("Make the hook")),
     Stop("hook", "bob", "/hooks/1", has_decided),
