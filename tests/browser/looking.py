@@ -73,10 +73,15 @@ class Walk:
         self.said: list[str] = []
         self._people: dict[str, BrowserContext] = {}
 
-    def go(self, stops: Sequence[Stop], each: Callable[[Look], None]) -> None:
+    def go(
+        self,
+        stops: Sequence[Stop],
+        each: Callable[[Look], None],
+        themes: Sequence[str] = THEMES,
+    ) -> None:
         for stop in stops:
             context = self._people.get(stop.who) or self._enter(stop.who)
-            for theme in THEMES:
+            for theme in themes:
                 page = context.new_page()
                 page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
                 open_stop(page, stop)
