@@ -96,7 +96,7 @@ def test_a_rule_is_backtested_and_canceled(browser: Client) -> None:
         ({"file": {"name": "a.csv", "text": "x\n"}}, "file", "a.csv, line 1: the header has x;"),
         ({"settings": {"cash": "much"}}, "settings", "cash: A valid number is required."),
         ({"settings": {"spread": 1}}, "settings", "spread is unknown; known are walk, cash"),
-        ({"moon": 1}, "moon", "This field is unknown; known are rule, config, symbol"),
+        ({"moon": 1}, "moon", "This field is unknown; known are rule, limits, config"),
     ],
 )
 def test_what_is_wrong_is_told_by_its_field(
@@ -109,6 +109,20 @@ def test_what_is_wrong_is_told_by_its_field(
     assert not Backtest.objects.exists()
 
 
+def test_a_rule_is_held_by_its_limits(browser: Client) -> None:
+    """What its robot may do live holds in its backtest, and the result says within what."""
+    rule = {"$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "BTC", "spend": 500}}}
+    for limits, state in (({}, "FILLED"), ({"order_notional_max": 100}, "REJECTED")):
+        _, made = post(browser, {"rule": rule, "limits": limits, **TRADES})
+        run(made["number"])
+        found = browser.get(f"{PATH}{made['number']}/").json()
+        assert [one["status"] for one in found["result"]["orders"]] == [state]
+        told = {name: str(each) for name, each in limits.items()}
+        assert found["limits"] == found["result"]["settings"]["limits"] == told
+    page = browser.get(f"/robots/backtests/{made['number']}/").content.decode()
+    assert "An order may be worth" in page
+
+
 def test_a_rule_hears_no_signals_and_names_its_place(browser: Client) -> None:
     """Fields of the other kind are refused; a rule's fault has its place."""
     for body, field, said in (
@@ -116,6 +130,11 @@ def test_a_rule_hears_no_signals_and_names_its_place(browser: Client) -> None:
          "It is for a signal robot; this is a rule."),
         ({"rule": {"$do": 1}, **TRADES}, "rule", "$.$do"),
         ({"source": "journal"}, "rule", "Send a rule, or the config of a signal robot."),
+        ({"rule": json.loads(SEED), "limits": {"moon": 1}, **TRADES}, "limits",
+         "moon is unknown; known are day_stop_loss"),
+        ({"rule": json.loads(SEED), "limits": {"orders_day_max": -1}, **TRADES}, "limits",
+         "orders_day_max must be a whole number"),
+        ({**OF_SIGNALS, "limits": {}}, "limits", "A signal robot has them in its config."),
     ):  # fmt: skip
         status, told = post(browser, body)
         assert (status, list(told)) == (400, [field]), told

@@ -174,7 +174,7 @@ class Backtest(models.Model):
 
     member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="backtests")
     rule = models.TextField(default="")
-    config = models.JSONField(default=dict)  # of a signal robot, which has no rule
+    config = models.JSONField(default=dict)  # of a signal robot; of a rule its limits
     signals = models.CharField(max_length=8, default="")  # that it hears: stored, file or ratings
     ratings = models.CharField(max_length=24, default="")  # hub.messages.KINDS, of candles of
     interval = models.CharField(max_length=3, default="")

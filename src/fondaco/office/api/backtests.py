@@ -46,7 +46,8 @@ from fondaco.robots.services import RobotRefused
 __all__ = ["Backtests", "OneBacktest"]
 
 WITHOUT_FILES: Final = ("file", "signals_file")
-OWN: Final = frozenset({"rule", "symbol", "file", "signals", "signals_file"})  # fields of the body
+# Fields of the body; of a config only the whole is one.
+OWN: Final = frozenset({"rule", "limits", "symbol", "file", "signals", "signals_file"})
 HEARD: Final = ("symbol", "signals", "signals_file", "ratings", "interval")
 
 
@@ -84,6 +85,7 @@ class BacktestForm(serializers.Serializer):
     """A rule, or a signal robot's config; on the house's journal, or a file."""
 
     rule = serializers.JSONField(required=False)
+    limits = serializers.DictField(required=False, help_text="of a rule, as its robot has them")
     config = serializers.DictField(required=False)
     symbol = serializers.CharField(
         required=False, max_length=20, help_text="the coin of the tape, of several symbols"
@@ -142,7 +144,12 @@ class Backtests(BacktestView):
                     raise RobotRefused(str(refusal), field="signals") from refusal
                 raise
         else:
-            row = ask_of_rule(member, self.rule_text(), market)
+            try:
+                row = ask_of_rule(member, self.rule_text(), market, asked.get("limits"))
+            except RobotRefused as refusal:
+                if refusal.field not in OWN:  # a word of the limits
+                    raise RobotRefused(str(refusal), field="limits") from refusal
+                raise
         return Response(
             backtest_words(row, is_done=False),
             status=status.HTTP_201_CREATED,
@@ -161,6 +168,8 @@ class Backtests(BacktestView):
         asked = {**form.validated_data}
         if ("rule" in asked) == ("config" in asked):
             raise ValidationError({"rule": ["Send a rule, or the config of a signal robot."]})
+        if "config" in asked and "limits" in asked:
+            raise ValidationError({"limits": ["A signal robot has them in its config."]})
         for name in HEARD if "rule" in asked else ():
             if name in asked:
                 raise ValidationError({name: ["It is for a signal robot; this is a rule."]})
@@ -206,7 +215,8 @@ def backtest_words(row: Backtest, *, is_done: bool, whole: bool = False) -> dict
         found |= {"signals": row.signals, "signals_file": row.signals_name}
         found |= {"ratings": row.ratings, "interval": row.interval}
     if whole:
-        found |= {"config": row.config} if row.signals else {"rule": row.rule}
+        of_rule = {"rule": row.rule, "limits": row.config}
+        found |= {"config": row.config} if row.signals else of_rule
     return found
 
 

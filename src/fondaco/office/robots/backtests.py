@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from django.conf import settings
 
-from fondaco.house.robots import ConfigFault, read_config
+from fondaco.house.robots import LIMITS, ConfigFault, RobotConfig, read_config
 from fondaco.identity.models import Member
 from fondaco.office.robots import services
 from fondaco.projections.selectors import asset_codes
@@ -64,8 +64,10 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     interval: str = ""
 
 
-def ask_of_rule(member: Member, rule: str, market: Market) -> Backtest:
-    """Ask for the backtest of a rule. Raises RobotRefused."""
+def ask_of_rule(
+    member: Member, rule: str, market: Market, limits: Mapping[str, Any] | None = None
+) -> Backtest:
+    """Ask for the backtest of a rule within limits. Raises RobotRefused."""
     of_house = market.source == "journal"
     plan = services.read(rule, of_house=of_house)
     named = sorted({*plan.tickers, *plan.traded})
@@ -74,8 +76,10 @@ def ask_of_rule(member: Member, rule: str, market: Market) -> Backtest:
         raise RobotRefused(f"A backtest has one market; {text}.", field="rule")
     if named[0] == settings.CASH:
         raise RobotRefused(f"{named[0]} is the cash; name a coin.", field="rule")
+    found = msgspec.to_builtins(_config(limits or {}, market, known=LIMITS))
+    config = {name: found[name] for name in LIMITS if str(found[name]) != "0"}
     _check_tape(market)
-    return ask_backtest(member, rule=rule, ticker=named[0], **_kept(market))
+    return ask_backtest(member, rule=rule, config=config, ticker=named[0], **_kept(market))
 
 
 def ask_of_signals(
@@ -86,10 +90,7 @@ def ask_of_signals(
     Raises RobotRefused.
     """
     of_house = market.source == "journal"
-    try:
-        found = read_config(config, decimals=_cash_decimals() if of_house else DECIMALS_MAX)
-    except ConfigFault as fault:
-        raise RobotRefused(f"{fault.field} {fault}", field=fault.field) from fault
+    found = _config(config, market)
     ticker = _ticker(found.symbols, symbol)
     if of_house and ticker not in services.markets():
         known = ", ".join(sorted(services.markets())) or "none"
@@ -107,6 +108,19 @@ def ask_of_signals(
         signals_file=heard.file if heard.signals == "file" else None,
         **_kept(market),
     )
+
+
+def _config(
+    told: Mapping[str, Any],
+    market: Market,
+    known: tuple[str, ...] = RobotConfig.__struct_fields__,
+) -> RobotConfig:
+    """Read a config, or the limits of a rule, in the cash of a market. Raises RobotRefused."""
+    decimals = _cash_decimals() if market.source == "journal" else DECIMALS_MAX
+    try:
+        return read_config(told, decimals=decimals, known=known)
+    except ConfigFault as fault:
+        raise RobotRefused(f"{fault.field} {fault}", field=fault.field) from fault
 
 
 def _kept(market: Market) -> dict[str, Any]:

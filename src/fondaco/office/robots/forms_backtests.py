@@ -217,6 +217,11 @@ class BacktestForm(forms.Form):
         return {**typed, "symbols": str(typed.get("symbols", "")).replace(",", " ").split()}
 
     @property
+    def limits(self) -> dict[str, Any]:
+        """Return the limits that were typed."""
+        return {name: self.cleaned_data[name] for name in LIMITS if self.cleaned_data[name]}
+
+    @property
     def heard(self) -> Heard:
         """Return what a signal robot is to hear."""
         asked = self.cleaned_data

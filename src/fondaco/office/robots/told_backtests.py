@@ -201,12 +201,14 @@ def cost_words(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     one = result["settings"]
     base = one["base"]
     paid = "paid or received in cash" if one.get("fee_in_quote") else "received"
+    limits = [(LIMIT_LABELS[name], text) for name, text in one.get("limits", {}).items()]
     return [
         ("Fees", f"maker {one['maker_fee']}, taker {one['taker_fee']}, of what is {paid}"),
         ("Latency", f"{one['latency_ms']} ms to the market, and as long back"),
         ("Depth", f"{one['depth']} {base} at the best price and at each tick beyond"),
         ("Queue", f"{one['queue']} {base} before an order that joins a price"),
         ("Began with", f"{one['cash']} {one['quote']}, {one['coins']} {base}"),
+        *limits,
     ]
 
 

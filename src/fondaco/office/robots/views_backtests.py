@@ -20,6 +20,7 @@ from fondaco.office.robots import told_backtests as told
 from fondaco.office.robots.backtests import ask_of_rule, ask_of_signals
 from fondaco.office.robots.forms_backtests import BacktestForm
 from fondaco.office.robots.selectors import moment
+from fondaco.office.robots.services import limits_of
 from fondaco.office.robots.views import own_robot, page
 from fondaco.robots.bots.backtest_rows import (
     REPEATABLE,
@@ -81,7 +82,8 @@ def _settings_of(member: Member, name: str) -> dict[str, Any]:
         return {"rule": told.first_rule(member)}
     client = client_of(member, name)
     if client is None:
-        return {"rule": own_robot(member, name).rule}
+        bot = own_robot(member, name)
+        return {**limits_of(bot), "rule": bot.rule}
     amounts = {key: "" if str(told) == "0" else told for key, told in client.config.items()}
     symbols = list(client.config.get("symbols", []))
     return {
@@ -99,7 +101,7 @@ def _ask(form: BacktestForm, member: Member) -> Backtest | None:
     try:
         if form.is_of_signals:
             return ask_of_signals(member, form.config, asked["symbol"], form.heard, form.market)
-        return ask_of_rule(member, asked["rule"], form.market)
+        return ask_of_rule(member, asked["rule"], form.market, form.limits)
     except RobotRefused as refusal:
         text = str(refusal)
         first, gap, rest = text.partition(" ")

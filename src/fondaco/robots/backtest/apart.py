@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fondaco.house.robots import ConfigFault, read_config
+from fondaco.house.robots import LIMITS, ConfigFault, RobotConfig, read_config
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import Settings, encode
@@ -74,14 +74,15 @@ class SignalRobot(msgspec.Struct, frozen=True, kw_only=True):
 
     config: dict[str, Any]
     fed: Fed
-    time_zone: str = "UTC"  # of the house: its limits are of its days
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One backtest: a rule or a signal robot, how the market is imitated, what it runs on."""
 
     rule: str = ""
+    limits: dict[str, Any] = {}  # of a rule's robot, as its config has them
     robot: SignalRobot | None = None  # instead of a rule
+    time_zone: str = "UTC"  # of the house: limits are of its days
     ticker: str
     cash: str  # what the house calls it
     settings: dict[str, str]
@@ -104,7 +105,22 @@ def _run(job: Job) -> bytes:
         return encode(_run_signals(job, job.robot))
     plan = plan_rule(read_rule(job.rule))
     tape, settings = _opened(job)
-    return encode(Backtest(plan, settings).run(tape.ticks))
+    limits = _config(job.limits, settings, known=LIMITS)
+    run = Backtest(plan, settings, limits=limits, time_zone=job.time_zone)
+    return encode(run.run(tape.ticks))
+
+
+def _config(
+    told: dict[str, Any],
+    settings: Settings,
+    known: tuple[str, ...] = RobotConfig.__struct_fields__,
+) -> RobotConfig:
+    """Return a config in the cash of a tape; raises BacktestFault."""
+    assert settings.decimals is not None, "a tape says what coin and cash are counted in"
+    try:
+        return read_config(told, decimals=settings.decimals[1], known=known)
+    except ConfigFault as error:
+        raise BacktestFault(f"{error.field} {error}") from error
 
 
 def _run_signals(job: Job, robot: SignalRobot) -> SignalResult:
@@ -121,11 +137,8 @@ def _run_signals(job: Job, robot: SignalRobot) -> SignalResult:
                 " give a file of them, or choose ratings"
             )
     tape, settings = _opened(job)
-    try:
-        config = read_config(robot.config, decimals=tape.decimals[1])
-    except ConfigFault as error:
-        raise BacktestFault(f"{error.field} {error}") from error
-    return SignalBacktest(config, settings, time_zone=robot.time_zone).run(tape.ticks, fed)
+    config = _config(robot.config, settings)
+    return SignalBacktest(config, settings, time_zone=job.time_zone).run(tape.ticks, fed)
 
 
 def _opened(job: Job) -> tuple[OpenTape, Settings]:

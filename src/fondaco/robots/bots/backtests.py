@@ -104,7 +104,9 @@ def run_one(
     """Run one and keep what came of it; one that was canceled is left as it is."""
     job = Job(
         rule=row.rule,
-        robot=_signal_robot(row, time_zone) if row.signals else None,
+        limits={} if row.signals else row.config,
+        robot=_signal_robot(row) if row.signals else None,
+        time_zone=time_zone,
         ticker=row.ticker,
         cash=cash,
         settings=row.settings,
@@ -124,7 +126,7 @@ def run_one(
         rows.keep_backtest(row.pk, result=result)
 
 
-def _signal_robot(row: Backtest, time_zone: str) -> SignalRobot:
+def _signal_robot(row: Backtest) -> SignalRobot:
     """Return what a process needs of a signal robot, which knows no database."""
     fed = Fed(
         stored=rows.stored_signals(row) if row.signals == "stored" else (),
@@ -132,4 +134,4 @@ def _signal_robot(row: Backtest, time_zone: str) -> SignalRobot:
         ratings=row.ratings,
         interval=row.interval,
     )
-    return SignalRobot(config=row.config, fed=fed, time_zone=time_zone)
+    return SignalRobot(config=row.config, fed=fed)
