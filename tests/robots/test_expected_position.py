@@ -120,6 +120,17 @@ def test_only_the_member_s_active_robots_of_the_symbol_are_asked(guarded: Guarde
     assert guarded.field.reasons(row.signal)["resting"] == "TRIGGERED"
 
 
+def test_robots_on_paper_are_asked_only_where_there_is_no_other(guarded: Guarded) -> None:
+    """A robot that tries a rule on paper holds up no exit of one with money."""
+    guarded.stand("long")
+    Robot.objects.filter(pk="resting").update(is_active=True, changed_us=services.wall_us())
+    guarded.field.on_paper("resting", USDT="1000")
+    assert guarded.settled(guarded.post("sell", "long")) == ("taken", "")
+    Robot.objects.filter(pk="mine").update(is_active=False, changed_us=services.wall_us())
+    said = "it expects long, and resting is flat in BTC"
+    assert guarded.settled(guarded.post("sell", "long")) == ("refused", said)
+
+
 def test_replayed_by_hand_it_is_asked_again(guarded: Guarded) -> None:
     """Refused while flat; once the robot has bought, the same alert sells."""
     row = guarded.post("sell", "long")

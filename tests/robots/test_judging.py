@@ -242,3 +242,16 @@ def test_s0_6_a_stop_ends_at_midnight_where_the_house_is(field: HubField) -> Non
     field.roll(month_end)
     assert decided(field)["more"] == "TRIGGERED"
     assert field.buys("more") == 2
+
+
+def test_a_client_that_is_to_go_on_paper_only_sells_what_it_has_open() -> None:
+    """Between a member's switch and the worker's it buys nothing more with money."""
+    made = client()
+    made.run = 7
+    assert judging.judge(made, look(sells=False)) == judging.INACTIVE
+    assert judging.judge(made, look(sells=True)) == judging.INACTIVE
+    made.open = {"BTC"}
+    assert judging.judge(made, look(sells=False)) == judging.INACTIVE
+    assert judging.judge(made, look(sells=True))[0] == judging.TRIGGERED
+    made.open, made.is_paper = set(), True
+    assert judging.judge(made, look(sells=False))[0] == judging.TRIGGERED

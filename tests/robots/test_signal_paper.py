@@ -14,17 +14,20 @@ from typing import Any
 import pytest
 
 from fondaco.core import records
-from fondaco.core.records import Command, Event
+from fondaco.core.records import Command, Event, OrderType
 from fondaco.robots.bots.services import begin_run
 from fondaco.robots.hub import services
 from fondaco.robots.hub.papers import LostPaper, Papers
 from fondaco.robots.models import Decision, Lease, Operation, Robot, RobotMode
+from fondaco.robots.paper.exchange import Book, PaperExchange, Stop
+from fondaco.robots.paper.standing import stands
 from tests.robots.hub_field import START_US, HubField
 
 pytestmark = pytest.mark.django_db
 Status = Operation.Status
 DAY_US = 86_400_000_000
 USDT, BTC = 2, 1
+FILL = int(Event.FILL)
 LIMITS = (
     "operation_amount = 40, operation_stop_loss = 3, day_stop_loss = 7, month_stop_loss = 16, "
     "month_sell_cap = 260, orders_day_max = 12, order_notional_max = 60"
@@ -127,6 +130,8 @@ def live_a_while(field: HubField, seed: int, *, dies: bool) -> None:
             if random.random() < 0.5:
                 price += random.choice((-400, 200))
                 moved(field, price)  # while nobody looks
+                if random.random() < 0.5:
+                    field.signal(-2)
             die(field)
             field.turn(4)
     field.turn(4)
@@ -233,6 +238,57 @@ def test_going_live_ends_what_was_on_paper_and_knows_the_houses_money(field: Hub
     assert not Operation.objects.get(robot="paper", pk__startswith=f"{signal}-").is_paper
 
 
+def test_coin_that_was_on_paper_alone_is_not_sold_live(field: HubField) -> None:
+    """Going live it has what it has in the house, and nothing of what it had on paper."""
+    field.on_paper("paper", USDT="100", BTC="0.5")
+    field.turn()
+    begin_run(Robot.objects.get(pk="paper"), mode=RobotMode.LIVE)
+    signal = field.signal(-2)
+    field.turn()
+    assert field.reasons(signal)["paper"] == "COIN_TOO_LOW"
+    assert not Operation.objects.filter(robot="paper").exists()
+
+
+def test_another_run_ends_what_the_one_before_had_open(field: HubField) -> None:
+    """Also where no worker saw the change: the new run's money is not the old operation's."""
+    field.signal(2)
+    field.turn()
+    field.on_paper("paper", USDT="50", BTC="0.5")
+    die(field)
+    field.turn(4)
+    assert Operation.objects.get(robot="paper").note == "PAPER_OVER"
+    assert field.on_paper_now("paper", BTC) == (5 * 10**7, 0)
+    signal = field.signal(2)
+    field.turn()
+    assert field.reasons(signal)["paper"] == "TRIGGERED"
+
+
+def test_a_run_that_is_over_stops_no_worker(field: HubField) -> None:
+    """Its stop is reached before the worker has heard of the switch; the others go on."""
+    field.signal(2)
+    field.turn()
+    field.hub._refresh_at_s = 1e18
+    begin_run(Robot.objects.get(pk="paper"), mode=RobotMode.LIVE)
+    moved(field, 15000)
+    field.turn()
+    assert Operation.objects.get(robot="live").note == "STOP_LOSS"
+    signal = field.signal(2)  # who judges looks at what has changed
+    field.turn()
+    assert field.reasons(signal)["paper"] == "TRIGGERED"
+
+
+def test_shares_that_were_anothers_meanwhile_are_loaded_anew(field: HubField) -> None:
+    """A gap longer than a lease: what is known of paper is of before, and is read again."""
+    field.turn()
+    shares = field.hub.shares
+    gone = {share: fence + 1 for share, fence in shares.fences.items()}
+    for share, fence in gone.items():  # another had them, and gave them back
+        Lease.objects.filter(pk=f"hub {share}").update(owner="another", fence=fence, until_us=0)
+    shares._turn_at_us = 0
+    came, went = shares.turn()
+    assert came == went == set(gone)
+
+
 def test_going_live_while_no_worker_is_there_ends_it_too(field: HubField) -> None:
     """The next worker finds the operation and ends it."""
     field.signal(2)
@@ -291,6 +347,18 @@ def test_another_limit_reaches_the_exchange_on_paper(field: HubField) -> None:
     assert (found.had, found.needed) == (39_8199_0000, 10 * 10**8)  # lots of 0.00001 at 20010
 
 
+def test_coins_count_as_bought_at_the_price_of_when_they_were_given(field: HubField) -> None:
+    """So selling them lower is a loss of the day, as it is of coins that are allotted."""
+    run = field.on_paper("paper", BTC="0.002")
+    field.turn()
+    moved(field, 19000)
+    field.signal(-2)
+    field.turn(4)
+    run.refresh_from_db()
+    proceeds = 38 * 10**8 * 998 // 1000
+    assert stands([run])[account_of("paper")]["day_profit"] == proceeds - 40 * 10**8
+
+
 def test_money_of_an_unknown_asset_is_told_and_holds_up_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -305,6 +373,15 @@ def test_money_of_an_unknown_asset_is_told_and_holds_up_nobody(
     run.refresh_from_db()
     assert run.fault == "the house has no GOLD"
     assert made.reasons(signal) == {"live": "TRIGGERED", "paper": "INACTIVE"}
+
+
+def test_a_config_that_cant_be_read_holds_up_nobody(field: HubField) -> None:
+    """Of a robot that is on paper already, too."""
+    field.turn()
+    Robot.objects.filter(pk="paper").update(config={"buy_on": 7}, changed_us=services.wall_us())
+    signal = field.signal(2)
+    field.turn()
+    assert field.reasons(signal) == {"live": "TRIGGERED", "paper": "INACTIVE"}
 
 
 def test_of_two_workers_one_writes(field: HubField) -> None:
@@ -334,6 +411,53 @@ def test_a_trigger_on_paper_is_nobody_elses(field: HubField) -> None:
     assert [each["client_id"] for each in selectors.new_triggers(told, 0)] == ["live"]
 
 
+# ---- the exchange
+
+
+def test_an_exchange_trades_many_coins_out_of_one_purse() -> None:
+    """Three books with one cash: each order finds its book, each stop its trade, bids or none."""
+    assets = {9: records.AssetBody(number=9, code="USDT", decimals=8)}
+    bodies = {}
+    for number in (1, 2, 3):
+        assets[number] = records.AssetBody(number=number, code=f"C{number}", decimals=8)
+        bodies[number] = records.InstrumentBody(
+            number=number, symbol=f"C{number}USDT", base=number, quote=9, tick_size="0.01",
+            lot_size="0.00001", base_per_lot=1000, quote_per_lot_tick=10,
+        )  # fmt: skip
+    exchange = PaperExchange(assets, bodies)
+    state = exchange.open(20, records.RobotTerms(cash=9), {9: 1000 * 10**8})
+    exchange.give(state, 3, 10**8, 10_000, 1)
+    book = Book(bids=((9_990, 10**6),), asks=((10_000, 10**6),), last_ticks=10_000, last_trade=7)
+    for number in (1, 2, 3):
+        assert sold_at(exchange.submit(state, order(number, buys=True), book, 2)) == {10_000}
+        exchange.submit(state, order(number, buys=False), book, 3)
+    assert state.stops == {number: Stop(9_000, 7) for number in (1, 2, 3)}
+    bids = book._replace(bids=((8_900, 10**6),))
+    assert sold_at(exchange.trade(state, 3, 8_950, 8, bids, 4)) == {8_900}
+    exchange.trade(state, 2, 8_950, 8, Book(), 5)  # nobody buys: it expires, as in the house
+    assert list(state.stops) == [1]
+
+
+def order(number: int, *, buys: bool) -> bytes:
+    """Return a purchase for 100 of cash, or a stop of half a coin."""
+    words: dict[str, int] = (
+        {"side": 1, "order_type": OrderType.MARKET, "quote_quantity": 100 * 10**8}
+        if buys
+        else {"side": 2, "order_type": OrderType.STOP_LOSS, "quantity_lots": 50_000}
+        | {"stop_price_ticks": 9_000}
+    )
+    name = number + 10 * buys
+    return records.pack(
+        Command.ROBOT_ORDER, account=20, instrument=number, client_order_id_0=name, **words
+    )
+
+
+def sold_at(events: bytes) -> set[int]:
+    """Return the prices, in ticks, of the fills among events."""
+    told = [each for each in records.split(events) if int.from_bytes(each[:2], "little") == FILL]
+    return {records.unpack(each)["last_price_ticks"] for each in told}
+
+
 # ---- planted bugs: each of them must be found
 
 
@@ -345,8 +469,9 @@ def _sends_all_to_the_house(papers: Papers, commands: Any) -> Any:
     return papers._core.submit_many(commands)
 
 
-def _looks_at_the_newest_trade_alone(papers: Papers, account: int) -> None:
-    papers._papers[account].is_caught_up = True
+def _looks_at_the_newest_trade_alone(papers: Papers, accounts: list[int]) -> None:
+    for account in accounts:
+        papers._papers[account].is_caught_up = True
 
 
 def _twin(field: HubField) -> None:

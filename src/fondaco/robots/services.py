@@ -44,6 +44,7 @@ from fondaco.robots.models import (
 )
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
+from fondaco.robots.terms import terms_of as terms_of_config
 
 __all__ = [
     "PAPER_CASH",
@@ -285,7 +286,7 @@ def check_rests(robot: Robot) -> None:
     if held is not None:
         raise RobotRefused(
             f"its operation of {held.symbol} is open; wait until a SELL signal or its stop has "
-            "sold it, or end the robot, and then put it on paper"
+            "sold it, and then put it on paper"
         )
 
 
@@ -437,6 +438,7 @@ def _declare_transfers(robot: Robot, allotment: Mapping[int, int]) -> None:
 
 
 def _open_account(core: Core, robot: Robot, cash: records.AssetBody) -> None:
+    is_new = robot.account.opened_at is None
     identity.open_account(
         core,
         member=robot.member,
@@ -444,19 +446,14 @@ def _open_account(core: Core, robot: Robot, cash: records.AssetBody) -> None:
         kind=records.AccountKind.ROBOT,
         terms=terms_of(robot, cash),
     )
+    if is_new:  # workers look for what has changed of late, and see it only now
+        Robot.objects.filter(pk=robot.pk).update(changed_us=time.time_ns() // 1000)
 
 
 def terms_of(robot: Robot, cash: records.AssetBody) -> records.RobotTerms:
     """Return the limits that a robot's config has the core keep."""
     config = msgspec.convert(robot.config, RobotConfig)
-    return records.RobotTerms(
-        cash=cash.number,
-        day_loss_max=parse_units(config.day_stop_loss, cash.decimals),
-        month_loss_max=parse_units(config.month_stop_loss, cash.decimals),
-        month_sell_cap=parse_units(config.month_sell_cap, cash.decimals),
-        order_notional_max=parse_units(config.order_notional_max, cash.decimals),
-        orders_day_max=config.orders_day_max,
-    )
+    return terms_of_config(config, cash=cash.number, decimals=cash.decimals)
 
 
 def _pay(core: Core, robot: Robot) -> None:

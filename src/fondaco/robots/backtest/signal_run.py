@@ -19,7 +19,7 @@ import msgspec
 
 from fondaco.core import client_ids
 from fondaco.core.money import parse_units
-from fondaco.core.records import Command, Event, OrderType, RobotTerms, Side, unpack
+from fondaco.core.records import Command, Event, OrderType, Side, unpack
 from fondaco.core.records import OrderStatus as CoreStatus
 from fondaco.core.records import Reason as CoreReason
 from fondaco.house.robots import RobotConfig
@@ -53,6 +53,7 @@ from fondaco.robots.hub.judging import (
 from fondaco.robots.hub.recalling import Past, hear, name_of, recall
 from fondaco.robots.hub.refusals import Ended
 from fondaco.robots.hub.steps import Status, Step, Steps, act, client_id, give_up
+from fondaco.robots.terms import terms_of
 
 __all__ = ["SignalBacktest"]
 
@@ -86,6 +87,7 @@ class Operation(msgspec.Struct, kw_only=True):
     note: str = ""
     buy_us: int = 0
     closed_us: int = 0
+    is_paper: bool = False
 
 
 class _Going(msgspec.Struct):
@@ -120,14 +122,7 @@ class SignalBacktest(Course):
         places = settings.decimals
         assert places is not None, "a tape says what coin and cash are counted in"
         self.decimals = places
-        terms = RobotTerms(
-            cash=QUOTE,
-            day_loss_max=units(config.day_stop_loss),
-            month_loss_max=units(config.month_stop_loss),
-            month_sell_cap=units(config.month_sell_cap),
-            order_notional_max=units(config.order_notional_max),
-            orders_day_max=config.orders_day_max,
-        )
+        terms = terms_of(config, cash=QUOTE, decimals=places[1])
         super().__init__(settings, open_market(settings, terms))
         self.account = account
         self.client = Client(ROBOT, "backtest", 0)
@@ -219,6 +214,9 @@ class SignalBacktest(Course):
         self._deliver(time_us)
         self._roll(time_us)
         ticks = self.seen.price_ticks = self._ticks_of(tick.price)
+        if self.ticks == 0:
+            self.market.value_coins(time_us, ticks)
+            self._take_in(self.market.take_own())
         if self.market.open:
             lots = max(1, int(tick.quantity / self.settings.lot))
             self.market.trade(time_us, ticks, lots, buys=tick.buys)

@@ -172,6 +172,8 @@ def judge(client: Client, look: Look) -> Verdict:
         return BELOW_LEVEL, look.weight, level
     if not client.is_active:
         return INACTIVE
+    if client.run and not client.is_paper and (side == BUY or look.symbol not in client.open):
+        return INACTIVE  # it goes on paper once what it has bought with money is sold
     if client.is_killed and side == BUY:
         return KILLED
     if client.is_locked:

@@ -185,7 +185,13 @@ class Operations:
                 continue
         while going:
             answers = self._submit([record for _, _, record in going])
-            self._roster.take(b"".join(each for each in answers if isinstance(each, bytes)))
+            self._roster.take(
+                b"".join(
+                    each
+                    for (step, _, _), each in zip(going, answers, strict=True)
+                    if isinstance(each, bytes) and not step.op.is_paper
+                )
+            )
             after = []
             for (step, acting, _), answer in zip(going, answers, strict=True):
                 try:
@@ -294,11 +300,12 @@ class Operations:
                 else:  # it went live while nobody looked
                     _end_paper(step)
                 step.op.save(update_fields=FIELDS)
+            paper = [step.op.account for step in steps if step.op.is_paper]
+            self._papers.confirm(paper)
         for step in steps:
             if not step.is_open:
                 self._forget(step)
-            elif step.op.is_paper:
-                self._papers.catch_up(step.op.account)
+        self._papers.catch_up(paper)
 
     def _past_on_paper(self, op: Operation, suffix: str) -> Past | None:
         return self._papers.past(op.account, client_id(op, suffix))

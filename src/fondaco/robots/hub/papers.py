@@ -9,28 +9,30 @@ After a start the house's trades since are looked at before anything else is don
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from fondaco.core import client_ids, records
 from fondaco.core.records import HEAD, Event, Query
 from fondaco.identity import core_door
 from fondaco.journal.calendar import Calendar
-from fondaco.link.answers import LinkError
+from fondaco.link.answers import Invalid, LinkError
 from fondaco.projections import selectors as history
 from fondaco.robots.hub.judging import Client
 from fondaco.robots.hub.locks import Many
 from fondaco.robots.hub.recalling import Past
-from fondaco.robots.hub.roster import SHARES, Roster
+from fondaco.robots.hub.roster import BOOK, SHARES, Roster
 from fondaco.robots.models import Robot, RobotRun
 from fondaco.robots.paper.exchange import (
     LEVELS_MAX,
     Book,
     PaperExchange,
     PaperState,
+    Stop,
     book_of,
 )
 from fondaco.robots.paper.standing import UNREADABLE, money_of
@@ -39,6 +41,8 @@ from fondaco.robots.services import terms_of
 __all__ = ["LostPaper", "Papers"]
 
 PAGE: Final = 1_000
+NOTE_S: Final = 300.0  # between two times that is written up to which trade stops have waited
+NO_STOP: Final = Stop(0, 0)
 FAULT_LETTERS_MAX: Final = 500
 _ACCOUNT_AT: Final = 3  # of a head
 _ORDERS: Final = frozenset({int(Event.ORDER), int(Event.FILL), int(Event.CANCEL)})
@@ -82,6 +86,8 @@ class Papers:
         self._waiting: set[int] = set()  # accounts that have a live operation to end first
         self._stops: dict[int, dict[int, int]] = {}  # instrument -> account -> its stop's price
         self._highest: dict[int, int] = {}  # of an instrument's stops
+        self._latest: dict[int, int] = {}  # the newest trade that was looked at
+        self._noted_s = time.monotonic()
         self.on_order: OnOrder = lambda _record: None
         self.is_live: Callable[[int], bool] = lambda _account: False
         self.on_end: Callable[[int], None] = lambda _account: None
@@ -115,8 +121,6 @@ class Papers:
             if paper is not None and paper.run != run:
                 self.on_end(account)
                 self._let_go(account)
-                if client is not None:
-                    self._roster.ask(client)
                 paper = None
             if run and paper is None and account % SHARES in held:
                 self._waiting.add(account)
@@ -141,9 +145,8 @@ class Papers:
                 state = msgspec.msgpack.decode(bytes(run.position), type=PaperState)
                 self._exchange.query(state, records.pack(Query.BALANCES, account=client.account))
             else:
-                money = money_of(run, self._roster.assets.values())
-                terms = terms_of(run.robot, self._roster.cash)
-                state = self._exchange.open(client.account, terms, money)
+                self.on_end(client.account)  # what is open is of a run before
+                state = self._open(run)
         except UNREADABLE as error:
             client.is_active = False  # it holds up no other
             text = f"{error}; begin it anew" if run.position else str(error)
@@ -162,16 +165,38 @@ class Papers:
             RobotRun.objects.filter(pk=run.pk).update(began_us=self._now_us(), fault="")
         self._configure(paper, run.robot)
         self._roster.ask(client)  # whether the house's kill switch is on
+        self._take_kills()
         self._listen(paper)
+
+    def _open(self, run: RobotRun) -> PaperState:
+        """Open what a robot begins with, its coins at the price of their books; see _begin()."""
+        money = money_of(run, self._roster.assets.values())
+        terms = terms_of(run.robot, self._roster.cash)
+        books = {
+            body.base: number
+            for number, body in sorted(self._roster.instruments.items(), reverse=True)
+            if body.market == BOOK and body.quote == terms.cash and body.base in money
+        }
+        kept = {asset: units for asset, units in money.items() if asset not in books}
+        state = self._exchange.open(run.robot.account_id, terms, kept)
+        for asset, number in books.items():
+            if money[asset]:
+                ticks = self._roster.price_of(number)
+                self._exchange.give(state, number, money[asset], ticks, self._now_us())
+        return state
 
     def _let_go(self, account: int) -> None:
         paper = self._papers.pop(account)
-        paper.client.is_paper = False
+        if self._roster.clients.get(account) is paper.client:
+            self._roster.end_paper(paper.client)
         for number in list(self._stops):
             self._unlisten(number, account)
 
     def _configure(self, paper: Paper, robot: Robot) -> None:
-        terms = terms_of(robot, self._roster.cash)
+        try:
+            terms = terms_of(robot, self._roster.cash)
+        except UNREADABLE:
+            return  # the roster has told of it, and the robot acts on nothing
         if terms != self._exchange.terms_of(paper.state):
             self._heard(paper, self._exchange.configure(paper.state, terms, self._now_us()))
             self.save([paper.client.account])
@@ -197,7 +222,10 @@ class Papers:
         except LinkError as error:
             return error
         now_us = self._roll(paper)
-        events = self._exchange.submit(paper.state, record, book, now_us)
+        try:
+            events = self._exchange.submit(paper.state, record, book, now_us)
+        except ValueError as error:
+            return Invalid(str(error))
         self._heard(paper, events)
         return events
 
@@ -226,36 +254,60 @@ class Papers:
 
     def turn(self) -> None:
         """Let what the house has traded, and its kill switches, reach the robots on paper."""
-        for account, killed in self._roster.take_kills():
-            paper = self._papers.get(account)
-            if paper is not None and paper.client.is_killed != killed:
-                events = self._exchange.kill(paper.state, self._now_us(), on=killed)
-                self._heard(paper, events)
-                self._tell(events)
-                self.save([account])
+        self._take_kills()
         for number, ticks, trade in self._roster.take_trades():
+            self._latest[number] = trade
             if ticks > self._highest.get(number, 0):
                 continue
             for account, stop in list(self._stops[number].items()):
                 paper = self._papers[account]
                 if ticks <= stop and trade > paper.state.stops[number].last_trade:
                     self._reach(paper, number, ticks, trade)
+        if time.monotonic() >= self._noted_s + NOTE_S:
+            self._noted_s = time.monotonic()
+            self._note_trades()
         self._begin_waiting()
+
+    def _take_kills(self) -> None:
+        for account, killed in self._roster.take_kills():
+            paper = self._papers.get(account)
+            if paper is not None and paper.client.is_killed != killed:
+                self._tell(paper, self._exchange.kill(paper.state, self._now_us(), on=killed))
+
+    def _note_trades(self) -> None:
+        """Write down up to which trade stops have waited, so that a start has few to read."""
+        changed = []
+        for number, trade in self._latest.items():
+            for account in self._stops.get(number, ()):
+                paper = self._papers[account]
+                ticks, last = paper.state.stops[number]
+                if last < trade:
+                    paper.state.stops[number] = Stop(ticks, trade)
+                    paper.is_changed = True
+                    changed.append(account)
+        with transaction.atomic():
+            self.save(changed)
 
     def _reach(self, paper: Paper, number: int, ticks: int, trade: int) -> None:
         """Let a trade of the house reach a robot's stop."""
         book = self._book(number)
         now_us = self._roll(paper)
-        events = self._exchange.trade(paper.state, number, ticks, trade, book, now_us)
-        self._heard(paper, events)
+        try:
+            events = self._exchange.trade(paper.state, number, ticks, trade, book, now_us)
+        except ValueError as error:  # it holds up no other
+            print(f"fondaco: robot {paper.client.robot} on paper: {error}", file=sys.stderr)  # noqa: T201
+            return
         paper.is_changed = True
-        self._tell(events)
-        self.save([paper.client.account])
+        self._tell(paper, events)
 
-    def _tell(self, events: bytes) -> None:
+    @transaction.atomic
+    def _tell(self, paper: Paper, events: bytes) -> None:
+        """Have operations hear what a robot's exchange did; all of it is written, or nothing."""
+        self._heard(paper, events)
         for record in records.split(events):
             if core_door.kind_of(record) in _ORDERS:
                 self.on_order(record)
+        self.save([paper.client.account])
 
     def _listen(self, paper: Paper) -> None:
         """Hear of the trades that a robot's stops wait for."""
@@ -301,23 +353,47 @@ class Papers:
                 return Past(found["status"], 0, 0, found["time_us"], found["working_us"], {})
         return None
 
-    def catch_up(self, account: int) -> None:
-        """Look at the trades since a robot's stops were last seen to, up to the roster's seq."""
-        paper = self._papers[account]
-        if paper.is_caught_up:
-            return
-        paper.is_caught_up = True
-        for number, stop in list(paper.state.stops.items()):
-            last = stop.last_trade
-            while page := history.trades(number, from_id=last + 1, limit=PAGE):
-                rows = [row for row in page if row.seq <= self._roster.seq]
-                reached = next((row for row in rows if row.price_ticks <= stop.ticks), None)
-                if reached is not None:
-                    self._reach(paper, number, reached.price_ticks, reached.trade_id)
-                if reached is not None or len(rows) < PAGE:
-                    break
-                last = rows[-1].trade_id
-        self._listen(paper)
+    def catch_up(self, accounts: Iterable[int]) -> None:
+        """Look at the trades since robots' stops were last seen to, up to the roster's seq."""
+        late = [
+            paper
+            for account in dict.fromkeys(accounts)
+            if (paper := self._papers.get(account)) is not None and not paper.is_caught_up
+        ]
+        waiting: dict[int, list[Paper]] = {}
+        for paper in late:
+            paper.is_caught_up = True
+            for number in paper.state.stops:
+                waiting.setdefault(number, []).append(paper)
+        for number, papers in waiting.items():
+            self._read_since(number, papers)
+        for paper in late:
+            self._listen(paper)
+
+    def _read_since(self, number: int, papers: list[Paper]) -> None:
+        """Let the trades of a book reach the stops of these robots, each trade read once."""
+        last = min(paper.state.stops[number].last_trade for paper in papers)
+        highest = max(paper.state.stops[number].ticks for paper in papers)
+        while page := history.trades(number, from_id=last + 1, limit=PAGE):
+            rows = [row for row in page if row.seq <= self._roster.seq]
+            for row in rows:
+                if row.price_ticks > highest:
+                    continue
+                for paper in papers:
+                    stop = paper.state.stops.get(number, NO_STOP)
+                    if row.price_ticks <= stop.ticks and row.trade_id > stop.last_trade:
+                        self._reach(paper, number, row.price_ticks, row.trade_id)
+                highest = max(paper.state.stops.get(number, NO_STOP).ticks for paper in papers)
+            if len(rows) < PAGE:
+                return
+            last = rows[-1].trade_id
+
+    def confirm(self, accounts: Iterable[int]) -> None:
+        """Raise LostPaper if a robot's row is another worker's, in the caller's transaction."""
+        for account in accounts:
+            if account in self._papers:
+                self._papers[account].is_changed = True
+        self.save(accounts)
 
     # ---- keeping
 
@@ -334,8 +410,8 @@ class Papers:
             for paper in changed:
                 position = msgspec.msgpack.encode(paper.state)
                 cursor.execute(_UPDATE, (position, paper.run, paper.version))
-                if cursor.rowcount != 1:
+                paper.is_changed = False
+                if cursor.rowcount == 1:
+                    paper.version += 1
+                elif not RobotRun.objects.filter(pk=paper.run, is_over=True).exists():
                     raise LostPaper(f"robot {paper.client.robot} on paper is another's by now")
-        for paper in changed:
-            paper.version += 1
-            paper.is_changed = False

@@ -43,7 +43,8 @@ def name_of(words: Mapping[str, int]) -> tuple[str, str]:
 def hear(step: Step, kind: int, words: Mapping[str, int], suffix: str) -> bool:
     """Take note of what an operation's stop did; tell whether it has changed the operation."""
     op = step.op
-    if op.is_selling or suffix != f"x{op.tries}":
+    # A signal to sell takes the stop back first; on paper a trade of before may have reached it.
+    if (op.is_selling and not op.is_paper) or suffix != f"x{op.tries}":
         return False
     if kind == Event.ORDER and words["execution"] == Execution.TRIGGERED:
         op.note = STOP_LOSS

@@ -8,6 +8,7 @@ count as none, by the house's calendar. It writes nothing and sends no command.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Collection, Iterable
 from fractions import Fraction
 from typing import Final
@@ -35,11 +36,11 @@ from fondaco.robots.hub.judging import Client, Look
 from fondaco.robots.hub.words import place_of
 from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
 
-__all__ = ["SHARES", "Market", "Roster", "share_of"]
+__all__ = ["BOOK", "SHARES", "Market", "Roster", "share_of"]
 
 SHARES: Final = 16  # pieces of work that workers share; each client is in one
 BOOK: Final = 1  # InstrumentBody.market
-SKEW_US: Final = 2_000_000  # how late the row of a change may be seen after its time
+SKEW_US: Final = 10_000_000  # how late the row of a change may be seen after its time
 _ACCOUNT_AT: Final = 3  # of a head
 _INSTRUMENT_AT: Final = place_of(Event.TRADE, "instrument")
 _PRICE_AT: Final = place_of(Event.TRADE, "price_ticks")
@@ -80,7 +81,7 @@ class Roster:
         self.clients: dict[int, Client] = {}
         self._ordered: list[Client] = []
         self._periods: dict[int, tuple[int, int]] = {}  # account -> day, month of its losses
-        self._changed_us = 0
+        self._looked_us = 0  # when rows were looked at last
         self.seq = 0
         self.watched: Collection[int] = ()  # instruments whose trades robots on paper wait for
         self._trades: list[tuple[int, int, int]] = []  # of these: instrument, price, number
@@ -99,16 +100,16 @@ class Roster:
 
     def refresh(self) -> None:
         """Learn the clients whose rows have changed since the last time."""
+        before_us, self._looked_us = self._looked_us, time.time_ns() // 1000
         rows = Robot.objects.filter(
             kind=RobotKind.SIGNAL,
             account__opened_at__isnull=False,
-            changed_us__gte=self._changed_us - SKEW_US,
+            changed_us__gte=min(before_us, self._looked_us) - SKEW_US,
         )
         runs: dict[str, int] | None = None
         for row in rows.iterator(2_000):
             if runs is None:
                 runs = _on_paper()
-            self._changed_us = max(self._changed_us, row.changed_us)
             if row.closed_at is not None:
                 self.clients.pop(row.account_id, None)
                 self._ordered = []
@@ -193,7 +194,16 @@ class Roster:
 
     def begin_paper(self, client: Client) -> None:
         """Forget what a client has in the house: from now on its own exchange tells."""
+        self._forget(client)
         client.is_paper = True
+
+    def end_paper(self, client: Client) -> None:
+        """Forget what a client had on paper, and ask the house."""
+        self._forget(client)
+        client.is_paper = False
+        self.ask(client)
+
+    def _forget(self, client: Client) -> None:
         client.cash = client.day_loss = client.month_loss = client.month_sold = 0
         client.coins.clear()
         client.free.clear()

@@ -28,6 +28,8 @@ from fondaco.robots.models import (
     HubCursor,
     Operation,
     Robot,
+    RobotMode,
+    RobotRun,
     Signal,
 )
 
@@ -321,10 +323,14 @@ def _unexpected(hook: Hook, alert: Alert) -> str:
             status=Operation.Status.AWAITING_SELL,
         ).values_list("robot", flat=True)
     )
-    for robot in robots.order_by("pk"):
-        if alert.symbol in robot.config.get("symbols", ()) and (
-            (robot.pk in open_for) != alert.is_long
-        ):
+    runs = RobotRun.objects.filter(robot__in=robots.values("pk"), is_over=False)
+    on_paper = set(runs.filter(mode=RobotMode.PAPER).values_list("robot_id", flat=True))
+    chosen = [
+        robot for robot in robots.order_by("pk") if alert.symbol in robot.config.get("symbols", ())
+    ]
+    # An alert is of the money; only where there is none do robots on paper say how it stands.
+    for robot in [each for each in chosen if each.pk not in on_paper] or chosen:
+        if (robot.pk in open_for) != alert.is_long:
             wanted, is_so = ("long", "flat") if alert.is_long else ("flat", "long")
             return f"it expects {wanted}, and {robot.pk} is {is_so} in {alert.symbol}"
     return ""

@@ -47,7 +47,7 @@ class Shares:
         now_us = _now_us()
         if now_us < self._turn_at_us:
             return set(), set()
-        before = set(self.fences)
+        before = dict(self.fences)
         try:
             self._renew(now_us)
             self._balance(now_us)
@@ -57,8 +57,9 @@ class Shares:
             if _now_us() >= self._good_until_us:
                 self.fences.clear()
         self._turn_at_us = now_us + (TURN_US if self.fences else TURN_US // 10)
-        after = set(self.fences)
-        return after - before, before - after
+        # By their fences: a share that was another's meanwhile has gone, and come again.
+        came = {share for share, fence in self.fences.items() if before.get(share) != fence}
+        return came, {share for share, fence in before.items() if self.fences.get(share) != fence}
 
     def lost(self, shares: Iterable[int]) -> list[int]:
         """Ask, inside the transaction that writes for shares, which are not ours any more."""

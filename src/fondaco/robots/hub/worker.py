@@ -153,7 +153,7 @@ class Hub:
             roster = Roster(self._house, self._client)
             roster.load()
             self.follow(roster)
-            self._load(self.shares.held)
+            self._load(set(self.shares.fences))  # those that are lost by now go at the first turn
             self._roster.seq = subscription.writer_seq
             while not self._stop.is_set():
                 self.turn(subscription)
@@ -200,7 +200,7 @@ class Hub:
                 self.judge_signal(*pending)
             except LostShare as lost:
                 print(f"fondaco: hub: {lost}", file=sys.stderr)  # noqa: T201
-                break
+                return
         self._operations.turn()
 
     def _refresh(self, held: set[int]) -> None:

@@ -45,7 +45,9 @@ from fondaco.robots.backtest.floor import CROWD_FUNDS, crowd_order, kind_of
 
 __all__ = ["Book", "PaperExchange", "PaperState", "Stop", "book_of"]
 
-CROWD_LAST: Final = (1 << 40) - 1  # account numbers count down from here, two an instrument
+CROWD: Final = (1 << 40) - 1  # account numbers far from the house's: one that trades ...
+OTHER: Final = (1 << 40) - 2  # ... and one that it trades with
+GIVEN: Final = 1 << 32  # entries of what a robot is given; the crowd's are two an asset
 CROWD_MEMBER: Final = 1
 ROBOT_MEMBER: Final = 2
 LEVELS_MAX: Final = 1_000  # of the house's book that one order may walk
@@ -121,12 +123,28 @@ class PaperExchange:
             pack_body(Command.DEFINE_ASSET, self._assets[asset])
             for asset in sorted({terms.cash, *money})
         ]
-        told = self._apply(0, [*commands, pack_body(Command.OPEN_ACCOUNT, body, account=account)])
-        for event in told:
-            if kind_of(event) == Event.REFUSED:
-                reason = Reason(unpack(event)["reason"]).name
-                raise ValueError(f"the core refuses what it is to have on paper: {reason}")
+        crowd = AccountBody(
+            member=CROWD_MEMBER, kind=AccountKind.SPOT, opening=[(terms.cash, CROWD_FUNDS)]
+        )
+        commands += [
+            pack_body(Command.OPEN_ACCOUNT, crowd, account=each) for each in (CROWD, OTHER)
+        ]
+        self._do(0, [*commands, pack_body(Command.OPEN_ACCOUNT, body, account=account)])
         return PaperState(account=account, exchange=self._exchange.dump())
+
+    def give(self, state: PaperState, number: int, units: int, ticks: int, now_us: int) -> None:
+        """Give a robot the coin of an instrument; it counts as bought at a price, as in the house.
+
+        Raises:
+            ValueError: the core refuses it.
+        """
+        self._load(state)
+        body = self._instruments[number]
+        self._define(body, now_us)
+        coin = {"account": state.account, "asset": body.base, "amount": units}
+        deposit = pack(Command.DEPOSIT, entry=GIVEN + body.base, **coin)
+        self._do(now_us, [*self._print(number, ticks, ()), deposit])
+        state.exchange = self._exchange.dump()
 
     def configure(self, state: PaperState, terms: RobotTerms, now_us: int) -> bytes:
         """Give a robot other limits; return what its exchange says of it."""
@@ -199,22 +217,16 @@ class PaperExchange:
         if known is not None and known.body == wanted:
             return
         commands = []
-        if known is None:
-            have = self._exchange.register.assets
-            commands += [
-                pack_body(Command.DEFINE_ASSET, self._assets[asset])
-                for asset in (body.base, body.quote)
-                if asset not in have
-            ]
+        if body.base not in self._exchange.register.assets:
+            commands.append(pack_body(Command.DEFINE_ASSET, self._assets[body.base]))
         commands.append(pack_body(Command.DEFINE_INSTRUMENT, wanted))
-        if known is None:
-            opening = [(body.base, CROWD_FUNDS), (body.quote, CROWD_FUNDS)]
-            crowd = AccountBody(member=CROWD_MEMBER, kind=AccountKind.SPOT, opening=opening)
+        if known is None:  # of a coin with two books the crowd has enough: an entry is made once
+            funds = {"asset": body.base, "amount": CROWD_FUNDS}
             commands += [
-                pack_body(Command.OPEN_ACCOUNT, crowd, account=account)
-                for account in _crowd(body.number)
+                pack(Command.DEPOSIT, account=account, entry=2 * body.base + place, **funds)
+                for place, account in enumerate((CROWD, OTHER))
             ]
-        self._apply(now_us, commands)
+        self._do(now_us, commands)
 
     def _depth(self, number: int, words: Mapping[str, int], book: Book) -> Iterator[bytes]:
         """Yield the crowd's orders that an order at the market may take."""
@@ -225,7 +237,7 @@ class PaperExchange:
             if lots <= 0 and spend <= 0:
                 return
             side = Side.SELL if buys else Side.BUY
-            yield from self._orders(number, _crowd(number)[0], side, price, open_lots)
+            yield from self._orders(number, side, price, open_lots)
             lots -= open_lots
             spend -= open_lots * price * body.quote_per_lot_tick
 
@@ -233,28 +245,25 @@ class PaperExchange:
         """Return a trade of the crowd at a price, with bids that stand behind it."""
         if not ticks:
             return []
-        crowd, other = _crowd(number)
         body = self._instruments[number]
         worth = ticks * body.quote_per_lot_tick
         lots = max(body.quantity_lots_min, -(-body.min_notional // worth), 1)
-        found = [crowd_order(other, Side.BUY, ticks, lots, instrument=number)]
+        found = [crowd_order(OTHER, Side.BUY, ticks, lots, instrument=number)]
         for price, open_lots in bids:
-            found += self._orders(number, crowd, Side.BUY, price, open_lots)
+            found += self._orders(number, Side.BUY, price, open_lots)
         # Of another account than the bids: it takes the first of its price, which is the print's.
         ioc = TimeInForce.IOC
-        return [*found, crowd_order(crowd, Side.SELL, ticks, lots, ioc, instrument=number)]
+        return [*found, crowd_order(CROWD, Side.SELL, ticks, lots, ioc, instrument=number)]
 
-    def _orders(
-        self, number: int, account: int, side: Side, price: int, lots: int
-    ) -> Iterator[bytes]:
+    def _orders(self, number: int, side: Side, price: int, lots: int) -> Iterator[bytes]:
         """Yield a level as orders, none of them larger than one may be."""
         most = self._instruments[number].quantity_lots_max or lots
         while lots > 0:
-            yield crowd_order(account, side, price, min(lots, most), instrument=number)
+            yield crowd_order(CROWD, side, price, min(lots, most), instrument=number)
             lots -= most
 
     def _clear(self, number: int) -> bytes:
-        return pack(Command.CANCEL_ALL, account=_crowd(number)[0], instrument=number)
+        return pack(Command.CANCEL_ALL, account=CROWD, instrument=number)
 
     # -- the core
 
@@ -291,6 +300,14 @@ class PaperExchange:
         state.stops = stops
         return b"".join(own)
 
+    def _do(self, now_us: int, commands: list[bytes]) -> None:
+        """Apply commands that must be taken. Raises ValueError."""
+        for event in self._apply(now_us, commands):
+            if kind_of(event) == Event.REFUSED:
+                reason = Reason(unpack(event)["reason"])
+                if reason is not Reason.DUPLICATE_ENTRY:
+                    raise ValueError(f"the core refuses what there is to be: {reason.name}")
+
     def _apply(self, now_us: int, commands: list[bytes]) -> list[bytes]:
         batch = bytearray(b"".join(commands))
         if not batch:
@@ -298,8 +315,3 @@ class PaperExchange:
         exchange = self._exchange
         exchange.stamp(batch, exchange.seq + 1, max(now_us, exchange.time_us, 1))
         return split(bytes(exchange.apply(bytes(batch))))
-
-
-def _crowd(number: int) -> tuple[int, int]:
-    """Return the two accounts that trade on an instrument beside a robot."""
-    return CROWD_LAST - 2 * number, CROWD_LAST - 2 * number - 1
