@@ -109,6 +109,14 @@ def test_what_is_wrong_is_told_by_its_field(
     assert not Backtest.objects.exists()
 
 
+@pytest.mark.parametrize("amount", ["1e2000000000", "1e-2000000000", "NaN", "99999999999999"])
+def test_an_amount_that_no_house_can_count_is_refused(browser: Client, amount: str) -> None:
+    """However short it is written: it is not written out before it is looked at."""
+    status, told = post(browser, {**OF_SIGNALS, "config": {**CONFIG, "day_stop_loss": amount}})
+    assert (status, list(told)) == (400, ["config"])
+    assert told["config"][0].startswith("day_stop_loss must be "), told
+
+
 def test_a_rule_is_held_by_its_limits(browser: Client) -> None:
     """What its robot may do live holds in its backtest, and the result says within what."""
     rule = {"$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "BTC", "spend": 500}}}

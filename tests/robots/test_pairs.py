@@ -77,6 +77,18 @@ def test_a_pair_is_cancelled_whole_and_holds_once() -> None:
     assert result.market.open == {}
 
 
+def test_a_stop_that_was_set_off_while_its_cancel_was_on_its_way_is_cancelled_too() -> None:
+    """The pair is none any more when the cancel comes: each leg is cancelled by its own id."""
+    cancel = f'{{"$when": {last("gt", "101")}, "$do": {{"$cancel": "out"}}}}'
+    text = rule(PAIR + ', "stop_limit": 97, "name": "out", "then_after": "ACCEPTED"', "", cancel)
+    settings = msgspec.structs.replace(SETTINGS, latency_ms=2_000)
+    test = Backtest(plan_rule(read_rule(text)), settings)
+    result = test.run(ticks("1 100 1 sell", "9 102 1 buy", "10 94 9 sell", "20 98 9 buy"))
+    assert [line.status for line in result.orders] == ["EXPIRED", "CANCELED"]
+    assert fills(result) == []
+    assert test.market.open == {}
+
+
 def test_a_market_taken_up_knows_its_stops() -> None:
     """A position keeps what a stop waits for, also one that was written before stops were known."""
     instrument = Instrument(base="AAA", quote="USD", tick=D("0.01"), lot=D("0.1"))

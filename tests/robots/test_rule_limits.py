@@ -161,7 +161,7 @@ def test_limits_on_paper_change_and_are_kept(house: RuleHouse) -> None:
     hands = on_paper(house, RobotConfig())
     bot = house.start(LOSES, hands=hands, name="paper")
     assert [line.status for line in bot.orders.values()] == ["FILLED"]
-    hands.limit(RobotConfig(day_stop_loss="6"))
+    assert list(hands.limit(RobotConfig(day_stop_loss="6"), house.desk.time_us)) == []
     kept = msgspec.msgpack.decode(msgspec.msgpack.encode(hands.dump()), type=Position)
     again = on_paper(house, RobotConfig(day_stop_loss="6"), kept)
     assert not again.is_changed
@@ -169,6 +169,20 @@ def test_limits_on_paper_change_and_are_kept(house: RuleHouse) -> None:
     bot.hands = again
     falls(house)
     assert "lost 6.10 today, limit 6.00" in told(bot)
+
+
+def test_a_limit_that_ends_open_buys_is_heard_of(house: RuleHouse) -> None:
+    """As the core does it live: who has lost more than is allowed now has no buy that waits."""
+    rests = LOSES.replace('"MARKET", "intent": "BUY", "shares": 1}', '"LIMIT", "bid": 5, "intent": '
+                          '"BUY", "shares": 1}')  # fmt: skip
+    hands = on_paper(house, RobotConfig())
+    bot = house.start(rests, hands=hands, name="paper")
+    falls(house)
+    assert [line.status for line in bot.orders.values()][-1] == "NEW"
+    house.desk.limit("paper", RobotConfig(day_stop_loss="6"))
+    assert [line.status for line in bot.orders.values()][-1] == "EXPIRED"
+    assert not hands.market.open
+    assert bot.state.phase != "ORDERED"
 
 
 def test_a_run_of_before_goes_on_without(house: RuleHouse) -> None:

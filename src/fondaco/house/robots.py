@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
+
+from fondaco.core.records import ASSET_TOTAL_MAX
 
 __all__ = ["LEVELS", "LIMITS", "SYMBOLS_MAX", "ConfigFault", "RobotConfig", "read_config"]
 
@@ -23,6 +25,7 @@ LIMITS: Final = (  # that the core keeps of every robot
     "order_notional_max",
 )
 ORDERS_MAX: Final = 1_000_000  # of a day: more is no limit
+DIGITS_MAX: Final = 18  # of an amount, before the point and behind it
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}\Z")
 _PLAIN: Final = re.compile(r"\d{1,18}(\.\d{1,18})?\Z")
 
@@ -115,11 +118,18 @@ def _amount(name: str, value: object, decimals: int) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ConfigFault(name, said)
     try:
-        text = format(Decimal(str(value)), "f")
+        found = Decimal(str(value))
     except InvalidOperation:
-        text = ""
+        found = Decimal("NaN")
+    # Before it is written out: of a few letters with an exponent that would be as long as it says.
+    if not found.is_finite() or not -DIGITS_MAX <= found.adjusted() < DIGITS_MAX:
+        raise ConfigFault(name, said)
+    text = format(found, "f")
     if not _PLAIN.match(text):
         raise ConfigFault(name, said)
+    if found.scaleb(decimals) > ASSET_TOTAL_MAX:
+        most = Decimal(ASSET_TOTAL_MAX).scaleb(-decimals).to_integral_value(ROUND_FLOOR)
+        raise ConfigFault(name, f"must be at most {most:f}")
     whole, _, fraction = text.partition(".")
     fraction = fraction.rstrip("0")
     if len(fraction) > decimals:

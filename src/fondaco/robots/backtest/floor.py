@@ -163,13 +163,6 @@ class Floor:
                 return words["day"], words["month"]
         return 0, 0
 
-    def limit(self, terms: RobotTerms) -> None:
-        """Have the core keep other limits; a robot that was opened without any can't have them."""
-        assert self.terms is not None, "an account without limits stays so"
-        body = AccountBody(member=ROBOT, kind=AccountKind.ROBOT, robot=terms)
-        self._define(pack_body(Command.CONFIGURE_ACCOUNT, body, account=ROBOT))
-        self.terms = terms
-
     def value_coins(self, time_us: int, price_ticks: int) -> None:
         """Have the core count the coins that a robot with limits begins with at a price.
 

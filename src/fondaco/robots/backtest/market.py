@@ -26,6 +26,8 @@ import msgspec
 
 from fondaco.core import client_ids
 from fondaco.core.records import (
+    AccountBody,
+    AccountKind,
     Command,
     Event,
     Execution,
@@ -35,6 +37,7 @@ from fondaco.core.records import (
     Side,
     TimeInForce,
     pack,
+    pack_body,
     split,
     unpack,
 )
@@ -263,6 +266,16 @@ class Market(Floor):
         if taking:
             self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
         return news
+
+    def limit(self, time_us: int, terms: RobotTerms) -> list[News]:
+        """Have the core keep other limits; they may end what the robot has open.
+
+        A robot that was opened without any can't have them.
+        """
+        assert self.terms is not None, "an account without limits stays so"
+        self.terms = terms
+        body = AccountBody(member=ROBOT, kind=AccountKind.ROBOT, robot=terms)
+        return self._send(time_us, pack_body(Command.CONFIGURE_ACCOUNT, body, account=ROBOT))
 
     def cancel(self, time_us: int, client_order_id: str) -> list[News]:
         """Cancel an order of the robot; one that is over already gives no news."""

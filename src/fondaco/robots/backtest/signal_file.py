@@ -27,6 +27,7 @@ __all__ = ["SIGNALS_MAX", "Signal", "read_signals"]
 SIGNALS_MAX: Final = 100_000
 BYTES_MAX: Final = 64 << 20
 UPLOAD_BYTES_MAX: Final = 16 << 20  # unpacked
+HEAD_BYTES: Final = 256 << 10
 TOO_DEEP: Final = "its brackets nest too deep"
 _UNREADABLE: Final = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, UnicodeDecodeError)
 
@@ -42,10 +43,14 @@ class Signal(NamedTuple):
 def read_signals(path: Source, *, first: int | None = None) -> list[Signal]:
     """Return the signals of a file, or only the first of them as it has them.
 
-    Raises TapeFault, or OSError if it can't be opened.
+    For these its first HEAD_BYTES are read, unpacked; a longer list in brackets has to be read
+    wholly, and gives none. Raises TapeFault, or OSError if it can't be opened.
     """
+    text, is_whole = _text(path, None if first is None else HEAD_BYTES)
+    if not is_whole and text.lstrip().startswith("["):
+        return []
     found: dict[Signal, None] = {}
-    for place, body in islice(_bodies(path), first):
+    for place, body in islice(_bodies(path, text), first):
         try:
             one = read_signal(body)
         except Unfit as error:
@@ -59,9 +64,8 @@ def read_signals(path: Source, *, first: int | None = None) -> list[Signal]:
     return sorted(found, key=lambda one: one.time_us)
 
 
-def _bodies(path: Source) -> Iterator[tuple[str, Any]]:
-    """Yield each signal as it stands in the file, with its place."""
-    text = _text(path)
+def _bodies(path: Source, text: str) -> Iterator[tuple[str, Any]]:
+    """Yield each signal as it stands in the text of a file, with its place."""
     lines = [line.strip() for line in text.splitlines()]
     if not text.lstrip().startswith(("{", "[")):
         header = [name.strip().lower() for name in lines[0].split(",")] if lines else []
@@ -101,7 +105,8 @@ def _lines(path: Source, lines: list[str], whole: Exception) -> Iterator[tuple[s
                 raise TapeFault(f"{path}, line {number}: it is no JSON: {fault}") from error
 
 
-def _text(path: Source) -> str:
+def _text(path: Source, head: int | None) -> tuple[str, bool]:
+    """Return the text of a file, or the whole lines of its head, and whether that is all."""
     name = path.name.lower()
     is_packed = name.endswith((".gz", ".xz"))
     unpack: Any = lzma.open if name.endswith(".xz") else gzip.open
@@ -111,9 +116,11 @@ def _text(path: Source) -> str:
             io.BytesIO(path.content) if isinstance(path, Upload) else path.open("rb") as packed,
             unpack(packed, "rb") if is_packed else packed as file,
         ):
-            raw: bytes = file.read(bytes_max + 1)
+            raw: bytes = file.read((head or bytes_max) + 1)
+        if head is not None and len(raw) > head:
+            return raw[: raw.rfind(b"\n") + 1 or head].decode("utf-8-sig", "ignore"), False
         if len(raw) > bytes_max:
             raise TapeFault(f"{path}: it has more than {bytes_max >> 20} MiB, unpacked")
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig"), True
     except _UNREADABLE as error:
         raise TapeFault(f"{path}: it can't be read as packed by its name, in UTF-8") from error

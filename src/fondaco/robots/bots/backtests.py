@@ -122,6 +122,8 @@ def run_one(
     except Ended as ended:
         if str(ended) != CANCELED:
             rows.keep_backtest(row.pk, fault=str(ended), is_final=False)
+    except OSError as error:  # no room for its files, or no process to be had
+        rows.keep_backtest(row.pk, fault=f"{error}; run it again", is_final=False)
     else:
         rows.keep_backtest(row.pk, result=result)
 

@@ -37,6 +37,8 @@ __all__ = ["Roster"]
 
 Stamp = Callable[[int], tuple[int, int]]
 LEVELS: Final = 100_000
+# What is wrong with the rows of one bot, which stops no other.
+UNREADABLE: Final = (RuleError, FiguresMissing, ValueError, KeyError, msgspec.MsgspecError)
 
 
 class Roster:
@@ -81,7 +83,7 @@ class Roster:
                 if all(ticker in seen.markets for ticker in plan.tickers):
                     self._see(plan, desk.time_us)
                     self._add(run, plan, balances or {}, desk.seq, max(run.seq, desk.seq))
-            except (RuleError, FiguresMissing, ValueError):
+            except UNREADABLE:
                 continue  # look() tells of it
         desk.enter()
 
@@ -99,16 +101,15 @@ class Roster:
             self._began.pop(name, None)
         for name, run in wanted.items():
             bot = self._desk.bots.get(name)
-            if bot is not None:
-                self._desk.set_active(name, active=run.robot.is_active)
-                if isinstance(bot.hands, PaperHands):
-                    bot.hands.limit(_limits(run))
-                continue
             try:
-                self._take_in(run, stamp)
+                if bot is None:
+                    self._take_in(run, stamp)
+                else:
+                    self._desk.set_active(name, active=run.robot.is_active)
+                    self._desk.limit(name, _limits(run))
             except Behind:
                 continue
-            except (RuleError, FiguresMissing, ValueError) as error:
+            except UNREADABLE as error:
                 if self._faults.get(run.pk) != str(error):
                     self._faults[run.pk] = str(error)
                     yield run.pk, str(error)

@@ -102,14 +102,15 @@ class PaperHands:
         elif seen.last_ticks:
             self.market.value_coins(1, seen.last_ticks)
         self.is_changed = position is None
-        self.limit(limits or RobotConfig())
 
-    def limit(self, config: RobotConfig) -> None:
+    def limit(self, config: RobotConfig, time_us: int) -> Iterable[Heard]:
         """Keep these limits from now on; a run that began before paper had any keeps none."""
         terms = terms_of(config, cash=QUOTE, decimals=self._cash_decimals)
-        if self.market.terms is not None and self.market.terms != terms:
-            self.is_changed = True
-            self.market.limit(terms)
+        if self.market.terms is None or self.market.terms == terms:
+            return []
+        self.is_changed = True
+        self._roll(time_us)
+        return self._heard(self.market.limit(time_us, terms))
 
     def _roll(self, time_us: int) -> None:
         """Tell the exchange of a new day before anything else happens in it."""

@@ -20,11 +20,12 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
 from fondaco.core.records import Event, unpack
+from fondaco.house.robots import RobotConfig
 from fondaco.robots.backtest.result import OrderLine, ended_by, order_lines
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
@@ -115,6 +116,14 @@ class Hands(Protocol):
 
     def switch(self, *, killed: bool, seq: int, time_us: int) -> Iterable[Heard]:
         """Take that its kill switch was thrown, where the house's core doesn't do what follows."""
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """Hands whose limits are not the house's to keep."""
+
+    def limit(self, config: RobotConfig, time_us: int) -> Iterable[Heard]:
+        """Keep these limits from now on; return what that has ended."""
 
 
 class Changes(msgspec.Struct):
@@ -222,6 +231,16 @@ class Desk:
         elif bot.is_in:
             self._look(bot)
             self._hear_all()
+
+    def limit(self, name: str, config: RobotConfig) -> None:
+        """Have a bot on paper be kept within these limits; it hears of what that ends."""
+        bot = self.bots[name]
+        if not bot.is_in or not isinstance(bot.hands, Limited):
+            return
+        for heard in bot.hands.limit(config, self.time_us):
+            self._tell(bot, heard)
+        self._listen(bot)
+        self._hear_all()
 
     def _listen(self, bot: Bot) -> None:
         """Have a bot's hands hear of the trades of their instrument while they have orders."""

@@ -343,7 +343,7 @@ def _act(
         elif action.cancel is not None:
             for order in state.orders:
                 named = action.cancel in {"all", order.name} and order.status not in CLOSED
-                if named and order.pair not in doing.cancels:  # one leg's ends the other
+                if named:  # of a pair both legs: the stop that was just set off stands alone
                     doing.cancels.append(order.client_order_id)
         elif action.notify is not None:
             doing.notices.append(action.notify)
