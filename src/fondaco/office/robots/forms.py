@@ -8,7 +8,14 @@ from django import forms
 
 from fondaco.robots.models import RobotMode
 
-__all__ = ["LIMIT_LABELS", "RULE_LETTERS_MAX", "LimitsForm", "RobotForm", "RuleForm"]
+__all__ = [
+    "LIMIT_LABELS",
+    "RULE_LETTERS_MAX",
+    "LimitsForm",
+    "NewRobotForm",
+    "RobotForm",
+    "RuleForm",
+]
 
 RULE_LETTERS_MAX: Final = 40_000
 
@@ -50,8 +57,8 @@ class LimitsForm(forms.Form):
         return {name: self.cleaned_data[name] or "0" for name in LIMIT_LABELS}
 
 
-class RobotForm(RuleForm, LimitsForm):
-    """A new rule bot."""
+class NewRobotForm(forms.Form):
+    """What is asked of every new robot."""
 
     id = forms.CharField(
         label="Name", max_length=24, help_text="1 to 24 letters, digits, _ or -; it stays."
@@ -66,9 +73,14 @@ class RobotForm(RuleForm, LimitsForm):
         min_value=0,
         help_text="Live it moves from your account; on paper it is a figure.",
     )
-    field_order = ("id", "mode", "cash", "rule")
 
     @property
     def asked(self) -> list[forms.BoundField]:
-        """Return the fields that stand beside the rule."""
+        """Return the fields of which robot it is to be."""
         return [self[name] for name in ("id", "mode", "cash")]
+
+
+class RobotForm(RuleForm, LimitsForm, NewRobotForm):
+    """A new rule bot."""
+
+    field_order = ("id", "mode", "cash", "rule")

@@ -9,8 +9,7 @@ from typing import Any, Final
 from django import forms
 
 from fondaco.house.robots import LEVELS, ConfigFault, read_config
-from fondaco.office.robots.forms import LIMIT_LABELS, LimitsForm
-from fondaco.robots.models import RobotMode
+from fondaco.office.robots.forms import LIMIT_LABELS, LimitsForm, NewRobotForm
 
 __all__ = ["AllotmentForm", "NewSignalsForm", "SignalsForm"]
 
@@ -110,32 +109,13 @@ class SignalsForm(LimitsForm):
         return {**chosen, **amounts}
 
 
-class NewSignalsForm(SignalsForm):
+class NewSignalsForm(SignalsForm, NewRobotForm):
     """A new signal robot."""
-
-    id = forms.CharField(
-        label="Name", max_length=24, help_text="1 to 24 letters, digits, _ or -; it stays."
-    )
-    mode = forms.ChoiceField(
-        label="Runs", choices=[(RobotMode.PAPER, "on paper"), (RobotMode.LIVE, "live")]
-    )
-    cash = forms.DecimalField(
-        label="Allotment of cash",
-        max_digits=30,
-        decimal_places=8,
-        min_value=0,
-        help_text="Live it moves from your account; on paper it is a figure.",
-    )
 
     def __init__(self, *args: Any, **words: Any) -> None:  # noqa: ANN401 - Django's
         super().__init__(*args, **words)
         self.fields["symbols"].required = True
         self.fields["symbols"].error_messages["required"] = "Choose one at least."
-
-    @property
-    def asked(self) -> list[forms.BoundField]:
-        """Return the fields of which robot it is to be."""
-        return [self[name] for name in ("id", "mode", "cash")]
 
 
 class AllotmentForm(forms.Form):
