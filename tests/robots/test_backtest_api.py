@@ -22,7 +22,12 @@ from tests.robots.test_signal_backtest import ROWS, SIGNALS, call
 __all__ = ["browser"]
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
 PATH: Final = "/api/v1/robots/backtests/"
-CONFIG: Final[dict[str, Any]] = {"buy_on": 2, "sell_on": 1, "symbols": ["BTC"], "operation_amount": 500}
+CONFIG: Final[dict[str, Any]] = {
+    "buy_on": 2,
+    "sell_on": 1,
+    "symbols": ["BTC"],
+    "operation_amount": 500,
+}
 TRADES: Final = {"source": "trades", "file": {"name": "trades.csv", "text": ROWS}}
 OF_SIGNALS: Final[dict[str, Any]] = {"config": CONFIG, "signals": SIGNALS, **TRADES}
 
