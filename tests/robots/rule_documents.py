@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fondaco.robots.rules.plan import Figure, Plan
+from fondaco.robots.rules.state import OrderStatus, OrderUpdate
 from fondaco.robots.rules.view import Quote, View
 from tests.robots.rule_twin import Market
 
@@ -144,7 +145,7 @@ prices = st.lists(
     min_size=20,
     max_size=60,
 )
-# TRIGGERED: a stop that was set off, and is as new as before.
+# TRIGGERED: a stop that was set off, and is as new as before; see update_of.
 STATUSES = ["NEW"] * 2 + ["FILLED"] * 8 + ["PARTIALLY_FILLED", "CANCELED", "REJECTED"]
 STATUSES += ["EXPIRED", "TRIGGERED"]
 anything_happens = st.lists(
@@ -205,6 +206,13 @@ def happen(market: Market, happening: Any) -> None:
         market.time_us += happening[1] * 1_000_000
     elif kind == "own":
         market.own[happening[1]] = happening[2]
+
+
+def update_of(order_id: str, status: str) -> OrderUpdate:
+    """Return the news of an order that a "hear" brings."""
+    acts = status in {"FILLED", "PARTIALLY_FILLED", "TRIGGERED"}
+    stands = OrderStatus("NEW" if status == "TRIGGERED" else status)
+    return OrderUpdate(order_id, stands, acts=acts)
 
 
 def quote_of(market: Market, name: str) -> Quote:

@@ -14,7 +14,7 @@ from fondaco.robots.rules import index as index_module
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import Bound, RuleIndex
 from fondaco.robots.rules.plan import Plan, TickerOf, plan_rule
-from fondaco.robots.rules.state import OrderStatus, OrderUpdate, Outcome, State
+from fondaco.robots.rules.state import Outcome, State
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import Quote, View
 from tests.robots.rule_documents import (
@@ -24,6 +24,7 @@ from tests.robots.rule_documents import (
     happen,
     opened,
     prices,
+    update_of,
     view_of,
 )
 from tests.robots.rule_twin import Market
@@ -99,7 +100,7 @@ class Bots:
             if not orders:
                 continue
             one = orders[-1 - happening[1] % len(orders)]
-            update = OrderUpdate(one.client_order_id, OrderStatus(happening[2]))
+            update = update_of(one.client_order_id, happening[2])
             plan = self.plans[bot]
             now = hear(plan, before.state, update, view_of(self.market, plan), bot)
             if not now.decisions:

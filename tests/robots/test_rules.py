@@ -23,7 +23,6 @@ from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import (
     Code,
     OrderStatus,
-    OrderUpdate,
     Outcome,
     State,
     decode,
@@ -31,7 +30,7 @@ from fondaco.robots.rules.state import (
 )
 from fondaco.robots.rules.validation import RuleError, read_rule
 from fondaco.robots.rules.view import Quote, View, time_of
-from tests.robots.rule_documents import documents, happen, opened, stories, view_of
+from tests.robots.rule_documents import documents, happen, opened, stories, update_of, view_of
 from tests.robots.rule_twin import Market, Twin
 
 SEED = """{
@@ -61,10 +60,7 @@ class Robot:
         return self.keep(look(self.plan, self.state, view, "bot"))
 
     def hear(self, order_id: str, status: str, view: View) -> Outcome:
-        acts = status in {"FILLED", "PARTIALLY_FILLED", "TRIGGERED"}
-        stands = OrderStatus("NEW" if status == "TRIGGERED" else status)
-        update = OrderUpdate(order_id, stands, acts=acts)
-        return self.keep(hear(self.plan, self.state, update, view, "bot"))
+        return self.keep(hear(self.plan, self.state, update_of(order_id, status), view, "bot"))
 
 
 def said(outcome: Outcome) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def fill_row(records: bytes, offset: int) -> FillRow:
     words = _FILL_STRUCT.unpack_from(records, offset)
     price, lots, quote, fee, fee_asset, trade_id, is_maker, _ = words[ORDER_WORDS:]
     return FillRow(
+        words[1],
         words[2],
         words[5],
         trade_id,

@@ -159,8 +159,9 @@ class TradeRow(msgspec.Struct, frozen=True):
 
 
 class FillRow(msgspec.Struct, frozen=True):
-    """One account's side of a trade."""
+    """One account's side of a trade. Fills of different instruments are in the order of seq."""
 
+    seq: int
     time_us: int
     instrument: int
     trade_id: int
@@ -414,13 +415,13 @@ def my_trades(
             condition += f" AND {mine}_order_id = %s"
             parameters.append(order_id)
         rows = fetch(
-            f"SELECT time_us, instrument, trade_id, {mine}_order_id, {side}, price_ticks, "  # noqa: S608
+            f"SELECT seq, time_us, instrument, trade_id, {mine}_order_id, {side}, price_ticks, "  # noqa: S608
             f"quantity_lots, quote_amount, {party}_fee, {party}_fee_asset, taker_side <> {side}, "
             f"COALESCE((SELECT list_id FROM {_ORDERS} AS o WHERE o.id = {mine}_order_id), 0) "
             f"FROM {_TRADES} WHERE {condition} ORDER BY id {direction} LIMIT %s",
             (*parameters, _bounded(limit)),
         )
-        fills.extend(FillRow(*(*row[:10], bool(row[10]), row[11])) for row in rows)
+        fills.extend(FillRow(*(*row[:11], bool(row[11]), row[12])) for row in rows)
     fills.sort(key=lambda fill: (fill.trade_id, fill.side))
     return fills[-limit:] if newest else fills[:limit]
 

@@ -123,7 +123,7 @@ def user_words(core: Core, account: Account, *, whole: bool = False) -> dict[str
     fills = [
         (fill, row) for row in rows if row.number in traded for fill in _fills(account.pk, row)
     ]
-    fills.sort(key=lambda each: (each[0].time_us, each[0].trade_id), reverse=True)
+    fills.sort(key=lambda each: (each[0].seq, each[0].trade_id), reverse=True)
     told["recent_transactions"] = [
         {
             "stock": row.name or row.symbol,
