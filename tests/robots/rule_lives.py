@@ -3,7 +3,8 @@
 A script of trades runs against the exchange itself; a worker's whole loop serves it, and is killed
 before or after any write or command. The next life begins from the rows alone. All in one thread,
 nothing waits: the script goes on when the worker has nothing more to read, twice in a row, so what
-a life decided is told before the market moves on.
+a life decided is told before the market moves on. A worker may also lose an answer; what it sent
+then comes in with the next that it sends, and before it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from fondaco.house import file
 from fondaco.house.robots import RobotConfig
 from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
-from fondaco.link.answers import LinkError
+from fondaco.link.answers import LinkError, Unanswered
 from fondaco.link.blocking import Commit
 from fondaco.projections.bars import Bar
 from fondaco.robots import holding, lease
@@ -81,6 +82,7 @@ class House(RealCore):
         """Open the house with these bots, mode and rule by name, all within the same limits."""
         super().__init__(START_US)
         self.commits: list[Commit] = []
+        self.underway: list[bytes] = []  # told, and not yet read by the writer
         self.trades: list[tuple[int, int, int, int]] = []  # seq, time, ticks, lots
         declared = file.loads(HOUSE)
         identity.apply_house(declared, self)
@@ -194,12 +196,20 @@ class Life:
     """One worker's connection, from its beginning to its end."""
 
     def __init__(
-        self, house: House, script: Iterator[Callable[[], None]], ends: Callable[[], bool]
+        self,
+        house: House,
+        script: Iterator[Callable[[], None]],
+        ends: Callable[[], bool],
+        loses: Callable[[], bool],
     ) -> None:
-        """Begin with the script as it stands; `ends` says at each turn whether it is the last."""
+        """Begin with the script as it stands; `ends` says at each turn whether it is the last.
+
+        `loses` says of every answer whether it is lost.
+        """
         self.house = house
         self.script = script
         self.ends = ends
+        self.loses = loses
         self.stop = threading.Event()
         self.held = holding.Held(self.stop, "rules", 0)
 
@@ -214,11 +224,21 @@ class Life:
     def query(self, record: bytes) -> Any:
         return self.house.query(record)
 
+    def arrive(self) -> None:
+        """Let what was sent before come in."""
+        while self.house.underway:
+            self.house.submit(self.house.underway.pop(0))
+
     def submit(self, record: bytes) -> bytes:
+        self.arrive()
         return self.house.submit(record)
 
     def submit_many(self, commands: list[bytes]) -> list[bytes | LinkError]:
         self.die()
+        self.arrive()
+        if self.loses():
+            self.house.underway += commands
+            return [Unanswered("the connection was lost") for _ in commands]
         answers = self.house.submit_many(commands)
         self.die()
         return answers
@@ -255,7 +275,7 @@ class Life:
         alive = RuleWorker(self, cash="USD", now_us=lambda: self.house.time_us)  # type: ignore[arg-type]
         try:
             alive.serve(self.held)
-        except Killed:
+        except (Killed, Unanswered):
             return False
         finally:
             lease.release("rules", owner, fence=fence)
@@ -300,12 +320,14 @@ class Lived:
         switches: dict[int, int] | None = None,
         begins_killed: bool = False,
         config: RobotConfig | None = None,
+        lossy: Random | None = None,
     ) -> None:
         """Live the script; with a chance killed at any of its turns, and followed by another.
 
+        With `lossy` some answers are lost, and then it begins again.
         `switches` throw every bot's kill switch, on (1) or off (0), before the price at a place.
         """
-        self.turns = self.kills = 0
+        self.turns = self.kills = self.lost = 0
 
         def ends() -> bool:
             self.turns += 1
@@ -313,15 +335,20 @@ class Lived:
             self.kills += is_last
             return is_last
 
+        def loses() -> bool:
+            is_lost = lossy is not None and lossy.random() < 0.7
+            self.lost += is_lost
+            return is_lost
+
         with transaction.atomic(), patch.context() as within:
             house = House(rules, config)
             if begins_killed:
                 house.switch(1)
             script = iter(house.steps(prices, switches or {}))
-            lives = [Life(house, script, ends)]
+            lives = [Life(house, script, ends, loses)]
             _set_up(within, house, lives, checkpoint_s)
             while not lives[-1].serve():
-                lives.append(Life(house, script, ends))
+                lives.append(Life(house, script, ends, loses))
             self.rows, self.sent = rows(), house.sent()
             transaction.set_rollback(True)
 

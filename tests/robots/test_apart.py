@@ -78,6 +78,21 @@ def test_a_fault_is_told_as_here() -> None:
             run(wrong)
 
 
+@pytest.mark.parametrize(
+    ("name", "amount", "said"),
+    [
+        ("cash", "1000000000000", "USD 1000000000000: it is at most"),
+        ("depth", "99999999999999999999", "depth is 99999999999999999999; on this tape it is"),
+        ("queue", "99999999999999999999", "queue is 99999999999999999999; on this tape it is"),
+    ],
+)
+def test_an_amount_beyond_the_core_s_numbers_is_told(name: str, amount: str, said: str) -> None:
+    """What no account can have and no crowd can offer is a fault of the settings."""
+    with pytest.raises(Fault) as fault:
+        run_here(msgspec.structs.replace(SHORT, settings={name: amount}))
+    assert said in str(fault.value)
+
+
 FED = Fed(stored=(Signal(1, "STOCKA", 1),))
 PACKED = Upload("s.csv.gz", gzip.compress(b"timestamp,summary\n" + bytes(17 << 20)))
 

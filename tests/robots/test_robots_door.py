@@ -130,6 +130,24 @@ def test_a_bot_on_paper_keeps_its_rule_if_the_new_one_has_no_market(door: Door) 
     assert door.bot == {2: 40 * UNITS}
 
 
+def test_another_rule_and_its_run_come_together_or_not_at_all(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An office that dies between the two leaves the rule that was there, at its own step."""
+    assert door.open()[0] == 201
+
+    def dies(*_given: object, **_named: object) -> None:
+        raise SystemExit
+
+    before = RobotRun.objects.get()
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(bots, "begin_run", dies)
+        door.change(rule=OF_CASH)
+    assert (Robot.objects.get(pk="n1").rule, RobotRun.objects.get()) == (BUYS, before)
+    assert door.change(rule=OF_CASH)[0] == 200
+    assert Robot.objects.get(pk="n1").rule == OF_CASH
+
+
 def test_one_that_was_there_before_can_be_looked_at_and_set_live(door: Door) -> None:
     """A row that no check has seen breaks no page."""
     member = Member.objects.get()

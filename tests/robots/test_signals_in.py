@@ -262,6 +262,19 @@ def test_a_text_without_key_is_the_same_again_for_a_minute(
     assert states == ["taken", "duplicate", "duplicate", "taken"]
 
 
+def test_an_escaped_nul_stops_no_alert_after_it(ann: Member) -> None:
+    """PostgreSQL keeps none: what an alert is refused for says so without it."""
+    hook, _ = made_hook(ann)
+    bodies = [r'{"action":"\u0000"}', r'{"\u0000":1,"\u0000":2}', r'{"side":"buy","key":"\u0000"}']
+    for body in (*bodies, "buy BTC"):
+        services.take_alert(hook, body)
+    services.settle_alerts("USD")
+    rows = list(HookAlert.objects.order_by("pk"))
+    assert [row.state for row in rows] == ["refused"] * 3 + ["taken"]
+    assert not any("\0" in row.reason + row.dedupe for row in rows)
+    assert 'says "\ufffd" twice' in rows[1].reason
+
+
 def test_a_lost_alert_is_taken_by_hand(ann: Member) -> None:
     """An alert is read again as a new one, or its text is given; one that counted stays one."""
     client = bearer(ann, "read", "trade")
@@ -361,6 +374,7 @@ def test_alerts_are_read_by_name_or_by_template(
         ('{"side":"buy","ticker":"BTC!"}', '"BTC!" must be an asset\'s code, or a ticker in USD'),
         ('{"side":"buy","time":17}', '"17" must be a time'),
         ('{"side":"buy","key":"' + "k" * 129 + '"}', "has 129 characters, at most 128"),
+        (r'{"side":"buy","key":"a\u0000"}', "has a NUL character"),
     ],
 )
 def test_an_alert_that_cannot_be_meant_says_what_is_expected(body: str, said: str) -> None:
@@ -445,7 +459,14 @@ def test_what_a_hook_s_routes_do_not_know_is_refused(ann: Member) -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["{symbol}", "{summary}{symbol}", "{summary} {summary}", "{summary} {what}"]
+    "template",
+    [
+        "{symbol}",
+        "{summary}{symbol}",
+        "{summary} {summary}",
+        "{summary} {what}",
+        "{summary}" + " {any}" * 16,
+    ],
 )
 def test_a_template_that_cannot_be_read_by_is_refused(template: str) -> None:
     """It needs a place for the summary, each place once, and something between two."""

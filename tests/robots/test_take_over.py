@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from fondaco.robots import holding, lease
-from fondaco.robots.bots import keeping, roster, services
+from fondaco.robots.bots import keeping, roster, services, worker
 from fondaco.robots.bots.roster import Roster
 from fondaco.robots.models import Robot, RobotRun, RuleCheckpoint
 from fondaco.robots.rules.live import Sending
@@ -62,6 +62,44 @@ def test_kills_at_any_write_change_nothing(
     for name, kept in whole.rows.items():
         assert found.rows[name] == kept, name
     assert found.sent == whole.sent
+
+
+# Of two that are told at once the first is refused; each bot waits for a price of its own.
+REFUSED = {
+    f"live-{cents}": (
+        "live",
+        """{"$when": {"$comparison": {"itemA": {"$ticker": "BTC"}, "itemB": 20.CC,
+        "type": "gte"}}, "$do": [{"$order": {"kind": "LIMIT", "intent": "BUY", "bid": 20.90,
+        "shares": 10000}}, {"$order": {"kind": "MARKET", "intent": "BUY",
+        "shares": 1}}]}""".replace("CC", str(cents)),
+    )
+    for cents in range(45, 90, 6)
+}
+
+
+def _tells_again_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(worker.RuleWorker, "_settled", lambda _self, _desk: 0)
+
+
+@pytest.mark.parametrize("plant", [None, _tells_again_at_once])
+def test_an_answer_that_is_lost_refuses_nothing_else(
+    plant: Callable[[pytest.MonkeyPatch], None] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a worker sent and doesn't know the end of is heard of first, then the rest is told.
+
+    Planted: one that tells it again at once takes its second refusal for the next order's.
+    """
+    bots = REFUSED | {"live-pair": BOTS["live-pair"]}
+    whole = Lived(monkeypatch, bots, prices(2))
+    for name in REFUSED:
+        ends = [(each["status"], each["quantity"]) for each in orders_of(whole, name)]
+        assert ends == [("REJECTED", "10000"), ("FILLED", "1")]
+    with monkeypatch.context() as patch:
+        if plant is not None:
+            plant(patch)
+        found = Lived(patch, bots, prices(2), lossy=Random(2))
+    assert found.lost >= 3
+    assert ((found.rows, found.sent) == (whole.rows, whole.sent)) is (plant is None)
 
 
 def orders_of(found: Lived, name: str) -> list[dict[str, Any]]:

@@ -22,7 +22,6 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from fondaco.cli import welcome
 from fondaco.cli.children import Child
 from fondaco.cli.faults import Misconfigured, OutOfSpace, one_sentence
 from fondaco.cli.parent import Parent
@@ -178,6 +177,8 @@ def demo(
 
 def serve_all(asked: Start) -> int:
     """Lock, bind, start all roles and keep them; return the exit status."""
+    from fondaco.cli import welcome
+
     with lock_soon(asked.data_dir) as lock, bind_soon(asked.host, asked.port) as listener:
         check_space(asked.data_dir)
         if asked.is_demo:

@@ -8,10 +8,12 @@ most 300 s old. The sandbox (billing.sandbox) is the other provider. Card data n
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-import stripe
 from django.conf import settings
+
+if TYPE_CHECKING:
+    import stripe
 
 __all__ = [
     "AMOUNT_CENTS",
@@ -62,6 +64,8 @@ class Payments(Protocol):
 
 def verified_event(body: bytes, signature: str, secret: str) -> dict[str, Any]:
     """Return the event in a signed body; raises EventForged."""
+    import stripe
+
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_S)
         event = json.loads(body)
@@ -78,6 +82,8 @@ class StripePayments:
     name = "stripe"
 
     def __init__(self, *, key: str, webhook_secret: str, api_base: str = "") -> None:
+        import stripe
+
         base: Any = {"api": api_base.rstrip("/")} if api_base else None
         self._client = stripe.StripeClient(
             key, base_addresses=base, max_network_retries=RETRIES_MAX
@@ -90,6 +96,8 @@ class StripePayments:
         return self._client
 
     def open_checkout(self, *, purchase: int, member: int, return_url: str) -> Checkout:
+        import stripe
+
         price: Any = {
             "currency": CURRENCY,
             "unit_amount": AMOUNT_CENTS,

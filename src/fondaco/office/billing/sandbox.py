@@ -15,7 +15,6 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-import stripe
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -182,6 +181,8 @@ def refund(payment_intent: str) -> dict[str, Any] | None:
 
 def sign(body: str, secret: str) -> str:
     """Return the Stripe-Signature header of a webhook sent now."""
+    import stripe
+
     header: str = stripe.WebhookSignature.generate_signature_header(body, secret)
     return header
 

@@ -211,18 +211,12 @@ def change(
             kind=RobotKind.RULE,
             allotment=_units(_allotted(plan, terms)),
         )
-    robots.configure(
-        core,
-        robot,
-        cash=_cash(),
-        config=config,
-        is_active=active,
-        rule=rule,
-        actor=actor,
-        address=address,
-    )
-    if rule is not None or now != was or (now == RobotMode.PAPER and allotment):
-        bots.begin_run(robot, mode=now, terms=terms)
+    by: dict[str, Any] = {"cash": _cash(), "actor": actor, "address": address}
+    robots.configure(core, robot, config=config, **by)
+    with transaction.atomic():  # no worker ever finds a rule with another's state
+        robots.configure(core, robot, is_active=active, rule=rule, **by)
+        if rule is not None or now != was or (now == RobotMode.PAPER and allotment):
+            bots.begin_run(robot, mode=now, terms=terms)
 
 
 def change_signals(

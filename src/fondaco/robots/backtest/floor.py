@@ -268,4 +268,7 @@ def _units(amount: Decimal, decimals: int, name: str) -> int:
     scaled = amount.scaleb(decimals)
     if scaled != scaled.to_integral_value() or scaled < 0:
         raise ValueError(f"{name} {amount}: it is 0 or more and has at most {decimals} decimals")
+    if scaled > CROWD_FUNDS:
+        most = int(Decimal(CROWD_FUNDS).scaleb(-decimals))
+        raise ValueError(f"{name} {amount}: it is at most {most} here")
     return int(scaled)

@@ -83,6 +83,14 @@ class OpenTape(NamedTuple):
         )
         return self._coin_decimals, next(fits, least)
 
+    def check_offered(self, name: str, amount: Decimal) -> None:
+        """Raise TapeFault for a depth or a queue that the crowd couldn't offer."""
+        coin, cash = self.decimals
+        most = Decimal(FITS) / OFFERED_DEPTHS
+        bound = min(most.scaleb(-coin), most.scaleb(-cash) / self.survey.dearest)
+        if amount > bound:
+            raise TapeFault(f"{name} is {amount:f}; on this tape it is at most {int(bound)}")
+
     @property
     def _coin_decimals(self) -> int:
         """Return 0 for a file of whole shares."""

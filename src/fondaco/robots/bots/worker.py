@@ -27,7 +27,7 @@ from fondaco.core.records import HEAD, Command, Query, pack, split
 from fondaco.house.declared import House
 from fondaco.journal.calendar import Calendar
 from fondaco.link.address import writer_socket
-from fondaco.link.answers import LinkError
+from fondaco.link.answers import LinkError, Unanswered
 from fondaco.link.blocking import BlockingClient, Subscription
 from fondaco.robots.bots import backtests, keeping, services
 from fondaco.robots.bots.history import Behind
@@ -110,7 +110,7 @@ class RuleWorker:
         close_old_connections()
         desk, roster, from_seq = self._begin()
         with self._client.subscribe(from_seq) as subscription:
-            goal = subscription.writer_seq if from_seq >= 0 else 0
+            goal = max(subscription.writer_seq if from_seq >= 0 else 0, self._settled(desk))
             while desk.seq < goal and not held.is_set():  # what happened while nobody looked
                 self._follow(desk, subscription)
                 keeping.keep(desk, roster, held.confirm)
@@ -172,7 +172,11 @@ class RuleWorker:
             self._note(f"run {run}: {text}")
 
     def _tell(self, desk: Desk) -> None:
-        """Tell the core what bots wish; what it makes of it comes with its events."""
+        """Tell the core what bots wish; what it makes of it comes with its events.
+
+        Raises Unanswered when an answer was lost: who begins again hears first what became of it,
+        for a refusal that is heard after the same was told again would be taken for the next one's.
+        """
         due: list[tuple[LiveHands, bytes]] = []
         for bot in desk.wishing():
             hands = bot.hands
@@ -184,8 +188,10 @@ class RuleWorker:
             return
         answers = self._client.submit_many([command for _, command in due])
         for (hands, _), answer in zip(due, answers, strict=True):
+            if isinstance(answer, Unanswered):
+                raise answer
             if isinstance(answer, LinkError):
-                hands.is_sent = False  # told again: one order by its id
+                hands.is_sent = False  # it was not done, and is told again
 
     def _stamp(self, desk: Desk) -> None:
         """Have the house say what time it is, when a bot waits for a time that may have come."""
@@ -196,6 +202,11 @@ class RuleWorker:
             self._stamped_s = time.monotonic()
             account = next((bot.account for bot in desk.bots.values() if bot.account), 0)
             self._stamp_for(account)
+
+    def _settled(self, desk: Desk) -> int:
+        """Return the seq by which all that was told before is in the journal; 0 if nothing was."""
+        wishing = desk.wishing()
+        return self._stamp_for(wishing[0].account)[0] if wishing else 0
 
     def _stamp_for(self, account: int) -> tuple[int, int]:
         """Make an entry of the journal that changes nothing; return its seq and time."""

@@ -13,19 +13,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from fondaco.robots.hub.messages import SUMMARIES, SYMBOL, Unfit, read_time
+from fondaco.robots.hub.templates import PLACES_MAX, WORD_MAX, names_of, read_text
 
 __all__ = ["NAMES", "TEMPLATE_MAX", "Alert", "check_template", "read_alert", "untimely"]
 
 TEMPLATE_MAX: Final = 300
 EXPECTED: Final = 'send {"summary": "BUY", "symbol": "BTC"}, or a text like "buy BTC"'
 AHEAD_S_MAX: Final = 60  # of another's clock before ours
-WORD_MAX: Final = 128
 # Our name -> what charts call it, in the order in which they are looked for.
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "summary": ("summary", "action", "signal", "side", "order_action"),
@@ -44,7 +43,6 @@ _WORDS: Final = {
     "FLAT": -1,
 }
 POSITIONS: Final = {"flat": False, "none": False, "long": True}
-_PLACE: Final = re.compile(r"\{([a-z_]*)\}")
 # Seconds of an interval's unit; a chart's "60" is minutes, its "D" a day.
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "mo": 31 * 86_400}
 _INTERVAL: Final = re.compile(r"(\d{0,4}) ?(S|s|m|H|h|D|d|W|w|M|)\Z", re.ASCII)
@@ -70,7 +68,9 @@ def check_template(template: str) -> None:
     """Raise Unfit for a template that can't be read by."""
     if len(template) > TEMPLATE_MAX or not template.isprintable():
         raise Unfit("template", f"must have at most {TEMPLATE_MAX} printable characters")
-    names = _PLACE.findall(template)
+    names = names_of(template)
+    if len(names) > PLACES_MAX:
+        raise Unfit("template", f"has {len(names)} places, at most {PLACES_MAX}")
     known = {*NAMES, "price", "any"}
     for name in names:
         if name not in known:
@@ -171,6 +171,8 @@ def _json_words(body: str) -> dict[str, str]:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Unfit(name, "must be text")
         words[name] = str(value)
+        if "\0" in words[name]:
+            raise Unfit(name, "has a NUL character; leave it out")
         if len(words[name]) > WORD_MAX:
             raise Unfit(name, f"has {len(words[name])} characters, at most {WORD_MAX}")
     if all(found.get(each) is None for each in ("time", "timestamp")):
@@ -212,25 +214,8 @@ def _text_words(body: str, template: str) -> dict[str, str]:
             raise Unfit("", f"the body is a list; {EXPECTED}")
         first, _, rest = text.partition(" ")
         return {"summary": first, "symbol": rest.partition(" ")[0]}
-    match = _pattern(template).match(text)
-    if match is None:
+    words = read_text(template, text)
+    if words is None:
         fit = f"each place is a run of at most {WORD_MAX} characters without a space"
         raise Unfit("", f'the text doesn\'t fit the template "{template}"; {fit}')
-    return match.groupdict()
-
-
-@lru_cache(maxsize=256)
-def _pattern(template: str) -> re.Pattern[str]:
-    """Return what finds a template's places: each is a run without spaces, {any} is anything."""
-    pieces = _PLACE.split(" ".join(template.split()))
-    found = ""
-    for place, piece in enumerate(pieces):
-        if place % 2 == 0:
-            found += re.escape(piece)
-        elif piece in {"any", ""}:
-            found += r".{0,200}?"
-        elif piece == "time":
-            found += rf"(?P<{piece}>\S{{1,40}}(?: \d\d:\d\d:\d\d)?)"
-        else:
-            found += rf"(?P<{piece}>\S{{1,128}}?)"
-    return re.compile(found + r"\Z")
+    return words

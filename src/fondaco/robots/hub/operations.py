@@ -277,7 +277,7 @@ class Operations:
         is_over = OrderStatus(words["status"]) is OrderStatus.FILLED
         if is_over or step.op.is_paper:  # history knows no paper, so what it did is written now
             self._save([step])
-        if is_over:
+        if is_over and not step.is_open:
             self._forget(step)
         else:
             self._touched.add(pk)

@@ -337,7 +337,8 @@ def _unexpected(hook: Hook, alert: Alert) -> str:
 
 
 def _end(row: HookAlert, state: str, reason: str, *, signal: int = 0) -> None:
-    row.state, row.reason, row.signal = state, reason[:REASON_MAX], signal
+    # PostgreSQL takes no NUL, which an alert may write as an escape and a reason may quote.
+    row.state, row.reason, row.signal = state, reason[:REASON_MAX].replace("\0", "\ufffd"), signal
     row.save(update_fields=["state", "reason", "signal", "dedupe"])
 
 

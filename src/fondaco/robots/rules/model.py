@@ -183,7 +183,8 @@ class Action(Strict, frozen=True):
             Meta(
                 min_length=1,
                 max_length=NOTICE_CHARACTERS_MAX,
-                description=f"a text of 1 to {NOTICE_CHARACTERS_MAX} characters",
+                pattern="^[^\\x00]*$",
+                description=f"a text of 1 to {NOTICE_CHARACTERS_MAX} characters, none of them NUL",
             ),
         ]
         | None
