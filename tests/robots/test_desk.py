@@ -221,3 +221,24 @@ def test_one_that_is_off_hears_and_looks_at_nothing(house: RuleHouse) -> None:
     house.desk.set_active("bot", active=True)
     assert bot.state.placed == 1
     assert bot.orders["bot-1"].price == Decimal("20.60")
+
+
+def test_one_that_is_off_goes_on_when_it_is_on_again(house: RuleHouse) -> None:
+    """Its order that fills meanwhile is told, and the step after it waits for the switch."""
+    house.trade(2050, 10)
+    bot = house.start(
+        """{"$do": {"$order": {"kind": "LIMIT", "intent": "BUY", "ticker": "BTC", "bid": 20.40,
+        "shares": 1}}, "$then": {"$do": {"$order": {"kind": "MARKET", "intent": "BUY",
+        "ticker": "BTC", "shares": 1}}}}"""
+    )
+    house.commit(order(CROWD, Side.SELL, 2060, 100))
+    house.desk.set_active("bot", active=False)
+    house.commit(order(QUEUE, Side.SELL, 2040, 10))
+    assert bot.orders["bot-1"].status == "FILLED"
+    assert (stands(bot), list(bot.orders)) == ((1, "WAITING"), ["bot-1"])
+    house.trade(2055, 10)
+    assert list(bot.orders) == ["bot-1"]
+    house.desk.set_active("bot", active=True)
+    house.pump()
+    assert bot.orders["bot-2"].status == "FILLED"
+    assert bot.state.ended is Code.FINISHED

@@ -378,7 +378,8 @@ class Desk:
                 self._own_changed[bot.name] = None
                 update = OrderUpdate(heard.client_order_id, heard.status, heard.reason, heard.acts)
                 view = self._view(bot)
-                self._take(bot, hear(bot.plan, bot.state, update, view, bot.prefix))
+                rule = (bot.plan, bot.state, update, view, bot.prefix)
+                self._take(bot, hear(*rule, is_active=bot.active))
                 if bot.state.phase == "WAITING":
                     self._own_changed.pop(bot.name)
                     self._look(bot)

@@ -77,10 +77,19 @@ def look(plan: Plan, state: State, view: View, prefix: str) -> Outcome:
     return _run(plan, state, view, prefix, _Doing())
 
 
-def hear(plan: Plan, state: State, update: OrderUpdate, view: View, prefix: str) -> Outcome:
+def hear(
+    plan: Plan,
+    state: State,
+    update: OrderUpdate,
+    view: View,
+    prefix: str,
+    *,
+    is_active: bool = True,
+) -> Outcome:
     """Take what the house says of an order, and go on if the rule waited for it.
 
-    News of an order that isn't the rule's, or is closed already, changes nothing.
+    News of an order that isn't the rule's, or is closed already, changes nothing. A rule that is
+    switched off comes to its next step and doesn't look at it; look() does when it is on again.
     """
     doing = _Doing()
     is_open = any(
@@ -109,7 +118,8 @@ def hear(plan: Plan, state: State, update: OrderUpdate, view: View, prefix: str)
         return doing.outcome(state)
     released = tuple(msgspec.structs.replace(order, waited=False) for order in orders)
     state = msgspec.structs.replace(state, orders=_open(released))
-    return _run(plan, _advance(plan, state, view, doing), view, prefix, doing)
+    state = _advance(plan, state, view, doing)
+    return _run(plan, state, view, prefix, doing) if is_active else doing.outcome(state)
 
 
 def _updated(order: Placed, update: OrderUpdate) -> Placed:
