@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -32,7 +32,7 @@ from fondaco.robots.rules.desk import Bot, Desk, Heard, Holdings
 from fondaco.robots.rules.evaluator import look
 from fondaco.robots.rules.index import RuleIndex
 from fondaco.robots.rules.plan import Plan, TickerOf, plan_rule
-from fondaco.robots.rules.sight import Sight, Standing
+from fondaco.robots.rules.sight import Sight, Standing, Traded
 from fondaco.robots.rules.state import OrderWish, State
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import Quote, View
@@ -146,7 +146,7 @@ class Idle:
     def own(self, _sight: Sight, _kind: int, _record: bytes) -> list[Heard]:
         return []
 
-    def trade(self, _sight: Sight, _instrument: int, _time_us: int) -> list[Heard]:
+    def trade(self, _sight: Sight, _trades: Iterable[Traded], _time_us: int) -> list[Heard]:
         return []
 
     def switch(self, *, killed: bool, seq: int, time_us: int) -> list[Heard]:  # noqa: ARG002

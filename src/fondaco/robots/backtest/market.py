@@ -9,7 +9,8 @@ that are named here and shown in the result:
   `queue` lots of the crowd before it, and price-time priority does the rest.
 - Stops: a recorded trade that reaches one that waits is also a trade of one lot between two of the
   crowd, so that the core's own triggers see its price; what they set off finds the depth. So is the
-  last trade when a stop comes in, so that the core judges it by that.
+  last trade when a stop comes in, so that the core judges it by that, unless the robot has an order
+  at a better price in its way.
 - Depth: an order of the robot that takes finds `depth` lots at the best price and at each of the
   next ticks. The best prices are the last trade of each taker, kept one tick apart.
 
@@ -97,6 +98,14 @@ class _Open(msgspec.Struct):
     stop_lots: int = 0  # of a stop: it takes so much when it is set off
     stop_ticks: int = 0  # of a stop that waits
     is_rise: bool = False  # a rise sets it off
+
+    def is_better_than(self, price_ticks: int) -> bool:
+        """Return whether it rests where nobody can trade at this price without taking it."""
+        if not self.price_ticks or self.stop_ticks:
+            return False
+        if self.side == Side.BUY:
+            return self.price_ticks > price_ticks
+        return self.price_ticks < price_ticks
 
     def is_set_off(self, price_ticks: int) -> bool:
         """Return whether it waits for a stop that this price reaches."""
@@ -210,7 +219,12 @@ class Market(Floor):
         return news
 
     def _print(self, time_us: int, price_ticks: int, *, buys: bool) -> list[News]:
-        """Have the crowd trade one lot at a price, with depth on both sides for what follows."""
+        """Have the crowd trade one lot at a price, with depth on both sides for what follows.
+
+        The best prices are as that trade leaves them: at quotes from elsewhere it would be another.
+        """
+        quoted = self.bid_ticks, self.ask_ticks
+        self.quote_from(price_ticks, buys=buys)
         lots = max((each.stop_lots for each in self.open.values()), default=1)
         depth = [
             record
@@ -221,6 +235,7 @@ class Market(Floor):
         taker = crowd_order(QUEUE, side, price_ticks, 1, TimeInForce.IOC)
         news = self._send(time_us, *depth, taker)
         self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
+        self.bid_ticks, self.ask_ticks = quoted
         return news
 
     def quote_from(self, price_ticks: int, *, buys: bool) -> None:
@@ -244,8 +259,10 @@ class Market(Floor):
         news: list[News] = []
         if wish.stop is not None:
             assert self.last is not None, "_record() refuses a stop before the first trade"
+            last_ticks, buys = self.last
             # The core must know the last price to judge it.
-            news += self._print(time_us, self.last[0], buys=self.last[1])
+            if not any(each.is_better_than(last_ticks) for each in self.open.values()):
+                news += self._print(time_us, last_ticks, buys=buys)
         if wish.stop is not None and wish.kind != OCO:
             self.open[wish.client_order_id] = _stop_of(words)
             return news + self._send(time_us, record, places=wish.ids)

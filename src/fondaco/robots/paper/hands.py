@@ -1,9 +1,9 @@
 """The hands of a bot on paper: an exchange of its own beside the house's live trades and quotes.
 
 The exchange is a backtest's (robots.backtest.market): the house's own core with the bot, a crowd
-and a queue. What the house trades the crowd trades; the best prices are the house's, so an order
-that takes finds `depth` at the house's best price and each tick beyond, and one that joins a quoted
-price stands behind `queue`.
+and a queue. What the house trades the crowd trades, each trade of a command; the best prices are
+the house's, so an order that takes finds `depth` at the house's best price and each tick beyond,
+and one that joins a quoted price stands behind `queue`. A stop is judged by the house's last trade.
 
 Promises: no command of it reaches the house, and the house's core knows no paper money. The kill
 switch of the house holds here, too: all orders are cancelled, and from then on it only sells. So do
@@ -28,7 +28,7 @@ from fondaco.robots.rules.desk import Heard, Holdings, rejected
 from fondaco.robots.rules.live import command_of
 from fondaco.robots.rules.plan import Plan
 from fondaco.robots.rules.refusals import WishRefused
-from fondaco.robots.rules.sight import Asset, Sight
+from fondaco.robots.rules.sight import Asset, Sight, Traded
 from fondaco.robots.rules.sight import Market as Seen
 from fondaco.robots.rules.state import OrderWish
 from fondaco.robots.rules.view import ZERO, plain
@@ -172,15 +172,16 @@ class PaperHands:
         """Nothing of the house is its own."""
         return ()
 
-    def trade(self, sight: Sight, instrument: int, time_us: int) -> Iterable[Heard]:
-        """Let the crowd trade what the house traded."""
-        seen = sight.tickers[self.ticker]
-        if instrument != seen.body.number or not self.market.open:
+    def trade(self, sight: Sight, trades: Iterable[Traded], time_us: int) -> Iterable[Heard]:
+        """Let the crowd trade what the house traded, one after the other."""
+        if not self.market.open:
             return []
         self.is_changed = True
         self._roll(time_us)
-        news = self.market.trade(time_us, seen.last_ticks, seen.last_lots, buys=seen.last_buys)
-        self._quote(seen)
+        news: list[News] = []
+        for price_ticks, lots, buys in trades:
+            news += self.market.trade(time_us, price_ticks, lots, buys=buys)
+        self._quote(sight.tickers[self.ticker])
         return self._heard(news)
 
     def _quote(self, seen: Seen) -> None:

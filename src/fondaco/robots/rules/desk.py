@@ -30,7 +30,7 @@ from fondaco.robots.backtest.result import OrderLine, ended_by, order_lines
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
 from fondaco.robots.rules.plan import Plan
-from fondaco.robots.rules.sight import Sight
+from fondaco.robots.rules.sight import Sight, Traded
 from fondaco.robots.rules.state import (
     SINGLE,
     Code,
@@ -111,8 +111,8 @@ class Hands(Protocol):
     def own(self, sight: Sight, kind: int, record: bytes) -> Iterable[Heard]:
         """Take an event of its account; return the news of orders, if it is that."""
 
-    def trade(self, sight: Sight, instrument: int, time_us: int) -> Iterable[Heard]:
-        """Take that the house traded."""
+    def trade(self, sight: Sight, trades: Iterable[Traded], time_us: int) -> Iterable[Heard]:
+        """Take what one command traded of its instrument, in its order."""
 
     def switch(self, *, killed: bool, seq: int, time_us: int) -> Iterable[Heard]:
         """Take that its kill switch was thrown, where the house's core doesn't do what follows."""
@@ -187,7 +187,7 @@ class Desk:
         self._own_changed: dict[str, None] = {}
         self._news: deque[tuple[Bot, Heard]] = deque()
         self._traders: dict[int, dict[str, None]] = {}  # bots whose hands hear of trades
-        self._traded: dict[int, None] = {}
+        self._traded: dict[int, list[Traded]] = {}  # by the command at hand, what some hear of
         self._wishing: dict[str, None] = {}  # bots that may have something to tell the core
         self._offset_until_us = 0
         self._glanced = 0
@@ -315,8 +315,9 @@ class Desk:
             self.sight.level(events, at)
         elif kind == Event.TRADE:
             instrument = self.sight.trade(events, at)
-            if instrument:
-                self._traded[instrument] = None
+            if self._traders.get(instrument):
+                trade = self.sight.markets[instrument].traded()
+                self._traded.setdefault(instrument, []).append(trade)
         elif kind in _OWN:
             bot = self._by_account.get(account)
             if bot is not None and (bot.is_in or kind == Event.BALANCE):
@@ -340,12 +341,12 @@ class Desk:
 
     def _finish(self) -> None:
         """Do what follows from one command."""
-        for instrument in self._traded:
-            for name in list(self._traders.get(instrument, ())):
+        for instrument, trades in self._traded.items():
+            for name in list(self._traders[instrument]):
                 bot = self.bots[name]
                 if not bot.is_in:
                     continue  # it knows of this: it was kept later
-                for heard in bot.hands.trade(self.sight, instrument, self.time_us):
+                for heard in bot.hands.trade(self.sight, trades, self.time_us):
                     self._tell(bot, heard)
                 self._listen(bot)
         self._traded.clear()

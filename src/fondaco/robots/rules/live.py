@@ -30,7 +30,7 @@ from fondaco.robots.rules.commands import (
 from fondaco.robots.rules.desk import Heard, Holdings, rejected
 from fondaco.robots.rules.plan import Plan
 from fondaco.robots.rules.refusals import WishRefused, why
-from fondaco.robots.rules.sight import BOOK, Sight
+from fondaco.robots.rules.sight import BOOK, Sight, Traded
 from fondaco.robots.rules.state import OrderStatus, OrderWish
 from fondaco.robots.rules.view import plain
 
@@ -111,7 +111,7 @@ class LiveHands:
             self.outbox.append(Sending(cancel=client_order_id, ticker=ticker))
         return ()
 
-    def trade(self, sight: Sight, instrument: int, time_us: int) -> Iterable[Heard]:  # noqa: ARG002
+    def trade(self, sight: Sight, trades: Iterable[Traded], time_us: int) -> Iterable[Heard]:  # noqa: ARG002
         """Hear of the house's trades; its own come as its own events."""
         return ()
 

@@ -15,7 +15,7 @@ import struct
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -34,7 +34,7 @@ from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.plan import Figure, TickerOf
 from fondaco.robots.rules.view import Number, Quote
 
-__all__ = ["FIELDS", "Asset", "Market", "Sight", "Standing"]
+__all__ = ["FIELDS", "Asset", "Market", "Sight", "Standing", "Traded"]
 
 FIELDS: Final = ("last", "bid", "ask", "volume", "change")
 BOOK: Final = 1
@@ -49,6 +49,14 @@ class Asset(msgspec.Struct, frozen=True):
     number: int
     code: str
     decimals: int
+
+
+class Traded(NamedTuple):
+    """One trade of the house: in ticks and lots, and whether its taker bought."""
+
+    price_ticks: int
+    lots: int
+    buys: bool
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +127,10 @@ class Market:
                 for start_us, opened, closed, volume in self.window.minutes()
             ],
         )
+
+    def traded(self) -> Traded:
+        """Return its last trade."""
+        return Traded(self.last_ticks, self.last_lots, self.last_buys)
 
     def quote(self) -> Quote:
         """Return the ticker as a rule sees it."""
