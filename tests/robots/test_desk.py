@@ -22,8 +22,10 @@ from fondaco.core.records import (
 from fondaco.robots.rules import state as states
 from fondaco.robots.rules.desk import Bot, Desk
 from fondaco.robots.rules.live import LiveHands
+from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import Code
+from fondaco.robots.rules.validation import read_rule
 from tests.robots.rule_house import CROWD, QUEUE, RuleHouse, order
 from tests.robots.test_rules import SEED
 
@@ -242,3 +244,32 @@ def test_one_that_is_off_goes_on_when_it_is_on_again(house: RuleHouse) -> None:
     house.pump()
     assert bot.orders["bot-2"].status == "FILLED"
     assert bot.state.ended is Code.FINISHED
+
+
+def averages(*periods: int) -> str:
+    each = ", ".join(
+        f"""{{"$comparison": {{"itemA": {{"$ticker": "BTC"}}, "itemB": {{"$indicator": {{"name":
+        "SMA", "ticker": "BTC", "interval": "1m", "parameters": {{"timeperiod": {period}}}}}}},
+        "type": "gt"}}}}"""
+        for period in periods
+    )
+    return f"""{{"$when": {{"$and": [{each}]}}, "$do": {{"$notify": "above"}}}}"""
+
+
+def test_figures_go_with_the_last_rule_that_names_them(house: RuleHouse) -> None:
+    """Those that another bot reads stay; without any no candle is kept."""
+    house.trade(2050, 10)
+    house.start(averages(2, 3), name="two")
+    plan = plan_rule(read_rule(averages(3, 4)))
+    house.desk.sight.add_figures("BTC", plan.figures, {})
+    house.desk.add(Bot("three", plan, house.live_hands()), after_seq=0)
+    house.desk.enter()
+    sight = house.desk.sight
+    assert len(sight.figures) == 3
+    house.desk.remove("two")
+    assert set(sight.figures) == set(sight.tickers["BTC"].figures.values) == set(plan.figures)
+    house.desk.remove("three")
+    assert not sight.figures
+    assert not sight.tickers["BTC"].figures.intervals()
+    house.clock.advance(60_000_000)
+    house.trade(2060, 10)

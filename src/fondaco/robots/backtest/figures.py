@@ -91,6 +91,16 @@ class Figures:
             )
         return {figure: self.values[figure] for figure in new}
 
+    def drop(self, figures: Iterable[Figure]) -> None:
+        """Keep these no more, nor the candles of an interval that no figure is left of."""
+        for figure in figures:
+            if self.values.pop(figure, None) is None:
+                continue
+            series = self._series[figure.interval]
+            series.figures.remove(figure)
+            if not series.figures:
+                del self._series[figure.interval]
+
     def intervals(self) -> frozenset[str]:
         """Return the intervals whose candles are kept."""
         return frozenset(self._series)

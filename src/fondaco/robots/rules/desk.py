@@ -17,7 +17,7 @@ state already. It has no clock, network or database.
 from __future__ import annotations
 
 import struct
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final, Protocol, runtime_checkable
@@ -29,7 +29,7 @@ from fondaco.house.robots import RobotConfig
 from fondaco.robots.backtest.result import OrderLine, ended_by, order_lines
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
-from fondaco.robots.rules.plan import Plan
+from fondaco.robots.rules.plan import Figure, Plan
 from fondaco.robots.rules.sight import Sight, Traded
 from fondaco.robots.rules.state import (
     SINGLE,
@@ -188,6 +188,7 @@ class Desk:
         self._news: deque[tuple[Bot, Heard]] = deque()
         self._traders: dict[int, dict[str, None]] = {}  # bots whose hands hear of trades
         self._traded: dict[int, list[Traded]] = {}  # by the command at hand, what some hear of
+        self._named: Counter[Figure] = Counter()  # in how many rules each is
         self._wishing: dict[str, None] = {}  # bots that may have something to tell the core
         self._offset_until_us = 0
         self._glanced = 0
@@ -197,6 +198,7 @@ class Desk:
     def add(self, bot: Bot, *, after_seq: int) -> None:
         """Take a bot in; it is looked at when all up to `after_seq` has happened."""
         self.bots[bot.name] = bot
+        self._named.update(bot.plan.figures)
         if bot.account:
             self._by_account[bot.account] = bot
         if bot.robot:
@@ -207,7 +209,7 @@ class Desk:
         self._entering.append((after_seq, bot.name))
 
     def remove(self, name: str) -> None:
-        """Let a bot go."""
+        """Let a bot go, and the figures that no other one names."""
         bot = self.bots.pop(name, None)
         if bot is None:
             return
@@ -219,6 +221,11 @@ class Desk:
         self._own_changed.pop(name, None)
         for listening in self._traders.values():
             listening.pop(name, None)
+        self._named.subtract(bot.plan.figures)
+        unnamed = [figure for figure in bot.plan.figures if not self._named[figure]]
+        for figure in unnamed:
+            del self._named[figure]
+        self.sight.drop_figures(unnamed)
 
     def set_active(self, name: str, *, active: bool) -> None:
         """Switch a bot on or off; one that is off hears of its orders and looks at nothing."""

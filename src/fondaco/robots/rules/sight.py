@@ -217,6 +217,12 @@ class Sight:
             market.figures.begin(interval, candles)
         self.figures.update(market.figures.add(figures))
 
+    def drop_figures(self, figures: Iterable[Figure]) -> None:
+        """Compute these no more; between two commands."""
+        for figure in figures:
+            if self.figures.pop(figure, None) is not None:
+                self.tickers[figure.ticker].figures.drop([figure])
+
     # -- what happens
 
     def trade(self, record: bytes | memoryview, offset: int) -> int:
