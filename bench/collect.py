@@ -98,7 +98,7 @@ def main() -> int:
         try:
             sections[name] = section(name, known[name], options)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            console.print(f"bench {name} failed: {error}")
+            console.print(f"bench {name} failed: {error}\n{error.output or ''}", markup=False)
             failures += 1
     body = "\n".join(sections[name] for name in sorted(sections))
     RESULTS.write_text(f"{HEAD}\n{body}", encoding="utf-8")

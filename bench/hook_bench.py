@@ -6,7 +6,8 @@ What is measured: `POST /api/v1/hooks/in/<token>/`, each over a connection of it
 it is opened to the last byte of the answer, at a house of its own with one edge and as many robots
 as asked for, of which each judges every alert. So many are let go at one moment by threads of this
 process, whose own time is in the figures. Once more with the worker stopped (SIGSTOP): the answer
-then leaves while nobody reads the queue, which is checked. The bar is what hooks promise, 3 s.
+then leaves while nobody reads the queue, which is checked. The bar is what hooks promise, 3 s:
+where any alert waited longer, it says that it is over the bar, and the status is 1.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 from tests.acceptance.robot_house import RobotHouse, robot, robot_house  # noqa: E402
 
 PARALLEL: Final = (50, 400)
+PERCENTILES: Final = (95, 99)
 BAR_S: Final = 3.0
 TOKEN: Final = "the-token-of-bob-with-at-least-32-characters"
 BEARER: Final = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -74,10 +76,10 @@ class Hook:
 
 
 def row(what: str, rounds: list[list[float]]) -> str:
-    """Return the line of some bursts: the median of their figures, and the worst of all."""
+    """Return the line of some bursts: the medians of their figures, and the worst of all."""
     medians = [statistics.median(each) for each in rounds]
-    ends = [each[-(-len(each) * 95 // 100) - 1] for each in rounds]
-    figures = (*map(statistics.median, (medians, ends)), max(each[-1] for each in rounds))
+    ends = [[each[-(-len(each) * part // 100) - 1] for each in rounds] for part in PERCENTILES]
+    figures = (*map(statistics.median, (medians, *ends)), max(each[-1] for each in rounds))
     cells = " | ".join(f"{figure:.3f} s" for figure in figures)
     return f"| {len(rounds[0])} | {what} | {cells} |"
 
@@ -90,8 +92,8 @@ def main() -> None:
     asked = parser.parse_args()
     token = f'[[members.tokens]]\ntoken = "{TOKEN}"\nscopes = ["read", "trade"]\n'
     robots = [robot(f"r{number}", {"USDT": "10"}) for number in range(asked.robots)]
-    print("| alerts at once | worker | median | 95th percentile | worst |")
-    print("|---|---|---|---|---|")
+    print("| alerts at once | worker | median | 95th percentile | 99th percentile | worst |")
+    print("|---|---|---|---|---|---|")
     worst_s = 0.0
     with robot_house(token, *robots) as market:
         market.trade("20000")
@@ -109,7 +111,10 @@ def main() -> None:
         worst_s = max(worst_s, *(each[-1] for each in stopped))
         for each in stopped:
             print(row("is stopped", [each]))
-    print(f"\n{asked.robots} robots; the worst of all waited {worst_s:.3f} s. Bar: {BAR_S:.0f} s.")
+    said = f"{asked.robots} robots; the worst of all waited {worst_s:.3f} s. Bar: {BAR_S:.0f} s"
+    print(f"\n{said}.")
+    if worst_s > BAR_S:
+        raise SystemExit(f"over the bar: {said}")
 
 
 if __name__ == "__main__":

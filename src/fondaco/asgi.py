@@ -4,7 +4,8 @@ Promises: until the house is prepared and the gateway has started every path ans
 /health/live; after that the gateway has its paths and the office all others. A house with
 loosened rules serves its own machine only: on every path, what names another host or comes
 through a proxy is 401. SIGTERM lets open requests finish for GRACE_S and ends with 0. The office
-runs in OFFICE_THREADS threads, so a page never holds up an order.
+runs in OFFICE_THREADS threads, so a page never holds up an order, and charts' alerts in one of
+their own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
@@ -32,6 +33,9 @@ from fondaco.gateway.protocol import HouseProtocol, HouseWebSocket
 from fondaco.house.checks import is_loopback, loosened
 from fondaco.house.declared import House
 from fondaco.link.client import WriterClient
+
+if TYPE_CHECKING:
+    from fondaco.office.hooks.intake import Intake  # it needs Django's tables
 
 __all__ = ["Application", "application", "serve"]
 
@@ -47,6 +51,7 @@ OFFICE_BODY_BYTES_MAX: Final = 2 << 20  # forms and JSON; files have their own d
 TOO_LARGE: Final = "fondaco.too_large"  # in a WSGI environment; no header can be called so
 LIVE: Final = "/health/live"
 RETRY: Final = (b"retry-after", b"1")
+JSON: Final = (b"content-type", b"application/json")
 BINANCE: Final = ("/api/v3/", "/sapi/")
 STARTING: Final = b'{"status":false,"error":"the house is starting; send it again"}'
 WEBSOCKET_BYTES_MAX: Final = 1 << 16  # of one message that comes in
@@ -169,11 +174,12 @@ class Application:
         await self._writer.connect(self._address, role="edge")
         while not await asyncio.to_thread(self._is_prepared):  # noqa: ASYNC110 - as said below
             await asyncio.sleep(POLL_S)  # another process makes it
+        from fondaco.office.hooks.intake import Intake
         from fondaco.office.wsgi import application as office
 
         gateway = Gateway(self._writer, self._house, base_url=self._base_url)
         await gateway.start()
-        self._office = Office(office)
+        self._office = Office(office, Intake())
         self._gateway = gateway
         self.lane = gateway.lane
         self.ingest = gateway.ingest
@@ -270,8 +276,9 @@ class Office:
     hangs on that) and isn't held to one thread.
     """
 
-    def __init__(self, wsgi: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, wsgi: Callable[..., Iterable[bytes]], alerts: Intake) -> None:
         self._wsgi = wsgi
+        self._alerts = alerts
         self._threads = ThreadPoolExecutor(OFFICE_THREADS, thread_name_prefix="office")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -282,6 +289,13 @@ class Office:
             body = await whole_body(receive)
         except Disconnected:
             return  # what came is not what was meant
+        client = scope.get("client")
+        stored = await self._alerts.take(
+            scope["method"], scope["path"], client[0] if client else "", body or b""
+        )
+        if stored is not None:
+            await answer(send, 202, b'{"alert":%d}' % stored, JSON)
+            return
         environ = environ_of(scope, body or b"")
         if body is None:
             if "text/html" not in environ.get("HTTP_ACCEPT", ""):
@@ -319,6 +333,7 @@ class Office:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._alerts.close()
 
 
 class Disconnected(Exception):

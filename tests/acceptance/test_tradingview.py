@@ -200,3 +200,6 @@ def test_alerts_are_answered_while_nobody_reads_them(hooks: Hooks) -> None:
     settled = hooks.settled(f"{alerts}?limit=200")
     assert "refused" not in {row["state"] for row in settled}
     hooks.decided("buyer", {row["signal_id"] for row in settled})
+    unknown, empty = f"/api/v1/hooks/in/{'x' * 43}/", hooks.alert(address, "")
+    assert hooks.alert(unknown, "buy").status == 404
+    assert (empty.status, list(empty.json)) == (400, ["error"])

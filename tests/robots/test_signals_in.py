@@ -232,6 +232,23 @@ def test_an_alert_is_kept_first_and_read_after(ann: Member) -> None:
     assert services.settle_alerts("USD") == 0
 
 
+def test_a_hook_s_oldest_alerts_are_let_go(ann: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many that were read are kept of each hook; what waits is never let go."""
+    monkeypatch.setattr(services, "ALERTS_KEPT", 3)
+    (hook, _), (other, _) = made_hook(ann), made_hook(ann, name="other")
+    services.take_alert(other, "up")
+    for number in range(5):
+        services.take_alert(hook, f"up {number}")
+    assert services.settle_alerts("USD") == 6
+    for number in range(5, 9):
+        services.take_alert(hook, f"up {number}")
+    assert services.settle_alerts("USD") == 4
+    services.take_alert(hook, "up 9")
+    kept = HookAlert.objects.filter(hook=hook).order_by("pk").values_list("body", flat=True)
+    assert list(kept) == ["up 6", "up 7", "up 8", "up 9"]
+    assert HookAlert.objects.filter(hook=other).count() == 1
+
+
 def test_a_burst_with_duplicates_is_exact(ann: Member) -> None:
     """50 alerts, 30 of them again: 20 signals, each other alert says whose duplicate it is."""
     _, address = made_hook(ann)

@@ -22,7 +22,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fondaco.identity.networks import contains, read_networks
 from fondaco.identity.selectors import member_of
 from fondaco.office.api.open_door import NUMBER_MAX
 from fondaco.office.api.scoped import ScopedView
@@ -175,7 +174,11 @@ class ReplayAlert(HookView):
 
 
 class HookIn(APIView):
-    """Where alerts come in. The address is the credential."""
+    """Where alerts come in. The address is the credential.
+
+    An edge stores alerts before they are here (office.hooks.intake); what it doesn't take, this
+    answers.
+    """
 
     is_public = True
     authentication_classes: ClassVar[list[type[BaseAuthentication]]] = []
@@ -185,18 +188,14 @@ class HookIn(APIView):
     def post(self, request: Request, token: str) -> Response:
         """Take an alert."""
         digest = hashlib.sha256(token.encode()).hexdigest()
-        hook = Hook.objects.filter(
-            digest=digest, revoked_at__isnull=True, member__is_active=True
-        ).first()
-        if hook is None or (
-            hook.addresses and not contains(read_networks(hook.addresses), address_of(request))
-        ):
+        hook = services.hooks_at([digest]).get(digest)
+        if hook is None or not services.is_open_to(hook, address_of(request)):
             raise Http404("No Hook matches the given query.")
         raw = request._request.body  # noqa: SLF001 - the bytes as sent; Django keeps them
-        if not 0 < len(raw) <= services.ALERT_BYTES_MAX:
+        text = services.alert_text(raw)
+        if text is None:
             raise ValidationError(
                 {"error": f"Send an alert of 1 to {services.ALERT_BYTES_MAX} bytes."}
             )
-        text = raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
         row = services.take_alert(hook, text)
         return Response({"alert": row.pk}, status=status.HTTP_202_ACCEPTED)

@@ -1,8 +1,8 @@
 """Every write of the hub but the worker's: signals and alerts in, hooks, locks by staff.
 
-Promises: take_signal() and take_alert() return after the commit; the same signal, key or alert is
-one however often it comes and by however many at once. A hook's token is shown once and kept as
-its SHA-256. What an alert becomes is written at it, with the reason.
+Promises: take_signal(), take_alert() and take_alerts() return after the commit; the same signal,
+key or alert is one however often it comes and by however many at once. A hook's token is shown once
+and kept as its SHA-256. What an alert becomes is written at it, with the reason.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from fondaco.identity.models import Member
-from fondaco.identity.networks import networks_of
+from fondaco.identity.networks import contains, networks_of, read_networks
 from fondaco.identity.security_log import Action, note
 from fondaco.robots.hub.alerts import Alert, check_template, read_alert, untimely
 from fondaco.robots.hub.messages import Incoming, Unfit
@@ -35,15 +36,20 @@ from fondaco.robots.models import (
 
 __all__ = [
     "ALERT_BYTES_MAX",
+    "Came",
     "add_hook",
+    "alert_text",
     "edit_hook",
     "forget_old",
+    "hooks_at",
+    "is_open_to",
     "lock_client",
     "remove_hook",
     "replay_alert",
     "rotate_hook",
     "settle_alerts",
     "take_alert",
+    "take_alerts",
     "take_signal",
     "unlock_client",
 ]
@@ -55,6 +61,7 @@ ALERT_BYTES_MAX: Final = 1 << 14
 HOOKS_MAX: Final = 50  # of a member
 ALERTS_KEPT: Final = 10_000  # of a hook
 ALERTS_A_TURN: Final = 500
+ALERTS_TOGETHER: Final = 50  # settled by one commit: others have to write, too
 TOKEN_BYTES: Final = 32
 SAME_TEXT_US: Final = 60_000_000  # an alert without key and time is the same again so long
 REASON_MAX: Final = 300
@@ -217,16 +224,52 @@ def _networks(text: str) -> str:
 # ---- alerts
 
 
+class Came(NamedTuple):
+    """An alert that came to an address: the digest of its token, the sender's address, its text."""
+
+    digest: str
+    address: str
+    text: str
+    received_us: int
+
+
+def alert_text(raw: bytes) -> str | None:
+    """Return a body as an alert's text, None for one that is empty or too long."""
+    if not 0 < len(raw) <= ALERT_BYTES_MAX:
+        return None
+    return raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
+def hooks_at(digests: Collection[str]) -> dict[str, Hook]:
+    """Return the hooks at some addresses that take alerts."""
+    rows = Hook.objects.filter(digest__in=digests, revoked_at__isnull=True, member__is_active=True)
+    return {row.digest: row for row in rows}
+
+
+def is_open_to(hook: Hook, address: str) -> bool:
+    """Say whether a hook takes alerts from a network address."""
+    return not hook.addresses or contains(read_networks(hook.addresses), address)
+
+
+def take_alerts(came: Sequence[Came]) -> list[int | None]:
+    """Store alerts in one commit, in their order; return their numbers, None: no such address."""
+    hooks = hooks_at({each.digest for each in came})
+    rows = [
+        HookAlert(hook=hook, received_us=each.received_us, body=each.text, dedupe="")
+        if (hook := hooks.get(each.digest)) is not None and is_open_to(hook, each.address)
+        else None
+        for each in came
+    ]
+    with transaction.atomic():
+        HookAlert.objects.bulk_create([row for row in rows if row is not None])
+    return [None if row is None else row.pk for row in rows]
+
+
 def take_alert(hook: Hook, body: str, *, is_replay: bool = False) -> HookAlert:
     """Store an alert as it came; the hub's worker reads it."""
-    row = HookAlert.objects.create(
+    return HookAlert.objects.create(
         hook=hook, received_us=wall_us(), body=body, dedupe="", is_replay=is_replay
     )
-    last = HookAlert.objects.filter(hook=hook).exclude(state=State.WAITING).order_by("-id")
-    old = last.values_list("id", flat=True)[ALERTS_KEPT : ALERTS_KEPT + 1].first()
-    if old is not None:
-        HookAlert.objects.filter(hook=hook, id__lte=old).exclude(state=State.WAITING).delete()
-    return row
 
 
 def replay_alert(row: HookAlert) -> HookAlert:
@@ -240,18 +283,34 @@ def settle_alerts(cash: str, age_s_max: int = 0) -> int:
     An alert whose own time was more than `age_s_max` seconds ago when it came is refused; 0: none.
     One that expects a position waits, and its hook's next, until what came before it is judged.
     """
-    waiting = HookAlert.objects.filter(state=State.WAITING).select_related("hook").order_by("id")
+    waiting = HookAlert.objects.filter(state=State.WAITING).order_by("id")
+    numbers = list(waiting.values_list("pk", flat=True)[:ALERTS_A_TURN])
     count = 0
     held: set[int] = set()  # hooks of whose alerts the next can't be told yet
-    for row in waiting[:ALERTS_A_TURN]:
-        if row.hook_id in held:
-            continue
+    for first in range(0, len(numbers), ALERTS_TOGETHER):
         with transaction.atomic():
-            if _settle(row, cash, age_s_max):
-                count += 1
-            else:
-                held.add(row.hook_id)
+            _wait_for_turn()  # another worker may be at the same: what it settled waits no more
+            rows = waiting.filter(pk__in=numbers[first : first + ALERTS_TOGETHER])
+            for row in rows.select_related("hook"):
+                if row.hook_id in held:
+                    continue
+                if _settle(row, cash, age_s_max):
+                    count += 1
+                else:
+                    held.add(row.hook_id)
+    if count:
+        settled = HookAlert.objects.filter(pk__in=numbers).exclude(state=State.WAITING)
+        for hook in set(settled.values_list("hook", flat=True)):
+            _forget_alerts(hook)
     return count
+
+
+def _forget_alerts(hook: int) -> None:
+    """Let go of a hook's oldest settled alerts."""
+    rows = HookAlert.objects.filter(hook=hook).exclude(state=State.WAITING)
+    old = rows.order_by("-id").values_list("id", flat=True)[ALERTS_KEPT : ALERTS_KEPT + 1].first()
+    if old is not None:
+        rows.filter(id__lte=old).delete()
 
 
 def _settle(row: HookAlert, cash: str, age_s_max: int) -> bool:
