@@ -191,6 +191,7 @@ def test_every_reason_has_words_with_its_numbers(reason: Reason) -> None:
     """No reason is without a sentence, on either side, and none shows needless zeros."""
     numbers = {
         **dict.fromkeys(("cash", "minimum", "coin", "loss", "limit", "sold", "cap"), "10.500"),
+        **dict.fromkeys(("stop", "proceeds"), "10.500"),
         "weight": 1,
         "level": 2,
         "until": "2026-05-01T00:00:00Z",

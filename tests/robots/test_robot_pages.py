@@ -13,7 +13,17 @@ from fondaco.core import records
 from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
 from fondaco.office.robots import selectors, services, told_backtests
-from fondaco.robots.models import Operation, Robot, RobotKind, RobotMode, RobotRun
+from fondaco.robots.hub import selectors as hub
+from fondaco.robots.hub.judging import Reason
+from fondaco.robots.models import (
+    Decision,
+    Operation,
+    Robot,
+    RobotKind,
+    RobotMode,
+    RobotRun,
+    Signal,
+)
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import read_rule
 from tests.robots.test_backtest_page import PATH, browser
@@ -209,3 +219,75 @@ def test_staff_see_who_is_on_paper(door: Door, settings: Any) -> None:
         "robot-1": ("live", "0.00"),
         "robot-2": ("live", "0.00"),
     }
+
+
+# ---- what a stop sold, among the reasons
+
+
+def signal_robot(door: Door) -> int:
+    """Open a signal robot; return its account."""
+    door.page(NEW, **FORM)
+    account: int = Robot.objects.get(pk="n1").account_id
+    return account
+
+
+def decide(number: int, time_us: int) -> None:
+    """Have the robot decide nothing at a signal."""
+    signal = Signal.objects.create(
+        symbol="BTC", strength=1, timestamp_us=number, source="test", received_us=time_us
+    )
+    Decision.objects.create(
+        signal=signal.pk, account=Robot.objects.get(pk="n1").account_id, time_us=time_us, side=1,
+        reason=Reason.INACTIVE, had=0, needed=0, price_ticks=0,
+    )  # fmt: skip
+
+
+def stop_sells(at_s: int, note: str = "STOP_LOSS") -> None:
+    """Have an operation of the robot be ended, by its stop."""
+    account = Robot.objects.get(pk="n1").account_id
+    Operation.objects.create(
+        pk=f"{at_s}-{account}", account=account, robot="n1", symbol="BTC", instrument=1,
+        status=Operation.Status.CLOSED, available=1, started_us=1, note=note, sold_lots=5_000,
+        stop_ticks=1_890_250, proceeds=94_012_000_000, closed_us=at_s * 1_000_000,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", range(2, 10))
+def test_what_stops_sold_stands_among_the_decisions(door: Door, limit: int) -> None:
+    """Each once and in its place, however long a page is, and each page ends with a decision."""
+    account = signal_robot(door)
+    for number in range(1, 6):
+        decide(number, number * 10_000_000)
+    for at_s in (15, 25, 45, 50):
+        stop_sells(at_s)
+    stop_sells(35, "SIGNAL")
+    found: list[tuple[str, int]] = []
+    before = 0
+    while rows := hub.decisions(account, cash="USDT", limit=limit, before=before):
+        assert len(rows) <= limit
+        found += [(row["reason"], int(row["time"][17:19])) for row in rows]
+        before = rows[-1]["id"]
+    stop, decided = "STOP_LOSS", "INACTIVE"
+    assert found == [
+        *((stop, 50), (decided, 50), (stop, 45), (decided, 40), (decided, 30), (stop, 25)),
+        *((decided, 20), (stop, 15), (decided, 10)),
+    ]
+
+
+def test_a_stop_s_sale_is_told_as_a_reason_is(door: Door) -> None:
+    """As the newest reason, on the robot's page and by the API, with the same words."""
+    signal_robot(door)
+    decide(1, 10_000_000)
+    stop_sells(20)
+    said = "stop-loss at 18902.5: sold 0.05 BTC for 940.12, exempt from the sell cap"
+    (told, first) = door.ask("GET", "/api/v1/robots/clients/n1/decisions/")[1]
+    assert told == {
+        "id": None, "signal_id": None, "time": "1970-01-01T00:00:20Z", "operation": "SELL",
+        "on_paper": False, "reason": "STOP_LOSS", "symbol": "BTC", "text": said,
+        "numbers": {"stop": "18902.50", "coin": "0.05000", "proceeds": "940.12000000"},
+    }  # fmt: skip
+    assert first["reason"] == "INACTIVE"
+    assert door.ask("GET", "/api/v1/robots/n1/")[1]["decisions"][0] == told
+    assert door.ask("GET", "/api/v1/robots/overview/")[1]["robots"][0]["reason"] == said
+    for path in ("/robots/", "/robots/n1/"):
+        assert said in door.page(path)[1]

@@ -50,8 +50,8 @@ class Reason(IntEnum):
     CASH_TOO_LOW = 10  # free cash, and the least or what an operation is to buy for
     COIN_TOO_LOW = 11  # coin, and the least
     SELL_CAP = 12  # sold in this month with what this would bring, and the cap
-    DUPLICATE = 13
     TOO_LATE = 14  # seconds since the signal came in, and how many it may be
+    STOP_LOSS = 15  # told of a sale that no signal asked for; no verdict has it
 
 
 class Client:

@@ -35,7 +35,9 @@ _SAID: Final[Mapping[Reason, str]] = {
     Reason.COIN_TOO_LOW: "{did}: {coin} {symbol}, minimum {minimum}",
     Reason.SELL_CAP: "{did}: sold {sold} this month with it, cap {cap}",
     Reason.TOO_LATE: "{did}: too late: {age_s} s old, at most {age_s_max} s",
-    Reason.DUPLICATE: "{did}: it had acted on this already",
+    Reason.STOP_LOSS: (
+        "stop-loss at {stop}: sold {coin} {symbol} for {proceeds}, exempt from the sell cap"
+    ),
 }
 # What the core said, where that is nearer to the truth than the reason's own words.
 _REFUSED: Final[Mapping[str, str]] = {

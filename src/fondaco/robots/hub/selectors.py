@@ -5,6 +5,7 @@ Promises: plain words and lists, at most so many rows; amounts as exact decimal 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -18,6 +19,7 @@ from fondaco.projections.selectors import asset_codes, instruments
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.hub.messages import SUMMARIES
 from fondaco.robots.hub.reasons import moment, numbers, of_operation, tell
+from fondaco.robots.hub.steps import STOP_LOSS
 from fondaco.robots.models import (
     Decision,
     Hook,
@@ -49,6 +51,7 @@ __all__ = [
 ]
 
 BOOK: Final = 1
+EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 DECISIONS_MAX: Final = 500
 OPERATIONS_SHOWN: Final = 20
 TRIGGERS_MAX: Final = 10_000  # shown of one signal
@@ -146,15 +149,60 @@ def new_triggers(told: Told, member: int) -> list[dict[str, Any]]:
 
 
 def decisions(account: int, *, cash: str, limit: int, before: int = 0) -> list[dict[str, Any]]:
-    """Return the newest decisions of a client, or those before one, newest first."""
+    """Return the newest decisions of a client, or those before one, newest first.
+
+    Where its stop has sold stands that, among them: it is of no signal, and has no id.
+    """
     rows = Decision.objects.filter(account=account).order_by("-pk")
+    most, until_us = max(1, min(limit, DECISIONS_MAX)), 0
     if before:
-        rows = rows.filter(pk__lt=before)
-    found = list(rows[: max(1, min(limit, DECISIONS_MAX))])
+        newer = rows.filter(pk__gte=before).values_list("time_us", flat=True).last()
+        rows, until_us = rows.filter(pk__lt=before), newer or 0
+    found = list(rows[:most])
+    scales, begun = _Scales(cash), _begun(account, found)
     signals = Signal.objects.in_bulk({row.signal for row in found})
-    scales = _Scales(cash)
-    begun = _begun(account, found)
-    return [_decision(row, signals[row.signal].symbol, scales, begun) for row in found]
+    sold = _sold_by_stops(account, found[-1].time_us if len(found) == most else 0, until_us)
+    lines: list[dict[str, Any]] = []
+    for row in found:
+        while sold and sold[0].closed_us >= row.time_us:
+            lines.append(_stop_sale(sold.pop(0), scales))
+        lines.append(_decision(row, signals[row.signal].symbol, scales, begun))
+    lines += [_stop_sale(op, scales) for op in sold]
+    if len(lines) > most:  # a page ends with a decision: the next goes on before that
+        lines = lines[:most]
+        while len(lines) > 1 and lines[-1]["id"] is None:
+            lines.pop()
+    return lines
+
+
+def _sold_by_stops(account: int, since_us: int, until_us: int = 0) -> list[Operation]:
+    """Return the operations that a stop has ended in a span of time (0: no end), newest first."""
+    rows = Operation.objects.filter(
+        account=account, status=Operation.Status.CLOSED, note=STOP_LOSS, closed_us__gte=since_us
+    )
+    if until_us:
+        rows = rows.filter(closed_us__lt=until_us)
+    return list(rows.order_by("-closed_us")[:DECISIONS_MAX])
+
+
+def _stop_sale(op: Operation, scales: _Scales) -> dict[str, Any]:
+    """Return what a stop sold, as a decision is told."""
+    said = {
+        "coin": scales.lots(op.sold_lots, op.symbol),
+        "proceeds": scales.cash(op.proceeds),
+        "stop": scales.price(op.stop_ticks, op.symbol),
+    }
+    return {
+        "id": None,
+        "signal_id": None,
+        "time": moment(op.closed_us),
+        "operation": Side.SELL.name,
+        "on_paper": op.is_paper,
+        "reason": Reason.STOP_LOSS.name,
+        "symbol": op.symbol,
+        "numbers": said,
+        "text": tell(Reason.STOP_LOSS, Side.SELL.name, op.symbol, said),
+    }
 
 
 def _begun(account: int, found: Collection[Decision]) -> dict[tuple[int, int], Operation]:
@@ -210,13 +258,12 @@ def decided(
 
 
 def told_to_client(account: int, *, cash: str) -> tuple[str, int]:
-    """Return the newest decision of a client as a sentence, and when; nothing before the first."""
-    row = Decision.objects.filter(account=account).order_by("-pk").first()
-    if row is None:
+    """Return what a client last decided, or its stop did, as a sentence, and when; or nothing."""
+    newest = decisions(account, cash=cash, limit=1)
+    if not newest:
         return "", 0
-    symbol = Signal.objects.get(pk=row.signal).symbol
-    told = _decision(row, symbol, _Scales(cash), _begun(account, [row]))
-    return told["text"], row.time_us // 1000
+    at = dt.datetime.fromisoformat(newest[0]["time"])
+    return newest[0]["text"], (at - EPOCH) // dt.timedelta(milliseconds=1)
 
 
 def client_of(member: Member, name: str) -> Robot | None:
@@ -254,11 +301,9 @@ class _Scales:
         codes = asset_codes()
         self._decimals = dict(codes.values())
         self._cash = cash
-        self._ticks = {
-            codes[row.base][0]: Decimal(row.tick_size)
-            for row in instruments()
-            if codes[row.quote][0] == cash
-        }
+        markets = [row for row in instruments() if codes[row.quote][0] == cash]
+        self._ticks = {codes[row.base][0]: Decimal(row.tick_size) for row in markets}
+        self._lots = {codes[row.base][0]: Decimal(row.lot_size) for row in markets}
 
     def cash(self, units: int) -> str:
         return self._text(units, self._cash)
@@ -269,6 +314,9 @@ class _Scales:
     def of(self, symbol: str) -> Callable[[int], str]:
         """Return what tells amounts of a coin."""
         return lambda units: self.coin(units, symbol)
+
+    def lots(self, lots: int, symbol: str) -> str:
+        return f"{self._lots.get(symbol, Decimal(0)) * lots:f}"
 
     def price(self, ticks: int, symbol: str) -> str | None:
         tick = self._ticks.get(symbol)
