@@ -12,7 +12,7 @@ from django.urls import reverse
 from fondaco.core import records
 from fondaco.identity import services as identity
 from fondaco.identity.models import Account, Member
-from fondaco.office.robots import selectors, services, told_backtests
+from fondaco.office.robots import selectors, services, told_backtests, views
 from fondaco.robots.hub import selectors as hub
 from fondaco.robots.hub.judging import Reason
 from fondaco.robots.models import (
@@ -219,6 +219,42 @@ def test_staff_see_who_is_on_paper(door: Door, settings: Any) -> None:
         "robot-1": ("live", "0.00"),
         "robot-2": ("live", "0.00"),
     }
+
+
+def test_staff_find_a_robot_among_many(
+    door: Door, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pages and by a search of robots and members; each has its reason and its kill switch."""
+    identity.set_roles(Member.objects.get(), ["admin"])
+    settings.STAFF_MFA = False
+    monkeypatch.setattr(views, "PAGE_ROBOTS", 2)
+    signal_robot(door)
+    decide(1, 1_000_000)
+
+    def shown(place: str) -> tuple[list[str], str]:
+        answer = door.browser.get(f"/staff/robots/{place}")
+        return [row["id"] for row in answer.context["rows"]], answer.content.decode()
+
+    first, page = shown("")
+    assert first == ["n1", "robot-1"]
+    assert "1 to 2 of 3 robots" in page
+    assert "did not buy: it is switched off <time" in page
+    assert (page.count('name="kill" value='), page.count('rel="next"')) == (2, 1)
+    place = reverse("staff-robots")
+    assert f'href="{place}?page=2"' in page
+    assert shown("?page=2")[0] == shown("?page=99")[0] == ["robot-2"]
+    assert shown("?page=x")[0] == first
+    assert shown("?q=ROBOT-")[0] == ["robot-1", "robot-2"]
+    found, page = shown("?q=An&page=2")
+    assert found == ["robot-2"]
+    assert f'href="{place}?q=An&amp;page=1"' in page
+    found, page = shown("?q=nobody%00")
+    assert found == []
+    assert "No robot and no member is called so" in page
+    answer = door.browser.post("/staff/robots/?q=An&page=2", {"kill": "robot-2"})
+    assert answer.headers["Location"] == f"{place}?q=An&page=2"
+    assert "killed: only reduces" in shown("?q=An&page=2")[1]
+    assert "killed: only reduces" not in shown("")[1]
 
 
 # ---- what a stop sold, among the reasons

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -42,6 +46,8 @@ __all__ = ["builder", "own_robot", "robot", "robots", "rule", "staff"]
 
 View = Callable[..., HttpResponse]
 ROBOTS_SHOWN: Final = 1000
+PAGE_ROBOTS: Final = 50  # of the house, for staff
+SEARCH_LETTERS_MAX: Final = 64
 FIELDS: Final = {"allotment": "cash"}
 
 
@@ -224,7 +230,7 @@ def _limits(request: HttpRequest) -> dict[str, str]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def staff(request: HttpRequest) -> HttpResponse:
-    """Show staff every robot of the house; a POST throws kill switches."""
+    """Show staff the house's robots, in pages, or those searched; a POST throws kill switches."""
     member = member_of(request.user)
     may_kill = may(member, Permission.MAINTENANCE)
     if not may(member, Permission.SEE_MEMBERS):
@@ -242,12 +248,25 @@ def staff(request: HttpRequest) -> HttpResponse:
             request,
             lambda: services.switch_kills(core, chosen, on=on, actor=member, address=address),
         )
-        return redirect("staff-robots")
+        return redirect(f"{reverse('staff-robots')}?{_place(request)}".rstrip("?"))
+    search = request.GET.get("q", "").replace("\0", "").strip()[:SEARCH_LETTERS_MAX]
+    found = rows
+    if search:
+        found = rows.filter(Q(pk__icontains=search) | Q(member__username__icontains=search))
+    part = Paginator(found, PAGE_ROBOTS).get_page(request.GET.get("page"))
     shown = {
-        "rows": selectors.rows(core, rows[:ROBOTS_SHOWN]),
+        "rows": selectors.rows(core, part.object_list),
+        "part": part,
+        "search": search,
         "cash": settings.CASH,
         "may_kill": may_kill,
-        "count": rows.count(),
+        "has_robots": bool(part.paginator.count) or rows.exists(),
         "sure": request.GET.get("sure", ""),
     }
     return render(request, "office/robots/staff.html", shown)
+
+
+def _place(request: HttpRequest) -> str:
+    """Return the query of the page of robots that somebody looks at."""
+    place = {name: request.GET[name] for name in ("q", "page") if request.GET.get(name)}
+    return urlencode(place)
