@@ -6,16 +6,21 @@ lives in another zone, where days end at a quarter past six in the evening of UT
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
-import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import redis
@@ -24,10 +29,12 @@ from websockets.sync.client import connect
 from fondaco.journal.calendar import Calendar
 from fondaco.link.address import writer_socket
 from fondaco.robots.hub.locks import TTL_US, Locks, key_of, make_keys
+from fondaco.robots.hub.roster import SHARES
 from fondaco.robots.hub.selectors import moment
 from tests.acceptance.robot_house import SETTINGS, RobotHouse, robot, robot_house
 from tests.house_fixture import RunningHouse
 from tests.redis_fixture import redis_url
+from tests.treasury.people import Person
 
 __all__ = ["redis_url"]
 
@@ -70,8 +77,8 @@ ROBOTS: Final = [
     robot("other-symbol", symbols=["ETH"]),
     robot("poor", {"USDT": "19.99"}),
     robot("coinless", sell_on="SELL", buy_on=2),
-    robot("stopped-out", operation_stop_loss=50.0),
-    robot("on-paper", mode="paper", operation_stop_loss=50.0),
+    robot("stopped-out", operation_stop_loss=50.0, month_sell_cap=100),
+    robot("on-paper", mode="paper", operation_stop_loss=50.0, month_sell_cap=100),
     robot("day-stop", day_stop_loss=10),
     robot("month-stop", month_stop_loss=10),
     robot("capped", {"USDT": "1000", "BTC": "0.5"}, month_sell_cap=100),
@@ -81,6 +88,7 @@ ROBOTS: Final = [
     robot("twice", operation_amount=100),
     robot("split", symbols=["BTC", "SOL", "ETH", "XRP"]),
 ]
+CLIENTS: Final = re.findall(r'^id = "(.*)"$', "".join(ROBOTS), re.MULTILINE)
 
 
 class Market(RobotHouse):
@@ -252,23 +260,28 @@ def test_s0_9_an_operation_awaits_its_buying_then_its_selling(market: Market) ->
 
 
 def test_s0_5_a_position_is_sold_at_its_stop(market: Market) -> None:
-    """S0-5: the stop rests in the core at buy_quote - loss / amount, and sells when it is met."""
+    """S0-5: the stop rests in the core at buy_quote - loss / amount, and sells when it is met.
+
+    S0-7: above the month's sell cap, which holds a signal's sale up; its reasons tell of it.
+    """
     market.only("stopped-out")
     market.signal("STRONG_BUY", "stopped-out")
     held = market.operation("stopped-out", "AWAITING_SELL")
     wanted = Decimal(str(held["buy_quote"])) - 50 / Decimal(str(held["crypto_amount_bought"]))
     stop = Decimal(str(held["stop_loss_quote"]))
     assert 0 <= stop - wanted < Decimal("0.01")
+    assert market.signal("SELL", "stopped-out")["stopped-out"]["reason"] == "SELL_CAP"
     market.quote("18900", "20010")
     market.order("SELL", "18900", "0.001", who=market.house.bob)
     market.operation("stopped-out", None)
     after = market.document("stopped-out")
     assert after["crypto"][0]["amount"] < 0.00001
     assert after["daily_summary"]["profit"] < -50
+    check_the_exit(market, "stopped-out", held, on_paper=False)
 
 
 def test_s0_5_on_paper_it_is_the_same_and_the_house_is_as_it_was(market: Market) -> None:
-    """S0-5: bought at the house's book, sold at its stop, over the death of its worker."""
+    """S0-5, S0-7: bought at the house's book, sold at its stop, over the death of its worker."""
     market.only("on-paper")
     book = market.get("/api/v3/depth?symbol=BTCUSDT")
     row = market.signal("STRONG_BUY", "on-paper")["on-paper"]
@@ -287,6 +300,7 @@ def test_s0_5_on_paper_it_is_the_same_and_the_house_is_as_it_was(market: Market)
     assert after["crypto"][0]["amount"] < 0.00001
     assert after["daily_summary"]["profit"] < -50
     assert market.get("/api/v3/depth?symbol=BTCUSDT") == book
+    check_the_exit(market, "on-paper", held, on_paper=True)
 
 
 def test_s0_6_a_day_s_loss_locks_until_the_day_is_over(market: Market) -> None:
@@ -348,25 +362,35 @@ def test_s0_7_the_month_s_sell_cap_holds_sales_up(market: Market) -> None:
 
 
 def test_s0_8_a_hundred_concurrent_signals_are_one_operation(market: Market) -> None:
-    """S0-8: one is TRIGGERED, the others OPERATION_OPEN; one order was paid."""
+    """S0-8: one is TRIGGERED, the others OPERATION_OPEN; one order was paid.
+
+    Of two workers that share the clients one is killed among them; every client of the house is
+    judged once at each, with a reason.
+    """
     market.only("rush")
-    found: list[int] = []
 
-    def send(number: int) -> None:
+    def send(number: int) -> int:
         moment = f"21-07-2022 02:{number // 60:02d}:{number % 60:02d}"
-        body = {"summary": "STRONG_BUY", "timestamp": moment}
-        found.append(market.post("/api/v1/signals/", body).json["id"])
+        sent: int = market.post(
+            "/api/v1/signals/", {"summary": "STRONG_BUY", "timestamp": moment}
+        ).json["id"]
+        return sent
 
-    sends = [threading.Thread(target=send, args=(number,)) for number in range(100)]
-    for each in sends:
-        each.start()
-    for each in sends:
-        each.join()
-    assert len(set(found)) == 100
-    market.decision("rush", max(found))
-    rows = market.get("/api/v1/robots/clients/rush/decisions/?limit=500")
-    reasons = [row["reason"] for row in rows if row["signal_id"] in found]
-    assert sorted(reasons) == ["OPERATION_OPEN"] * 99 + ["TRIGGERED"]
+    worker = market.house.child("worker")
+    with market.house.another_worker() as other, ThreadPoolExecutor(20) as senders:
+        halves = market.until(lambda: shared_evenly(market))
+        assert halves == {worker, other.pid}
+        first = list(senders.map(send, range(50)))
+        os.kill(worker, signal.SIGKILL)
+        found = {*first, *senders.map(send, range(50, 100))}
+        assert len(found) == 100
+        for client in CLIENTS:
+            told = market.until(lambda client=client: judged(market, client, found))
+            assert len(told) == 100, f"{client} is judged once at each"
+            if client != "rush":
+                assert "TRIGGERED" not in told
+    told = judged(market, "rush", found)
+    assert Counter(told) == {"OPERATION_OPEN": 99, "TRIGGERED": 1}
     held = market.operation("rush", "AWAITING_SELL")
     assert held["operation_amount"] <= 100
     assert market.document("rush")["monthly_summary"]["amount_bought"] == held["operation_amount"]
@@ -468,6 +492,42 @@ def test_a_client_changes_its_switch_and_config_and_nothing_else(market: Market)
     assert market.post("/api/v1/robots/clients/split/unlock/").json["locked"] is False
     row = market.signal("STRONG_BUY", "split")["split"]
     assert (row["reason"], float(row["numbers"]["cash"])) == ("TRIGGERED", 250.0)
+
+
+def shared_evenly(market: Market) -> set[int]:
+    """Return the processes of two workers that have half of the clients' shares each; or none."""
+    path = market.house.data / "office.sqlite3"
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as office:
+        asked = "SELECT owner FROM robots_lease WHERE name GLOB 'hub [0-9]*' AND until_us > ?"
+        rows = office.execute(asked, [time.time_ns() // 1000]).fetchall()
+    shares = Counter(int(owner.split()[1]) for (owner,) in rows)
+    return set(shares) if sorted(shares.values()) == [SHARES // 2] * 2 else set()
+
+
+def judged(market: Market, client: str, signals: set[int]) -> list[str]:
+    """Return a client's reasons at these signals once it has one at each."""
+    rows = market.get(f"/api/v1/robots/clients/{client}/decisions/?limit=110")
+    rows = [row for row in rows if row["signal_id"] in signals]
+    return [row["reason"] for row in rows] if {row["signal_id"] for row in rows} == signals else []
+
+
+def check_the_exit(market: Market, client: str, held: dict[str, Any], *, on_paper: bool) -> None:
+    """A client's stop sold above its cap of 100, and its reasons say so: by API and page alike."""
+    assert market.document(client)["monthly_summary"]["amount_sold"] > 900
+    newest = market.get(f"/api/v1/robots/clients/{client}/decisions/")[0]
+    told = [newest[name] for name in ("reason", "operation", "signal_id", "on_paper")]
+    assert told == ["STOP_LOSS", "SELL", None, on_paper]
+    assert Decimal(newest["numbers"]["stop"]) == exact(held["stop_loss_quote"])
+    assert re.fullmatch(
+        r"stop-loss at 19\d{3}\.\d+: sold 0\.04\d+ BTC for 94\d\.\d+, exempt from the sell cap",
+        newest["text"],
+    )
+    bob = Person(market.house, "bob")
+    first = re.search(r"data-reasons>(.*?)</li>", bob.get(f"/robots/{client}")[1], re.DOTALL)
+    assert first is not None
+    assert newest["text"] in first[1]
+    assert newest["text"] in bob.get("/robots/")[1]
+    assert ("on paper</span>" in first[1]) is on_paper
 
 
 def exact(number: float) -> Decimal:
