@@ -1,4 +1,7 @@
-"""S0 behind a closed door, with a real Redis: who may, and whose lock it is."""
+"""S0 behind a closed door, with a real Redis: who may, and whose lock it is.
+
+On the system's clock, and with the age that signals may have by default.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ def hub(redis_url: str) -> Iterator[ClosedHouse]:
     os.environ["FONDACO_REDIS_URL"] = redis_url
     try:
         robots = "".join(robot(name, operation_amount=100) for name in ("mine", "busy", "told"))
-        settings = 'rate_limits = false\nstaff_mfa = false\ncash = "USDT"\nsignal_age_s_max = 0'
+        settings = 'rate_limits = false\nstaff_mfa = false\ncash = "USDT"'
         with open_house(settings=settings, more=TOKENS + robots + MORE) as house:
             found = ClosedHouse(house)
             found.trade("20000")
@@ -112,6 +115,25 @@ def test_a_busy_lock_is_waited_for_and_then_the_reason(hub: ClosedHouse, redis_u
         assert not keys.exists(f"{KEY}busy")
         assert hub.signal("STRONG_BUY", "busy")["busy"]["reason"] == "TRIGGERED"
         hub.until(lambda: not keys.exists(f"{KEY}busy"))
+
+
+def test_an_alert_is_young_enough_by_default(hub: ClosedHouse) -> None:
+    """Of the house's own time it sets a client going; of three minutes before it is refused."""
+    made = hub.ask("POST", "/api/v1/hooks/", BOB, {"name": "chart"}).json
+    address = made["url"].removeprefix(hub.house.url)
+    now_ms = int(hub.get("/api/v3/time")["serverTime"])
+    for age_s in (0, 180):
+        body = {"action": "buy", "ticker": "BTC", "timenow": str(now_ms - age_s * 1000)}
+        assert hub.ask("POST", address, "", body).status == 202
+
+    def settled() -> Any:
+        found = hub.ask("GET", f"/api/v1/hooks/{made['id']}/alerts/", BOB).json["alerts"]
+        return found if all(row["state"] != "waiting" for row in found) else None
+
+    old, young = hub.until(settled)
+    assert (young["state"], old["state"]) == ("taken", "refused")
+    assert old["reason"].startswith("TOO_LATE: 180 s old")
+    assert hub.decision("mine", young["signal_id"])["reason"] == "BELOW_LEVEL"
 
 
 def test_who_signs_out_is_told_of_no_more_triggers(hub: ClosedHouse) -> None:
