@@ -196,6 +196,10 @@ class Flow:
     def note(self, command: bytes, events: list[bytes]) -> None:
         """Be told what came of a command: who acts on answers says so in a subclass."""
 
+    def burst(self) -> list[bytes]:
+        """Return what comes with the last command: of those who rush, in a subclass."""
+        return []
+
     def batch(self, now_us: int) -> tuple[int, list[bytes]]:
         """Return how much later the next batch comes, and its commands."""
         random = self.random
@@ -209,12 +213,11 @@ class Flow:
         sent = self.sent_orders[-1:]
         if sent and records[-1] is sent[0]:
             self.sent_at.append((sent[0], now_us + elapsed_us))
-        return elapsed_us, records
+        return elapsed_us, records + self.burst()
 
     def elapsed_us(self) -> int:
         """Return how much later the next batch comes."""
-        fate = self.random.random()
-        if fate < 0.97:
+        if self.random.random() < 0.97:
             return self.random.randrange(2_000_000)
         return self.random.choice((0, DAY_US // 2, DAY_US - 1, DAY_US, DAY_US + 1))
 

@@ -266,10 +266,11 @@ class _ReadsBeforeTheBatch(Limits):
 class _CheckThenAct(PlantedTwin):
     limits_class = _ReadsBeforeTheBatch
 
-    def apply(self, batch: bytes) -> bytes:
+    def apply_one(self, record: bytes) -> list[bytes]:
         assert isinstance(self.limits, _ReadsBeforeTheBatch)
-        self.limits.look()
-        return super().apply(batch)
+        if int.from_bytes(record[16:24], "little") != self.time_us:  # one time, one batch
+            self.limits.look()
+        return super().apply_one(record)
 
 
 class _CountsNoOpenSales(Limits):
@@ -379,7 +380,7 @@ ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "a day's count of orders forgotten": _limits(_NoCount),
     "a purchase that no loss refuses": _limits(_NoLoss),
 }
-# Seldom enough that only the comparison with the twin is asked to see it.
+# Seldom enough that the machine's few steps needn't see it.
 RARE_ROBOT_PLANTS: Final[dict[str, Callable[[], PlantedTwin]]] = {
     "a stop that knows no limit": _limits(_StopsKnowNoLimit),
     "bids that a stop meets after a loss limit": _stops(_BidsOutliveTheLimit),

@@ -1,7 +1,8 @@
 """Seeded flows of robots: many workers that race for the same accounts, with limits near at hand.
 
 Each of the 32 workers acts on what it was told last: it asks for a robot's lock, sends orders under
-the fence that it got, however old that has become, and unlocks late. Days and months roll, terms
+the fence that it got, however old that has become, and unlocks late. Now and then all 32 come at
+once, holders of old fences among them. Days and months roll, terms
 change, staff pulls the kill switch; robots also send plain orders, and money comes and goes.
 """
 
@@ -56,7 +57,7 @@ class RobotFlow(Flow):
         self.choices |= {
             self.robot_order: 40, self.robot_list: 8, self.lock: 9, self.unlock: 4, self.kill: 1.5,
             self.roll: 2.5, self.change_terms: 2, self.spoil_robot: 2, self.fund: 4, self.rush: 3,
-            self.squeeze: 1.5,
+            self.squeeze: 1.5, self.sink: 1.5,
         }  # fmt: skip
         if lists:
             self.choices |= {self.robot_list: 20, self.order_list: 15, self.cancel_list: 4}
@@ -150,23 +151,51 @@ class RobotFlow(Flow):
         """Return another command: first those of a rush, so that they come together."""
         return self.rushing.pop() if self.rushing else super().next()
 
+    def burst(self) -> list[bytes]:
+        """Return all that is left of a rush, mostly: the rest comes in the next batches."""
+        if not self.rushing or self.random.random() < 0.2:
+            return []
+        rest, self.rushing = self.rushing[::-1], []
+        return rest
+
     def rush(self) -> bytes:
-        """Return the first of some sales at which as many workers arrive at once."""
-        account = self.random.choice(list(ROBOTS))
-        fences = [fence for (_, whose), fence in self.fences.items() if whose == account]
+        """Return the first of up to 32 orders at which workers arrive at once, mostly to sell.
+
+        Most hold the newest fence, others an older one; in some rushes the lock changes hands on
+        the way, so that who held the newest until then is late, too.
+        """
+        random = self.random
+        account = random.choice(list(ROBOTS))
+        fences = [0, *(fence for (_, whose), fence in self.fences.items() if whose == account)]
+        size = random.choice((3, 6, 6, WORKERS))
+        change = random.randrange(2 * size)  # at which of them another gets the lock
+        came = []
+        for place in range(size):
+            if place == change:
+                owner = {"owner_0": random.randrange(1, WORKERS + 1), "owner_1": 7, "force": 1}
+                came.append(pack(Command.LOCK_ROBOT, account=account, ttl_us=SECOND_US, **owner))
+                fences.append(fences[-1] + 1)
+                continue
+            fence = fences[-1] if random.random() < 0.7 else random.choice(fences[-6:])
+            came.append(self.rushed(account, fence))
+        self.rushing += came[:0:-1]
+        return came[0]
+
+    def rushed(self, account: int, fence: int) -> bytes:
+        """Return one order of a rush."""
+        random = self.random
         words = {
             "account": account,
             "instrument": 3 if CASH[account] == 3 else 1,
-            "side": Side.SELL,
-            "order_type": OrderType.LIMIT,
-            "time_in_force": 1,
-            "price_ticks": self.random.randrange(100, 105),
-            "fence": max(fences, default=0),
+            "side": Side.SELL if random.random() < 0.9 else Side.BUY,
+            "quantity_lots": random.randrange(2, 9),
+            "order_type": OrderType.MARKET,
+            "fence": fence,
         }
-        for _ in range(self.random.randrange(2, 7)):
-            lots = self.random.randrange(2, 9)
-            self.rushing.append(pack(Command.ROBOT_ORDER, quantity_lots=lots, **words))
-        return self.rushing.pop()
+        if random.random() < 0.8:
+            words |= {"order_type": OrderType.LIMIT, "time_in_force": 1}
+            words["price_ticks"] = random.randrange(100, 105)
+        return pack(Command.ROBOT_ORDER, **words)
 
     def squeeze(self) -> bytes:
         """Return a stop sale of a robot, before tighter terms and a fall that reaches it."""
@@ -191,6 +220,31 @@ class RobotFlow(Flow):
             pack_body(Command.CONFIGURE_ACCOUNT, body, account=account),
         ]
         return pack(Command.NEW_ORDER, account=account, instrument=1, quantity_lots=2, **stop)
+
+    def sink(self) -> bytes:
+        """Return a robot's bid, before its own sale at a loss that sets off a stop of another."""
+        account, price = self.random.choice((30, 31)), self.random.randrange(94, 99)
+        buyer, seller, stopper = self.random.sample(ACCOUNTS[:5], 3)
+        terms = RobotTerms(cash=CASH[account], day_loss_max=1)
+        body = AccountBody(member=ROBOTS[account], kind=AccountKind.ROBOT, robot=terms)
+        waits = {"instrument": 1, "order_type": OrderType.LIMIT, "time_in_force": 1}
+        fall = waits | {"price_ticks": price}
+        bid = waits | {"account": account, "side": Side.BUY, "price_ticks": price - 1}
+        stop = {"order_type": OrderType.STOP_LOSS, "stop_price_ticks": price - 1}
+        market = {"instrument": 1, "order_type": OrderType.MARKET}
+        bought = {"account": buyer, "side": Side.BUY}
+        self.rushing += [
+            pack(Command.NEW_ORDER, account=account, side=Side.SELL, quantity_lots=2, **market),
+            pack(
+                Command.NEW_ORDER, account=stopper, instrument=1, side=Side.SELL,
+                quantity_lots=20, **stop,
+            ),
+            pack(Command.NEW_ORDER, **bought, quantity_lots=1, **waits, price_ticks=price - 1),
+            pack(Command.NEW_ORDER, **bid, quantity_lots=5),
+            pack(Command.NEW_ORDER, **bought, quantity_lots=60, **fall),
+            pack(Command.NEW_ORDER, account=seller, side=Side.SELL, quantity_lots=60, **fall),
+        ]  # fmt: skip
+        return pack_body(Command.CONFIGURE_ACCOUNT, body, account=account)
 
     def lock(self) -> bytes:
         """Return a worker's wish for a lock, seldom by force."""

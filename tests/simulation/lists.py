@@ -1,8 +1,8 @@
 """A reader of what is told of lists: two orders of which only one may ever act.
 
-Checked: both legs are open when a list begins; before a leg trades, shrinks or fires the other has
-ended, so never both act; a list is done exactly when no leg is open; the core answers with the
-lists that were told. That a list holds once is part of I3 (observer.py).
+Checked, as I20: both legs are open when a list begins; before a leg trades, shrinks or fires the
+other has ended, so never both act; a list is done exactly when no leg is open; the core answers
+with the lists that were told. That a list holds once is part of I3 (observer.py).
 """
 
 from __future__ import annotations
@@ -33,24 +33,25 @@ class ListReader:
         if execution not in ACTS:
             return
         first = self.acted.setdefault(list_id, order_id)
-        require(first == order_id, "one leg of a list acts, never both", list_id, first, order_id)
+        alone = first == order_id
+        require(alone, "I20 one leg of a list acts, never both", list_id, first, order_id)
         other = 2 * list_id - 1 - order_id
         if execution != Execution.TRIGGERED:  # the other's end is told next
-            require(other not in self.orders, "a leg acts alone", list_id, order_id)
+            require(other not in self.orders, "I20 a leg acts alone", list_id, order_id)
 
     def told(self, words: Words) -> None:
         """Read a LIST."""
         list_id = words["list_id"]
         legs = [words["stop_order_id"], words["profit_order_id"]]
-        require(legs == [list_id - 1, list_id], "a list's numbers", words)
+        require(legs == [list_id - 1, list_id], "I20 a list's numbers", words)
         left = [order_id for order_id in legs if order_id in self.orders]
         if words["status"] == ListStatus.EXECUTING:
-            require(list_id not in self.open, "a list begins once", words)
-            require(left == legs, "a list begins with both legs", words, left)
+            require(list_id not in self.open, "I20 a list begins once", words)
+            require(left == legs, "I20 a list begins with both legs", words, left)
             self.open[list_id] = words
             return
-        require(not left, "no leg of a list that is done is left alive", words, left)
-        require(self.open.pop(list_id, None) is not None, "a list ends once", words)
+        require(not left, "I20 no leg of a list that is done is left alive", words, left)
+        require(self.open.pop(list_id, None) is not None, "I20 a list ends once", words)
 
     def check(self, exchange: Any, accounts: list[int]) -> None:
         """Hold lists against their legs, and the core's answer against what was told."""
@@ -58,13 +59,14 @@ class ListReader:
         for order in self.orders.values():
             if order.list_id:
                 legs.setdefault(order.list_id, []).append(order.order_id)
-        require(set(legs) == set(self.open), "a list is open as long as a leg", legs, self.open)
+        require(set(legs) == set(self.open), "I20 a list is open as long as a leg", legs, self.open)
         for list_id, left in legs.items():
             acted = self.acted.get(list_id)
-            require(acted is None or left == [acted], "a leg left alive", list_id, left, acted)
+            alone = sorted(left) == ([list_id - 1, list_id] if acted is None else [acted])
+            require(alone, "I20 a leg left alive", list_id, left, acted)
         for account in accounts:
             found = [unpack(r) for r in split(exchange.query(pack(Query.LISTS, account=account)))]
             told = [w for _, w in sorted(self.open.items()) if w["account"] == account]
             answered = [[words[name] for name in NAMES] for words in found]
             wanted = [[words[name] for name in NAMES] for words in told]
-            require(answered == wanted, "lists as told", account, answered, wanted)
+            require(answered == wanted, "I20 lists as told", account, answered, wanted)

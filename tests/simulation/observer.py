@@ -180,6 +180,9 @@ class Observer:
             require(known is None, "I12 an order is new once", order_id)
         elif known is None:
             raise Breach(f"an event about order {order_id}, which is not open")
+        else:
+            same = known.list_id == words[_ORDER["list_id"]]
+            require(same, "I20 a leg stays in its list", known, words)
         if words[_ORDER["list_id"]]:
             self.lists.act(order_id, words[_ORDER["list_id"]], execution)
         if execution == Execution.TRIGGERED:
@@ -220,7 +223,7 @@ class Observer:
 
     def _trigger(self, stop: Seen, words: tuple[int, ...]) -> None:
         """A stop fires."""
-        require(stop.armed and stop.reached, "a stop fires once, after it was reached", stop)
+        require(stop.armed and stop.reached, "I13 a stop fires once, after it was reached", stop)
         require(words[_ORDER["working_us"]] == words[2], "it works from now on", words)
         mine = [o for o in self.orders.values() if o.instrument == stop.instrument]
         older = [o for o in mine if o.armed and o.reached and o.order_id < stop.order_id]

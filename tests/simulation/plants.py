@@ -10,16 +10,19 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from unittest import mock
 
 from fondaco.core.records import numbers_of, split
-from fondaco.journal import scan, watermark
+from fondaco.journal import scan
 from fondaco.journal.sequencer import Core
+from fondaco.robots.venues import carrying
 from tests.property.plants import (
     LIST_PLANTS,
     OUTSIDE_PLANTS,
+    RARE_ROBOT_PLANTS,
     ROBOT_PLANTS,
     STOP_PLANTS,
     PlantedTwin,
@@ -27,10 +30,10 @@ from tests.property.plants import (
 from tests.property.plants import PLANTS as MARKET_PLANTS
 from tests.robots.planted_steps import PLANTED_STEPS
 from tests.simulation.disk import SimulatedDisk
-from tests.simulation.world import Settings
+from tests.simulation.world import Settings, new_core
 from tests.twin.exchange import Twin
 
-__all__ = ["PLANTS", "TwinCore"]
+__all__ = ["FIRST", "PLANTS", "Plant", "TwinCore"]
 
 
 class TwinCore:
@@ -163,47 +166,120 @@ def _usual_recovery() -> Iterator[None]:
         yield
 
 
+class Plant(NamedTuple):
+    """A bug, how the breach by which it is found begins, and the house that it lives in."""
+
+    found_by: str
+    settings: Settings
+    patched: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def sound(self) -> Settings:
+        """Return the same house without the bug."""
+        core = new_core if self.settings.core is new_core else TwinCore
+        return replace(self.settings, core=core, disk=SimulatedDisk, carry=carrying.carry)
+
+
 def _core(core: Callable[[], Core]) -> Settings:
     return Settings(core=core, hash_of=None)
 
 
-def _plain(settings: Settings) -> tuple[Settings, Callable[[], AbstractContextManager[None]]]:
-    return settings, nullcontext
+_TWIN: Final = Settings(hash_of=None)
+_OUTSIDE: Final = replace(_TWIN, outside=True)
+_ROBOTS: Final = replace(_TWIN, robots=True, lists=True)
 
 
-# Name -> settings, and what is patched while the history runs.
-PLANTS: Final[dict[str, tuple[Settings, Callable[[], AbstractContextManager[None]]]]] = {
-    "acknowledged before the sync": _plain(Settings(disk=_AcknowledgesBeforeSync)),
-    "a failed sync tried again": _plain(Settings(disk=_TriesTheSyncAgain)),
-    "the journal cut at its first bad record": (Settings(segment_bytes=1 << 30), _usual_recovery),
-    "a snapshot that forgets client order ids": _plain(_core(_ForgetsClientIds)),
-    "a snapshot that forgets row ids": _plain(_core(_ForgetsRowIds)),
+def _twins(
+    found_by: dict[str, str],
+    *plants: dict[str, Callable[[], PlantedTwin]],
+    house: Settings = _TWIN,
+) -> dict[str, Plant]:
+    planted = {name: plant for found in plants for name, plant in found.items()}
+    return {
+        name: Plant(breach, replace(house, core=_with_twin(planted[name])))
+        for name, breach in found_by.items()
+    }
+
+
+REPLAY: Final = "journal damaged: /house/journal at byte 0, seq"  # it makes other events than told
+DISK: Final = {
+    "acknowledged before the sync": Plant("I8 ", Settings(disk=_AcknowledgesBeforeSync)),
+    "a failed sync tried again": Plant(
+        "journal damaged: /house/", Settings(disk=_TriesTheSyncAgain)
+    ),
+    "the journal cut at its first bad record": Plant(
+        "I10 a flipped bit", Settings(segment_bytes=1 << 30), _usual_recovery
+    ),
+    "a snapshot that forgets client order ids": Plant(REPLAY, _core(_ForgetsClientIds)),
+    "a snapshot that forgets row ids": Plant(REPLAY, _core(_ForgetsRowIds)),
+}
+MARKET: Final = {
+    "last in, first out among equal bids": "I5 priority",
+    "hold not released when prevention ends a bid": "I3 held = orders",
+    "a fee from nowhere": "I1 ",
+    "a depth that is one off at 21 lots": "levels are their orders",
+}
+STOPS: Final = {
+    "a stop fired twice": "I13 a stop fires once",
+    "a stop that fires before its aggressor is done": "a stop fires when no order is at work",
+    "a hold not released when a triggered order is refused": "I3 held = orders",
+    "the newest of the reached stops first": "the oldest stop fires first",
+    "a stop that is reached only by the last price": "the oldest stop fires first",
+}
+LISTS: Final = {
+    "a leg left alive": "I20 a leg left alive",
+    "a leg that fires beside its sibling": "I20 a leg stays in its list",
+    "a list that holds for both its legs": "I3 held = orders",
+    "a list that is forgotten with its stop": "I20 ",
+    "a cancel that leaves the other leg": "I20 a leg left alive",
+}
+ROBOTS: Final = {
+    "check-then-act on the sell cap": "I19 the sell cap",
+    "a sell cap that forgets open sales": "I19 the sell cap",
+    "open buys that outlive a loss limit": "I19 a stopped robot has no open purchase",
+    "a late holder that may act": "I13 a late holder is refused",
+    "profit without its fees": "S0-10 ",
+    "sales at market that are free of the cap": "I19 a trade past the sell cap",
+    "a kill switch that leaves sales open": "I19 the switch leaves no order",
+    "an order's notional forgotten": "I19 an order's notional",
+    "a day's count of orders forgotten": "I19 orders of a day",
+    "a purchase that no loss refuses": "I19 no purchase after a loss limit",
+    "a stop that knows no limit": "I19 ",
+    "bids that a stop meets after a loss limit": "I19 no purchase after a loss limit",
+    "a list of exits that limits hold up": "S0-7 no limit holds up an exit",
+    "a list of a late holder": "I13 a late holder is refused",
+}
+OUTSIDE: Final = {
+    "a venue order sent twice": "I14 ",
+    "a message's availability given to each order": "I18 ",
+    "a fill's surplus kept on hold": "I3 held = orders",
+    "coins mixed in one pool": "I15 of its own coin",
+}
+STEPS: Final = {
+    "sends before it is durable": "I14 sent only after SENT is durable",
+    "sends again on a timeout": "I14 ",
+    "believes no such order at once": "I14 what was given back is never done",
+    "gives back what has no answer": "I14 what was given back is never done",
+}
+PLANTS: Final[dict[str, Plant]] = {
+    **DISK,
+    **_twins(MARKET, MARKET_PLANTS),
+    **_twins(STOPS, STOP_PLANTS),
+    **_twins(LISTS, LIST_PLANTS, house=_ROBOTS),
+    **_twins(ROBOTS, ROBOT_PLANTS, RARE_ROBOT_PLANTS, house=_ROBOTS),
+    **_twins(OUTSIDE, OUTSIDE_PLANTS, house=_OUTSIDE),
     **{
-        name: _plain(_core(_with_twin(MARKET_PLANTS[name])))
-        for name in (
-            "last in, first out among equal bids",
-            "hold not released when prevention ends a bid",
-            "a fee from nowhere",
-            "a depth that is one off at 21 lots",
-        )
-    },
-    **{name: _plain(_core(_with_twin(plant))) for name, plant in STOP_PLANTS.items()},
-    **{
-        name: _plain(Settings(core=_with_twin(plant), hash_of=None, outside=False, lists=True))
-        for name, plant in LIST_PLANTS.items()
-    },
-    **{
-        name: _plain(Settings(core=_with_twin(plant), hash_of=None, robots=True, lists=False))
-        for name, plant in {
-            **ROBOT_PLANTS,
-            "a robot's stop fired twice": STOP_PLANTS["a stop fired twice"],
-        }.items()
-    },
-    **{
-        name: _plain(Settings(core=_with_twin(plant), hash_of=None, outside=True))
-        for name, plant in OUTSIDE_PLANTS.items()
+        f"a worker that {name}": Plant(breach, Settings(outside=True, carry=PLANTED_STEPS[name]))
+        for name, breach in STEPS.items()
     },
 }
-for name, planted in PLANTED_STEPS.items():
-    PLANTS[f"a worker that {name}"] = _plain(Settings(outside=True, carry=planted))
-assert watermark.WATERMARK == "watermark"
+# The seed at which a search from 0 on found it, where that takes more than one or two histories.
+FIRST: Final = {
+    "a failed sync tried again": 9,
+    "a stop fired twice": 2,
+    "a stop that is reached only by the last price": 4,
+    "check-then-act on the sell cap": 6,
+    "a sell cap that forgets open sales": 6,
+    "sales at market that are free of the cap": 2,
+    "a venue order sent twice": 2,
+    "a worker that believes no such order at once": 5,
+}

@@ -7,8 +7,8 @@ asked about is always its own sum, never the core's; `looks` counts how often ea
 Checked: I13 an order under an old fence is refused and no lock has two holders; I19 no purchase
 comes in or trades after a loss limit or the kill switch, which leaves no order that was open before
 it; no sale passes the cap, at each trade and with all that is open; no order is worth more than its
-notional or past the day's count (exits are free of these three); summaries are the sums of the
-trades, a closed one is the last of its period.
+notional or past the day's count; S0-7 exits are free of these three; S0-10 summaries are the sums
+of the trades, a closed one is the last of its period.
 """
 
 from __future__ import annotations
@@ -54,8 +54,11 @@ LOOKS: Final = (
     "order under a notional",
     "order under a day's count",
     "kill",
+    "rush under several fences",
     *(f"refused {reason.name}" for reason in sorted(REFUSALS)),
 )
+LIMITS: Final = {Reason.SELL_CAP, Reason.TOO_MANY_ORDERS_TODAY}  # that hold up no exit
+RUSH: Final = 16  # orders to one robot in a batch
 WORD_MAX: Final = (1 << 63) - 1
 Words = dict[str, int]
 
@@ -318,6 +321,9 @@ class RobotReader:
             reason = unpack(events[0])["reason"]
             if reason in REFUSALS:
                 self.looks[f"refused {Reason(reason).name}"] += 1
+            if kind in SENT and reason in LIMITS:
+                asked = unpack(command)
+                require(asked["flags"] != Flag.EXIT, "S0-7 no limit holds up an exit", asked)
         if kind in SENT and first == Event.ORDER:
             self.sent(unpack(command), seq)
         elif kind == Command.LOCK_ROBOT and first == Event.ROBOT:
@@ -342,6 +348,7 @@ class RobotReader:
     def before_batch(self, commands: list[bytes], seqs: list[int]) -> None:
         """Know a batch's exits, and where the switch is turned, before its events are read."""
         self.kills.clear()
+        fences: dict[int, list[int]] = {}
         for command, seq in zip(commands, seqs, strict=True):
             kind = command[0] | command[1] << 8
             if len(command) == BYTES.get(kind):
@@ -349,8 +356,12 @@ class RobotReader:
                 robot = self.robots.get(words["account"])
                 if kind == Command.KILL_ROBOT:
                     self.kills[seq, words["account"]] = words["on"]
-                elif robot is not None and words["flags"] == Flag.EXIT:
+                    continue
+                fences.setdefault(words["account"], []).append(words["fence"])
+                if robot is not None and words["flags"] == Flag.EXIT:
                     robot.exits |= set(range(seq - numbers_of(command) + 1, seq + 1))
+        rushes = [each for each in fences.values() if len(each) >= RUSH and len(set(each)) > 1]
+        self.looks["rush under several fences"] += len(rushes)
 
     # ---- checking
 

@@ -64,7 +64,7 @@ def new_core() -> Core:
     return core
 
 
-@dataclass
+@dataclass(frozen=True)
 class Settings:
     """What a harness may exchange to plant a bug."""
 
@@ -218,6 +218,7 @@ class World:
             batch.append(self.unanswered.pop(0))
             self.history.retries += 1
         batch += [self.flow.next() for _ in range(self.random.choice((1, 1, 2, 3, 5)))]
+        batch += self.flow.burst()
         if self.poisoned and self.history.steps > 100:
             self.poisoned = False
             batch.append(pack(Command.DEPOSIT, account=16, asset=1, amount=1, entry=POISON_ENTRY))
