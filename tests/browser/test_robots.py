@@ -8,14 +8,73 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from fondaco.robots.rules.validation import read_rule
 from tests.acceptance.rule_house import SEED, open_rules, order, trade, until
 from tests.house_fixture import RunningHouse
+from tests.robots.test_rule_docs import EXAMPLES
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
+
+# What no example of the docs has: parameters and outputs, fields, every kind of amount and order.
+DENSE = """{
+  "$when": {"$and": [
+    {"$or": [
+      {"$comparison": {
+        "itemA": {"$indicator": {"name": "BBANDS", "ticker": "STOCKA", "interval": "15m",
+          "parameters": {"timeperiod": 20, "nbdevup": 2.5}, "output": "upperband"}},
+        "itemB": {"$ticker": {"symbol": "STOCKA", "field": "bid"}}, "type": "crosses_below"}},
+      {"$comparison": {"itemA": {"$time": "minute_of_day"}, "itemB": -0.000000000000000001,
+        "type": "ne"}}
+    ]},
+    {"$not": {"$not": {"$comparison": {
+      "itemA": {"$position": {"symbol": "STOCKA", "field": "free"}}, "itemB": "1e3",
+      "type": "lte"}}}}
+  ]},
+  "$do": [{"$cancel": "all"}, {"$notify": "Say \\"1.50\\", and \u00e9"}],
+  "$else": {"$order": {"kind": "STOP_LOSS_LIMIT", "intent": "SELL", "ticker": "STOCKA",
+    "shares": {"$position": "STOCKA"}, "ask": 20.00, "stop": {"$ticker": "STOCKA"},
+    "time_in_force": "IOC"}},
+  "$then": {
+    "$do": [
+      {"$order": {"kind": "OCO", "intent": "BUY", "ticker": "STOCKA", "shares": 3, "bid": 19,
+        "stop": 21, "stop_limit": 21.10, "name": "pair", "then_after": "ACCEPTED"}},
+      {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "STOCKA",
+        "spend": {"$cash": "free"}}},
+      {"$order": {"kind": "TAKE_PROFIT", "intent": "SELL", "ticker": "STOCKA", "shares": 5,
+        "stop": 30}}
+    ],
+    "$then": {"$do": {"$cancel": "pair"}, "$repeat": {"times": 3, "pause_s": 60}}
+  }
+}"""
+# Writes a rule as text; changes each control of the form and puts it back. A select whose options
+# begin with a place chooses what stands there, and is no part of the rule itself.
+WRITE_AND_TOUCH = """(rule) => {
+  const text = document.querySelector('[data-rule-text]');
+  const form = document.querySelector('[data-rule-form]');
+  const say = (element, type) => element.dispatchEvent(new Event(type, { bubbles: true }));
+  text.value = rule;
+  say(text, 'input');
+  const shown = [], deaf = [];
+  for (const control of form.querySelectorAll('input, select')) {
+    const { value, tagName, options } = control;
+    if (tagName === 'SELECT' && /^\\d+ /.test(options[0].value)) continue;
+    shown.push(value);
+    if (tagName === 'INPUT') {
+      const before = text.value;
+      control.value = value.startsWith('{') ? '{"other":1}' : `${value}1`;
+      say(control, 'input');
+      if (text.value === before) deaf.push(value);
+      control.value = value;
+      say(control, 'input');
+    } else say(control, 'change');
+  }
+  return { shown, deaf, text: text.value };
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +111,31 @@ def until_step(page: Page, state: str, step: int) -> None:
     until(lambda: page.reload() and page.locator(mark).count(), mark)
 
 
-def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
-    """Build, backtest, paper, live, a restart between the two steps, and both fills."""
-    for price in ("20.50", "20.55", "20.56", "21.00", "21.05"):
-        trade(house, price)
+def leaves(part: Any, key: str = "") -> list[str]:
+    """Return what a rule says, word by word, as the form shows it."""
+    if key == "parameters":  # floats, in one field
+        floats = {
+            name: float(each) if isinstance(each, str) else each for name, each in part.items()
+        }
+        return [json.dumps(floats, separators=(",", ":"))]
+    if isinstance(part, dict):
+        return [leaf for key, each in part.items() for leaf in leaves(each, key)]
+    if isinstance(part, list):
+        return [leaf for each in part for leaf in leaves(each)]
+    return [str(part)]
+
+
+def through_the_form(page: Page, rule: str) -> None:
+    """From text to the form and back: it shows all that the rule says, and says the same again."""
+    found = page.evaluate(WRITE_AND_TOUCH, rule)
+    said = leaves(json.loads(rule, parse_float=str))
+    assert sorted(found["shown"]) == sorted(said), rule
+    assert found["deaf"] == [], rule
+    assert read_rule(found["text"]) == read_rule(rule), (rule, found["text"])
+
+
+def build_the_seed(page: Page) -> str:
+    """Build the seed's rule in the form, which takes every other rule, too; return its text."""
     page.goto("/robots/new/")
     form = page.locator("[data-rule-form]")
     build_step(form.locator("fieldset").first, "20.55", "BUY", "bid", "20.60")
@@ -69,9 +149,25 @@ def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
     assert set(pair) == {"kind", "intent", "shares", "bid", "stop"}
     kind.select_option("LIMIT")
     assert json.loads(page.locator("[data-rule-text]").input_value()) == json.loads(SEED)
+    for rule in (*EXAMPLES, DENSE):
+        through_the_form(page, rule)
+    page.locator("[data-rule-text]").fill(text)
+    return text
 
+
+def test_the_seeds_rule_by_hand(house: RunningHouse, page: Page) -> None:
+    """Build, backtest, paper, live, a restart between the two steps, and both fills."""
+    for price in ("20.50", "20.55", "20.56"):
+        trade(house, price)
+    text = build_the_seed(page)
+    for price in ("21.00", "21.05"):  # long after an order at 20.55 has come in
+        trade(house, price)
+    page.get_by_label("Allotment of cash").fill("5000")
     page.get_by_role("button", name="Backtest it").click()
     page.wait_for_url(re.compile(r"/robots/backtests/\d+"))
+    until(lambda: page.reload() and page.locator("[data-backtest=done]").count(), "a backtest")
+    expect(page.locator("[data-fills] tbody tr").first).to_contain_text("BUY")
+    expect(page.get_by_text(re.compile(r"^from 5,000\.00 to 5,0\d\d\.\d\d USD$"))).to_be_visible()
     page.goto("/robots/backtests/")
     page.get_by_label("What runs").select_option("signal")
     expect(page.get_by_label("The rule as JSON")).to_be_hidden()

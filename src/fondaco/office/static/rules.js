@@ -44,7 +44,7 @@
   const capital = (name) => name.charAt(0).toUpperCase() + name.slice(1);
   const nameOf = (key) => NAMES[key] || capital(key.replace(/^\$/, '').replaceAll('_', ' '));
   const rank = (key) => (ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length);
-  const keysOf = (part) => Object.keys(part.properties).sort((a, b) => rank(a) - rank(b));
+  const keysOf = (part) => Object.keys(part.properties || {}).sort((a, b) => rank(a) - rank(b));
   const minutes = (interval) => Number.parseInt(interval, 10) * (UNITS[interval.at(-1)] || Number.NaN);
   const optionsOf = (words) => (words.every((one) => /^\d+[mhdwM]$/.test(one)) ? [...words].sort((a, b) => minutes(a) - minutes(b)) : words);
 
@@ -244,13 +244,21 @@
     }, true));
   }
 
+  /** An indicator's parameters are floats, and no text. */
+  function asFloats(parameters) {
+    for (const [name, given] of Object.entries(parameters)) {
+      if (typeof given === 'string' && given && Number.isFinite(Number(given))) parameters[name] = Number(given);
+    }
+    return parameters;
+  }
+
   /** Read the text; its numbers stay as they are written. */
   function read() {
     const quoted = text.value.replace(/("(?:[^"\\]|\\.)*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g, (all, string, number) => {
       if (string) return string;
       return /^\d{1,9}$/.test(number) ? number : `"${number}"`;
     });
-    return JSON.parse(quoted);
+    return JSON.parse(quoted, (key, value) => (key === 'parameters' && value && typeof value === 'object' ? asFloats(value) : value));
   }
 
   function follow() {
