@@ -191,3 +191,24 @@ def test_a_replay_agrees_and_needs_no_time_zone(tmp_path: Path) -> None:
     assert house.exchange.day() == day_number("2026-03-31")
     house.close()
     assert verify(tmp_path).state_hash == state.hex()
+
+
+@pytest.mark.parametrize(
+    "zone, at, offset_s",
+    [
+        ("UTC", "2026-07-01 12:00:00", 0),
+        ("Asia/Kathmandu", "2026-07-01 12:00:00", 20_700),
+        ("Europe/Rome", "2026-03-29 00:59:59", 3_600),
+        ("Europe/Rome", "2026-03-29 01:00:00", 7_200),
+        ("Europe/Rome", "2026-10-25 00:59:59", 7_200),
+        ("Europe/Rome", "2026-10-25 01:00:00", 3_600),
+        ("Australia/Lord_Howe", "2026-04-04 14:59:59", 39_600),
+        ("Australia/Lord_Howe", "2026-04-04 15:00:00", 37_800),
+    ],
+)
+def test_clocks_are_before_utc(zone: str, at: str, offset_s: int) -> None:
+    """By their changes too, to the second, and asked in any order."""
+    calendar = Calendar(zone)
+    for _ in range(2):
+        assert calendar.offset_s(moment_us(at)) == offset_s
+        calendar.offset_s(moment_us("2000-01-01 00:00:00"))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from fondaco.core.exchange import Exchange
 from fondaco.core.records import (
     AccountBody,
     AccountKind,
@@ -27,22 +28,25 @@ from fondaco.core.records import (
     split,
     unpack,
 )
+from fondaco.journal.calendar import Calendar
 from fondaco.journal.clock import TestClock
 from fondaco.journal.recovery import open_sequencer
 from fondaco.robots.backtest.tape import Bar
-from fondaco.robots.rules.desk import Bot, Desk
+from fondaco.robots.rules.desk import STAMP_S, Bot, Desk
 from fondaco.robots.rules.live import LiveHands
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.sight import Sight, Standing
 from fondaco.robots.rules.validation import read_rule
 
 START_US = 1_700_000_000_000_000
-RICH = [(1, 10**15), (2, 10**15)]
 ROBOT, CROWD, QUEUE = 16, 17, 18
 BASE = 10**8
+NO_ORDER = 1 << 62
 
 
-def definitions(cash: int = 10_000, coins: int = 0, fee_ppm: int = 0) -> list[bytes]:
+def definitions(
+    cash: int = 10_000, coins: int = 0, fee_ppm: int = 0, rich: int = 10**15
+) -> list[bytes]:
     """BTC in USD by cents and tenths of a coin, a bot with cash and coins, and a crowd."""
     body = InstrumentBody(
         number=1, symbol="BTCUSD", base=1, quote=2, tick_size="0.01", lot_size="0.1",
@@ -51,13 +55,14 @@ def definitions(cash: int = 10_000, coins: int = 0, fee_ppm: int = 0) -> list[by
     )  # fmt: skip
     opening = [pair for pair in ((1, coins * BASE), (2, cash * BASE)) if pair[1]]
     robot = AccountBody(member=1, kind=AccountKind.ROBOT, opening=opening)
+    crowd = [(1, rich), (2, rich)]
     return [
         pack_body(Command.DEFINE_ASSET, AssetBody(number=1, code="BTC", decimals=8)),
         pack_body(Command.DEFINE_ASSET, AssetBody(number=2, code="USD", decimals=8)),
         pack_body(Command.DEFINE_INSTRUMENT, body),
         pack_body(Command.OPEN_ACCOUNT, robot, account=ROBOT),
-        pack_body(Command.OPEN_ACCOUNT, AccountBody(member=2, opening=RICH), account=CROWD),
-        pack_body(Command.OPEN_ACCOUNT, AccountBody(member=3, opening=RICH), account=QUEUE),
+        pack_body(Command.OPEN_ACCOUNT, AccountBody(member=2, opening=crowd), account=CROWD),
+        pack_body(Command.OPEN_ACCOUNT, AccountBody(member=3, opening=crowd), account=QUEUE),
     ]
 
 
@@ -70,19 +75,53 @@ def order(
     )  # fmt: skip
 
 
+class Committed(NamedTuple):
+    """What came of a batch."""
+
+    events: bytes
+
+
+class Unjournaled:
+    """The core as a sequencer has it, without its files."""
+
+    def __init__(self, clock: TestClock) -> None:
+        self.clock = clock
+        self.exchange = Exchange()
+
+    @property
+    def seq(self) -> int:
+        return self.exchange.seq
+
+    def commit(self, records: list[bytes]) -> Committed:
+        batch = bytearray().join(records)
+        self.exchange.stamp(batch, self.exchange.seq + 1, self.clock.now_us())
+        return Committed(bytes(self.exchange.apply(bytes(batch))))
+
+    def query(self, record: bytes) -> bytes:
+        return bytes(self.exchange.query(record))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class RuleHouse:
     """One house whose bots act as soon as they are told something."""
 
-    def __init__(self, data: Path, **money: int) -> None:
-        """Open it anew, or go on with what is there."""
+    def __init__(self, data: Path | None, *, time_zone: str = "UTC", **money: int) -> None:
+        """Open it anew, or go on with what is there; without a path it keeps no journal."""
         self.data = data
         self.clock = TestClock(START_US)
-        self.sequencer = open_sequencer(data, self.clock, preallocate_bytes=4096)
+        self.sequencer: Any = (
+            Unjournaled(self.clock)
+            if data is None
+            else open_sequencer(data, self.clock, preallocate_bytes=4096)
+        )
         self.first: Any = None
         self.printed: list[tuple[int, int, int]] = []  # trades: time, ticks, lots
         if self.sequencer.seq == 0:
             self.first = self.sequencer.commit(definitions(**money))
-        self.desk = Desk(self.new_sight())
+        self.desk = Desk(self.new_sight(), Calendar(time_zone).offset_s)
+        self.stamped_us = 0
 
     def new_sight(self) -> Sight:
         sight = Sight("USD")
@@ -173,7 +212,7 @@ class RuleHouse:
                     (words["time_us"], words["price_ticks"], words["quantity_lots"])
                 )
         self.desk.take(self.sequencer.seq, committed.events)
-        return committed.events
+        return bytes(committed.events)
 
     def pump(self) -> None:
         """Send what bots have to tell, one after the other."""
@@ -184,12 +223,22 @@ class RuleHouse:
                 if isinstance(bot.hands, LiveHands):
                     command = bot.hands.next_command(self.desk.sight)
                     if command is not None:
-                        self.before_order()
+                        self.before_order(command)
                         self.commit_only(command)
                         moved = True
 
-    def before_order(self) -> None:
+    def before_order(self, command: bytes) -> None:
         """What the crowd does before a bot's order comes in; nothing here."""
+
+    def wait(self, until_us: int) -> None:
+        """Tell bots the times that they wait for before `until_us`, as the worker does."""
+        while (due_us := self.desk.next_alarm_us()) is not None:
+            due_us = max(due_us, self.stamped_us + int(STAMP_S * 1_000_000))
+            if due_us >= until_us:
+                return
+            self.clock.advance(due_us - self.clock.now_us())
+            self.stamped_us = due_us
+            self.commit(pack(Command.REDUCE_ORDER, account=ROBOT, instrument=1, order_id=NO_ORDER))
 
     def trade(self, price: int, lots: int, *, buys: bool = True) -> None:
         """Have the crowd trade with itself."""

@@ -70,6 +70,17 @@ def test_apart_is_what_it_is_here(job: Job, monkeypatch: pytest.MonkeyPatch) -> 
     assert started[0]["PATH"] == os.environ["PATH"]
 
 
+def test_time_is_the_houses() -> None:
+    """$time of the page's and the API's backtests is by the house's clocks, of 1970 here."""
+    when = """{"$comparison": {"itemA": {"$time": "minute_of_day"}, "itemB": 332, "type": "eq"}}"""
+    buys = f"""{{"$when": {when}, "$do": {{"$order": {{"kind": "MARKET", "intent": "BUY",
+        "ticker": "STOCKA", "shares": 1}}}}}}"""
+    job = msgspec.structs.replace(SHORT, rule=buys)
+    assert json.loads(run_here(job))["fills"] == []
+    [fill] = json.loads(run_here(msgspec.structs.replace(job, time_zone="Asia/Kathmandu")))["fills"]
+    assert fill["time_us"] == 120_000_000
+
+
 def test_a_fault_is_told_as_here() -> None:
     """What is wrong with the tape comes through in the same words."""
     wrong = msgspec.structs.replace(SHORT, file=TRADES + b"1,x,1,false\n")

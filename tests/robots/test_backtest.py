@@ -27,7 +27,6 @@ from fondaco.robots.backtest.market import Market
 from fondaco.robots.backtest.result import Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault
 from fondaco.robots.backtest.tape import Bar, TapeFault, Tick, Walk, read_trades, walk
-from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.plan import Figure, plan_rule
 from fondaco.robots.rules.state import OrderWish
 from fondaco.robots.rules.validation import read_rule
@@ -229,17 +228,11 @@ def test_a_candle_is_walked_as_chosen(way: Walk, rising: list[int], falling: lis
         assert 60_000_000 <= times[0] <= times[-1] < 120_000_000
 
 
-def test_the_window_is_the_last_24_hours() -> None:
-    """Volume and change equal those of the ticks of the last 24 hours, added anew each time."""
-    tape = [
-        Tick(n * 7_001 * SECOND_US, D(10 + n * n % 7), D(n % 5 + 1), buys=True) for n in range(60)
-    ]
-    window = DayWindow()
-    for place, tick in enumerate(tape):
-        minute = tick.time_us // (60 * SECOND_US)
-        inside = [t for t in tape[: place + 1] if t.time_us // (60 * SECOND_US) > minute - 24 * 60]
-        change = round((tick.price - inside[0].price) * 100 / inside[0].price, 4)
-        assert window.take(tick) == (sum(t.quantity for t in inside), change)
+class OnTicks(Backtest):
+    """One that no time wakes between two ticks."""
+
+    def _stamp_us(self) -> int:
+        return 1 << 62
 
 
 def test_a_figure_is_ta_libs_over_closed_candles(shared_data: Path) -> None:
@@ -249,7 +242,7 @@ def test_a_figure_is_ta_libs_over_closed_candles(shared_data: Path) -> None:
     text = """{"$when": {"$comparison": {"itemA": {"$ticker": "AAA"}, "itemB": {"$indicator":
     {"name": "SMA", "ticker": "AAA", "interval": "1m", "parameters": {"timeperiod": 3}}},
     "type": "lt"}}, "$do": {"$notify": "below"}, "$repeat": {"times": 1000}}"""
-    test = Backtest(
+    test = OnTicks(
         plan_rule(read_rule(text)),
         msgspec.structs.replace(SETTINGS, tick=D("0.00000001"), lot=D(1), depth=D(1), queue=D(1)),
     )
@@ -397,8 +390,8 @@ def slow_drawdown(result: Result, tape: list[Tick]) -> Decimal:
 class EveryTick(Backtest):
     """The naive twin: it looks at the rule at every tick."""
 
-    def _see(self, ticks: Sequence[Tick]) -> bool:
-        super()._see(ticks)
+    def _see(self, time_us: int, ticks: Sequence[Tick] = ()) -> bool:
+        super()._see(time_us, ticks)
         return True
 
 

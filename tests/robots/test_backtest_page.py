@@ -115,7 +115,7 @@ def test_marks_cover_the_whole_chart_and_long_tables_are_folded(browser: Client)
     """Of very many fills one a side and place is marked, to the end; each count is told."""
     churns = """{"$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "STOCKA",
         "shares": 1}}, "$then": {"$do": {"$order": {"kind": "MARKET", "intent": "SELL",
-        "ticker": "STOCKA", "shares": 1}}}, "$repeat": {"times": 5000, "pause_s": 60}}"""
+        "ticker": "STOCKA", "shares": 1}}}, "$repeat": {"times": 5000, "pause_s": 200}}"""
     ask(browser, "a.csv", candles(4), rule=churns)
     row = models.Backtest.objects.get()
     backtests.run_one(row, "USD", Path("/nowhere"))

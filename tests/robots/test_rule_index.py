@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from decimal import Decimal
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from fondaco.core.records import AssetBody, Event, InstrumentBody, pack, pack_body
 from fondaco.robots.rules import index as index_module
+from fondaco.robots.rules.desk import Bot, Desk, Heard, Holdings
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import Bound, RuleIndex
 from fondaco.robots.rules.plan import Plan, TickerOf, plan_rule
+from fondaco.robots.rules.sight import Sight, Standing
 from fondaco.robots.rules.state import Outcome, State
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import Quote, View
@@ -187,3 +191,163 @@ def test_only_the_bots_that_a_price_concerns_are_woken() -> None:
     assert index.changed(last, Decimal(1_002)) == ["bot00000", "bot00001", "bot00002"]
     assert index.changed(last, Decimal(1_002)) == []  # woken ones are placed again by their look
     assert len(index.changed(last, None)) == 9_997  # nobody knows the price: all are concerned
+
+
+# -- the last 24 hours -----------------------------------------------------------------------------
+
+day_items = st.sampled_from(
+    [
+        *[{"$ticker": {"symbol": "AAA", "field": one}} for one in ("volume", "change")],
+        *[{"$ticker": {"symbol": "AAA", "field": one}} for one in ("volume", "last")],
+    ]
+)
+day_rules = st.builds(
+    lambda a, b, kind: json.dumps(
+        {
+            "$when": {"$comparison": {"itemA": a, "itemB": b, "type": kind}},
+            "$do": {"$notify": "so"},
+            "$repeat": {"times": 50},
+        }
+    ),
+    day_items,
+    st.one_of(st.sampled_from(["0", "0.5", "1", "2.5", "5", "10"]), day_items),
+    st.sampled_from(["gt", "gte", "lt", "lte", "eq", "ne", "crosses_above", "crosses_below"]),
+)
+BEGAN_US = 1_700_000_000_000_000
+gaps_s = st.sampled_from([0, 1, 20, 60, 3_000, 40_000, 86_339, 86_400, 100_000])
+quiet_days = st.lists(
+    st.tuples(gaps_s, st.one_of(st.none(), st.tuples(st.integers(95, 105), st.integers(1, 40)))),
+    min_size=5,
+    max_size=40,
+)
+
+
+class Idle:
+    """Hands that have nothing and do nothing."""
+
+    instrument = 0
+    is_listening = is_wishing = False
+
+    def holdings(self, *_given: Any) -> Holdings:
+        return Holdings(Decimal(0), Decimal(0), {}, {})
+
+    def place(self, *_given: Any) -> list[Heard]:
+        return []
+
+    cancel = own = trade = place
+
+    def switch(self, **_named: Any) -> list[Heard]:
+        return []
+
+
+def desk_of(texts: list[str]) -> Desk:
+    """A desk with a bot of each rule, on a market where nobody traded yet."""
+    sight = Sight("USD")
+    for number, code in ((1, "AAA"), (2, "USD")):
+        asset = AssetBody(number=number, code=code, decimals=8)
+        sight.define(Event.ASSET, pack_body(Event.ASSET, asset))
+    body = InstrumentBody(
+        number=1, symbol="AAAUSD", base=1, quote=2, tick_size="0.01", lot_size="1",
+        base_per_lot=10**8, quote_per_lot_tick=10**6,
+    )  # fmt: skip
+    sight.define(Event.INSTRUMENT, pack_body(Event.INSTRUMENT, body))
+    sight.follow("AAA", Standing(seq=0))
+    desk = Desk(sight)
+    desk.time_us = BEGAN_US
+    for place, text in enumerate(texts):
+        desk.add(Bot(f"bot{place}", plan_rule(read_rule(text)), Idle()), after_seq=0)
+    desk.enter()
+    return desk
+
+
+class NaiveDay:
+    """Sees a market by its trades, all added anew at each look, and looks at every bot."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.plans = [plan_rule(read_rule(text)) for text in texts]
+        self.states = [State() for _ in texts]
+        self.trades: list[tuple[int, Decimal, Decimal]] = []
+        self.states = [one.state for one in self.looks(BEGAN_US)]
+
+    def view(self, time_us: int) -> View:
+        if not self.trades:
+            return View(time_us=time_us)
+        last = self.trades[-1][1]
+        inside = [
+            (price, quantity)
+            for at, price, quantity in self.trades
+            if at // 60_000_000 > time_us // 60_000_000 - 1_440
+        ]
+        first = inside[0][0] if inside else last
+        quote = Quote(
+            last=last,
+            volume=sum((quantity for _, quantity in inside), Decimal(0)),
+            change=round((last - first) * 100 / first, 4),
+        )
+        return View(time_us=time_us, quotes={"AAA": quote})
+
+    def looks(self, time_us: int) -> list[Outcome]:
+        view = self.view(time_us)
+        pairs = zip(self.plans, self.states, strict=True)
+        return [look(plan, state, view, "bot") for plan, state in pairs]
+
+
+def live_days(story: tuple[list[str], list[Any]], counts: Counter[str]) -> None:
+    """Let a desk live the days; each time all bots must stand where the naive one's do."""
+    texts, days = story
+    naive = NaiveDay(texts)
+    desk = desk_of(texts)
+    for seq, (gap_s, trade) in enumerate(days, 2):
+        alarm_us = desk.next_alarm_us() or 1 << 62
+        time_us = desk.time_us + gap_s * 1_000_000
+        for due_us in {(at // 60_000_000 + 1_440) * 60_000_000 for at, _, _ in naive.trades}:
+            if desk.time_us < due_us < min(time_us, alarm_us):
+                assert [one.state for one in naive.looks(due_us)] == naive.states
+        if trade is None:
+            event = pack(Event.REFUSED, seq=seq, time_us=time_us)
+        else:
+            cents, lots = trade
+            naive.trades.append((time_us, Decimal(cents) / 100, Decimal(lots)))
+            event = pack(
+                Event.TRADE, seq=seq, time_us=time_us, instrument=1, trade_id=seq,
+                price_ticks=cents, quantity_lots=lots, taker_side=1,
+            )  # fmt: skip
+        desk.take(seq, event)
+        before = naive.states
+        naive.states = [one.state for one in naive.looks(time_us)]
+        counts["decided"] += before != naive.states and trade is None
+        assert [desk.bots[f"bot{place}"].state for place in range(len(texts))] == naive.states
+
+
+DAY_SETTINGS = settings(SETTINGS, max_examples=150)
+day_stories = st.tuples(st.lists(day_rules, min_size=1, max_size=4), quiet_days)
+
+
+def test_minutes_that_fall_out_wake_whom_they_concern() -> None:
+    """Any days, busy or quiet: a desk decides as one that looks always, and asks to be woken."""
+    counts: Counter[str] = Counter()
+
+    @DAY_SETTINGS
+    @given(day_stories)
+    def compare(story: tuple[list[str], list[Any]]) -> None:
+        live_days(story, counts)
+
+    compare()
+    assert counts["decided"] > 100, counts
+
+
+@pytest.mark.parametrize("planted", ["no minute falls out", "nobody asks to be woken"])
+def test_a_planted_standstill_is_noticed(monkeypatch: pytest.MonkeyPatch, planted: str) -> None:
+    """A market that only trades move, or a desk that waits for them: each is found."""
+    if planted == "no minute falls out":
+        monkeypatch.setattr(Sight, "advance", lambda _self, _time_us: None)
+    else:
+        monkeypatch.setattr(RuleIndex, "is_waited_for", lambda _self, _source: False)
+
+    @settings(DAY_SETTINGS, phases=[Phase.generate], derandomize=True, max_examples=500)
+    @given(day_stories)
+    def hunt(story: tuple[list[str], list[Any]]) -> None:
+        live_days(story, Counter())
+
+    with pytest.raises(AssertionError):
+        hunt()

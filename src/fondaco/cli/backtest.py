@@ -28,6 +28,7 @@ from fondaco.cli.backtest_signals import (
 )
 from fondaco.cli.ending import stop
 from fondaco.house.robots import LIMITS, ConfigFault, RobotConfig, read_config
+from fondaco.journal.calendar import Calendar
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.replay import Replay, replay
@@ -83,9 +84,7 @@ Queue = Annotated[
 ]
 Zone = Annotated[
     str,
-    typer.Option(
-        help="The house's, for a robot that has lived and reads $time, and for days of limits."
-    ),
+    typer.Option(help="The house's, for a rule that reads $time, and for days of limits."),
 ]
 Signals = Annotated[
     Path | None,
@@ -278,11 +277,6 @@ def _opened(
 def _replay(data: Path, plan: Plan, file: RobotFile, cash: str, zone: ZoneInfo) -> Replay:
     """Run again what a robot of the house did; raises BacktestFault and what replay() raises."""
     assert file.began is not None, "asked for by whoever calls"
-
-    def offset_s(time_us: int) -> int:
-        offset = datetime.fromtimestamp(time_us / 1_000_000, UTC).astimezone(zone).utcoffset()
-        return int(offset.total_seconds()) if offset is not None else 0
-
     return replay(
         data,
         plan,
@@ -290,7 +284,7 @@ def _replay(data: Path, plan: Plan, file: RobotFile, cash: str, zone: ZoneInfo) 
         began_seq=file.began.seq,
         prefix=file.prefix or file.id,
         cash=cash,
-        offset_s=offset_s,
+        offset_s=Calendar(zone.key).offset_s,
     )
 
 

@@ -16,6 +16,7 @@ EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
 EPOCH_YEAR: Final = 1970
 MONTHS: Final = 12
 SECOND_US: Final = 1_000_000
+QUARTER_US: Final = 900 * SECOND_US  # clocks are changed where one begins, in UTC too
 
 
 class HouseDay(NamedTuple):
@@ -32,6 +33,17 @@ class Calendar:
     def __init__(self, time_zone: str) -> None:
         """Take the name of a zone, like "Europe/Rome"; raises ZoneInfoNotFoundError."""
         self._zone = ZoneInfo(time_zone)
+        self._quarter = self._offset_s = -1
+
+    def offset_s(self, time_us: int) -> int:
+        """Return how many seconds its clocks are before UTC at a moment."""
+        quarter = time_us // QUARTER_US
+        if quarter != self._quarter:
+            then = dt.datetime.fromtimestamp(quarter * QUARTER_US // SECOND_US, self._zone)
+            offset = then.utcoffset()
+            assert offset is not None, "a time in a zone has an offset"
+            self._quarter, self._offset_s = quarter, round(offset.total_seconds())
+        return self._offset_s
 
     def day_of(self, time_us: int) -> HouseDay:
         """Return the day of a moment."""

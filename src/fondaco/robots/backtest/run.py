@@ -1,7 +1,8 @@
 """Runs a rule over a tape: what the robot would have seen, decided, ordered and got.
 
 Promises: virtual time only; an order reaches the market `latency_ms` after the tick that made the
-robot decide, and the robot hears of it as much later; nothing is known before it happened. The rule
+robot decide, and the robot hears of it as much later; nothing is known before it happened. A time
+that it waits for comes also between two ticks, as the worker's stamp brings it live. The rule
 is looked at by the same evaluator, woken by the same index and matched by the same core as live.
 The same tape, rule and settings give the same result to the byte.
 """
@@ -25,9 +26,10 @@ from fondaco.robots.backtest.market import News
 from fondaco.robots.backtest.result import Result, Settings, ended_by, order_lines
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.backtest.window import DayWindow
+from fondaco.robots.rules.desk import STAMP_S
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
-from fondaco.robots.rules.plan import Figure, Plan, TickerOf
+from fondaco.robots.rules.plan import Figure, Plan, TickerOf, TimeOf
 from fondaco.robots.rules.state import (
     SINGLE,
     Code,
@@ -48,6 +50,8 @@ NOTICES_MAX: Final = 1_000
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 _PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
 FIELDS: Final = ("last", "bid", "ask", "volume", "change")
+STAMP_US: Final = int(STAMP_S * 1_000_000)
+NEVER_US: Final = 1 << 62
 
 
 class _Message(msgspec.Struct, frozen=True, order=True):
@@ -74,6 +78,8 @@ class Backtest(Course):
     ) -> None:
         """Open the market; the core keeps the limits of a config, by days of the time zone.
 
+        The zone is the house's: $time is what clocks show there.
+
         Raises:
             BacktestFault: the rule reads more than one ticker, or the core refuses the market.
             FiguresMissing: the rule names an indicator, and TA-Lib isn't installed.
@@ -97,10 +103,12 @@ class Backtest(Course):
         self.state = State()
         self.index = RuleIndex()
         self.figures = Figures(plan.figures)
-        self.window = DayWindow() if _reads_the_day(plan) else None
         read = {one.field for one in plan.operands if isinstance(one, TickerOf)}
         self.source_last = TickerOf(settings.base, "last")
         self.sources = {name: TickerOf(settings.base, name) for name in FIELDS if name in read}
+        self.day = [one for one in self.sources.values() if one.field in {"volume", "change"}]
+        self.window = DayWindow() if self.day else None
+        self.reads_time = any(isinstance(one, TimeOf) for one in plan.operands)
         self.reads_more = bool(plan.figures) or not read <= {"last"}
         self.last: Decimal | None = None
         self.bid_ticks = self.ask_ticks = 0
@@ -108,6 +116,7 @@ class Backtest(Course):
         self.change: Decimal | None = None
         self.messages: list[_Message] = []
         self.sent = 0
+        self.stamped_us = 0
         self.decisions: list[Decision] = []
         self.left_out = 0
         self.notices: list[str] = []
@@ -142,28 +151,31 @@ class Backtest(Course):
             own = self._taken(before)
         else:
             self.market.quote_from(ticks, buys=tick.buys)
-        woken = self._see([tick, *own])
-        if self.ticks == 0:
-            woken = True
-        if woken:
-            self._take(look(self.plan, self.state, self._view(time_us), self.prefix), time_us)
+        woken = self._see(time_us, [tick, *own])
+        if woken or self.ticks == 0:
+            self._look(time_us)
         if not self.latency_us:
             self._deliver(time_us)
         self._mark(tick.price)
 
-    def _see(self, ticks: Sequence[Tick]) -> bool:
-        """Take ticks of one moment into what the robot sees; returns whether it must look."""
-        tick = ticks[-1]
-        woken = bool(self.index.advanced(tick.time_us))
+    def _look(self, time_us: int) -> None:
+        self._take(look(self.plan, self.state, self._view(time_us), self.prefix), time_us)
+
+    def _see(self, time_us: int, ticks: Sequence[Tick] = ()) -> bool:
+        """Take a moment and its ticks into what the robot sees; returns whether it must look."""
+        woken = bool(self.index.advanced(time_us, utc_offset_s=self._offset_s(time_us)))
         if self.reads_more:
-            return self._see_more(ticks) or woken
-        if self.last != tick.price:
-            self.last = tick.price
-            woken |= bool(self.index.changed(self.source_last, tick.price))
+            return self._see_more(time_us, ticks) or woken
+        if not ticks:
+            return woken
+        price = ticks[-1].price
+        if self.last != price:
+            self.last = price
+            woken |= bool(self.index.changed(self.source_last, price))
         self.bid_ticks, self.ask_ticks = self.market.bid_ticks, self.market.ask_ticks
         return woken
 
-    def _see_more(self, ticks: Sequence[Tick]) -> bool:
+    def _see_more(self, time_us: int, ticks: Sequence[Tick]) -> bool:
         """Take what only some rules read, too: best prices, the day, figures."""
         before = self._quote()
         figures: list[Figure] = []
@@ -171,8 +183,10 @@ class Backtest(Course):
             if self.window is not None:
                 self.volume, self.change = self.window.take(tick)
             figures += self.figures.take(tick.time_us, tick.price, tick.quantity)
-        self.last = tick.price
-        self.bid_ticks, self.ask_ticks = self.market.bid_ticks, self.market.ask_ticks
+            self.last = tick.price
+            self.bid_ticks, self.ask_ticks = self.market.bid_ticks, self.market.ask_ticks
+        if self.window is not None and self.window.advance(time_us):
+            self.volume, self.change = self.window.figures()
         now = self._quote()
         woken = False
         for name, source in self.sources.items():
@@ -206,7 +220,11 @@ class Backtest(Course):
             cash_free=cash_free,
             positions_total={symbol: coins},
             positions_free={symbol: coins_free},
+            utc_offset_s=self._offset_s(time_us),
         )
+
+    def _offset_s(self, time_us: int) -> int:
+        return self.calendar.offset_s(time_us) if self.reads_time else 0
 
     # -- the robot's wishes and news
 
@@ -257,27 +275,48 @@ class Backtest(Course):
             self._send(time_us, news=one)
 
     def _deliver(self, time_us: int) -> None:
-        """Let arrive what is due by now, in its order."""
-        while self.messages and self.messages[0].due_us <= time_us:
-            message = heapq.heappop(self.messages)
-            now_us = message.due_us
-            self._roll(now_us)
-            if message.wish is not None:
-                self._place(now_us, message.wish)
-            elif message.cancel:
-                self._tell(now_us, self.market.cancel(now_us, message.cancel))
-            elif message.news is not None:
-                one = message.news
-                update = OrderUpdate(
-                    one.client_order_id, OrderStatus(one.status), one.reason, one.acts
-                )
-                view = self._view(now_us)
-                outcome = hear(self.plan, self.state, update, view, self.prefix)
-                self._take(outcome, now_us)
-                if self.state.phase == "WAITING":
-                    # What it holds has changed, and only we know it.
-                    again = look(self.plan, self.state, view, self.prefix)
-                    self._take(again, now_us)
+        """Let arrive what is due by now, and come what is waited for before, in its order."""
+        while True:
+            message_us = self.messages[0].due_us if self.messages else NEVER_US
+            stamp_us = self._stamp_us()
+            if stamp_us < time_us and stamp_us < message_us:
+                self.stamped_us = stamp_us
+                self._roll(stamp_us)
+                if self._see(stamp_us):
+                    self._look(stamp_us)
+            elif message_us <= time_us:
+                self._arrive(heapq.heappop(self.messages))
+            else:
+                return
+
+    def _stamp_us(self) -> int:
+        """Return when somebody has to tell the robot what time it is, as the worker does."""
+        due_us = self.index.next_alarm_us()
+        if self.window is not None and any(map(self.index.is_waited_for, self.day)):
+            falls_us = self.window.next_us()
+            if falls_us is not None and (due_us is None or falls_us < due_us):
+                due_us = falls_us
+        return NEVER_US if due_us is None else max(due_us, self.stamped_us + STAMP_US)
+
+    def _arrive(self, message: _Message) -> None:
+        now_us = message.due_us
+        self._roll(now_us)
+        if message.wish is not None:
+            self._place(now_us, message.wish)
+            return
+        if message.cancel:
+            self._tell(now_us, self.market.cancel(now_us, message.cancel))
+        if self._see(now_us):
+            self._look(now_us)
+        if message.news is None:
+            return
+        one = message.news
+        update = OrderUpdate(one.client_order_id, OrderStatus(one.status), one.reason, one.acts)
+        view = self._view(now_us)
+        self._take(hear(self.plan, self.state, update, view, self.prefix), now_us)
+        if self.state.phase == "WAITING":
+            # What it holds has changed, and only we know it.
+            self._take(look(self.plan, self.state, view, self.prefix), now_us)
 
     def _roll(self, time_us: int) -> None:
         """Tell the core of a new day before anything else happens in it, if it keeps limits."""
@@ -293,8 +332,8 @@ class Backtest(Course):
         news = self.market.place(time_us, wish)
         own = self._taken(before)
         self._tell(time_us, news)
-        if own and self._see(own):
-            self._take(look(self.plan, self.state, self._view(time_us), self.prefix), time_us)
+        if self._see(time_us, own):
+            self._look(time_us)
 
     def _taken(self, before: int) -> list[Tick]:
         """Return what the robot took by its fills from so many on: trades that all see."""
@@ -314,10 +353,3 @@ def _terms(limits: RobotConfig, settings: Settings) -> RobotTerms | None:
         if Decimal(text) != round(Decimal(text), places):
             raise BacktestFault(f"limits.{name} is {text}; it has at most {places} decimals")
     return terms_of(limits, cash=QUOTE, decimals=places)
-
-
-def _reads_the_day(plan: Plan) -> bool:
-    return any(
-        isinstance(operand, TickerOf) and operand.field in {"volume", "change"}
-        for operand in plan.operands
-    )

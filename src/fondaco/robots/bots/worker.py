@@ -16,10 +16,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError, close_old_connections, connections
 
@@ -34,7 +32,7 @@ from fondaco.robots.bots.history import Behind
 from fondaco.robots.bots.roster import Roster
 from fondaco.robots.holding import Held, LeaseLost, while_held
 from fondaco.robots.models import RuleCheckpoint
-from fondaco.robots.rules.desk import Desk
+from fondaco.robots.rules.desk import STAMP_S, Desk
 from fondaco.robots.rules.live import LiveHands
 from fondaco.robots.rules.sight import Sight
 
@@ -46,7 +44,6 @@ LOOK_S: Final = 0.5  # how soon a new bot, or a switch, is seen
 CHECKPOINT_S: Final = 10.0
 NEWEST_S: Final = 5.0  # how old the numbers of a rule that waits are told, of few bots
 RETRY_S: Final = 1.0
-STAMP_S: Final = 0.5
 NO_ORDER: Final = 1 << 62
 
 
@@ -81,7 +78,6 @@ class RuleWorker:
     ) -> None:
         self._client = client
         self._cash = cash
-        self._zone = ZoneInfo(time_zone)
         self._calendar = Calendar(time_zone)
         self._now_us = now_us
         self._stamped_s = 0.0
@@ -140,7 +136,7 @@ class RuleWorker:
     def _begin(self) -> tuple[Desk, Roster, int]:
         """Return a desk as it was kept, and the seq to follow from."""
         sight = Sight(self._cash)
-        desk = Desk(sight, self._offset_s)
+        desk = Desk(sight, self._calendar.offset_s)
         for record in split(bytes(self._client.query(pack(Query.DEFINITIONS)).records)):
             sight.define(int.from_bytes(record[:2], "little"), record)
         roster = Roster(desk, self._client, self._calendar)
@@ -153,11 +149,6 @@ class RuleWorker:
         except Behind as error:
             raise OSError(str(error)) from error
         return desk, roster, kept.seq + 1
-
-    def _offset_s(self, time_us: int) -> int:
-        moment = datetime.fromtimestamp(time_us / 1_000_000, UTC).astimezone(self._zone)
-        offset = moment.utcoffset()
-        return int(offset.total_seconds()) if offset is not None else 0
 
     # -- at work
 
@@ -195,7 +186,7 @@ class RuleWorker:
 
     def _stamp(self, desk: Desk) -> None:
         """Have the house say what time it is, when a bot waits for a time that may have come."""
-        due_us = desk.index.next_alarm_us()
+        due_us = desk.next_alarm_us()
         if due_us is None or self._now_us() < due_us:
             return
         if time.monotonic() >= self._stamped_s + STAMP_S:

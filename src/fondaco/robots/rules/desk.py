@@ -29,7 +29,7 @@ from fondaco.house.robots import RobotConfig
 from fondaco.robots.backtest.result import OrderLine, ended_by, order_lines
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
-from fondaco.robots.rules.plan import Figure, Plan
+from fondaco.robots.rules.plan import Figure, Plan, TickerOf
 from fondaco.robots.rules.sight import Sight, Traded
 from fondaco.robots.rules.state import (
     SINGLE,
@@ -43,13 +43,14 @@ from fondaco.robots.rules.state import (
 )
 from fondaco.robots.rules.view import View
 
-__all__ = ["Bot", "Changes", "Desk", "Hands", "Heard", "Holdings", "rejected"]
+__all__ = ["STAMP_S", "Bot", "Changes", "Desk", "Hands", "Heard", "Holdings", "rejected"]
 
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
 WAITS: Final = frozenset(
     {Code.CONDITION_FALSE, Code.CONDITION_UNKNOWN, Code.AMOUNT_UNKNOWN, Code.AMOUNT_ZERO}
 )
+STAMP_S: Final = 0.5  # how soon after another a stamp may tell the time to who waits for it
 _HEAD: Final = struct.Struct("<4q")
 _DEFINITIONS: Final = frozenset({int(Event.ASSET), int(Event.INSTRUMENT)})
 _OWN: Final = frozenset(
@@ -190,7 +191,6 @@ class Desk:
         self._traded: dict[int, list[Traded]] = {}  # by the command at hand, what some hear of
         self._named: Counter[Figure] = Counter()  # in how many rules each is
         self._wishing: dict[str, None] = {}  # bots that may have something to tell the core
-        self._offset_until_us = 0
         self._glanced = 0
 
     # -- bots
@@ -310,6 +310,7 @@ class Desk:
         if not due:
             return
         self._entering = waiting
+        self._see()
         for name in due:
             bot = self.bots.get(name)
             if bot is not None:
@@ -357,19 +358,32 @@ class Desk:
                     self._tell(bot, heard)
                 self._listen(bot)
         self._traded.clear()
-        woken = dict.fromkeys(self.index.advanced(self.time_us, utc_offset_s=self._offset()))
+        self._see()
+        self._hear_all()
+
+    def _see(self) -> None:
+        """Look at whom the time, and what has changed of the markets, concerns."""
+        self.sight.advance(self.time_us)
+        offset_s = self._offset_s(self.time_us)
+        woken = dict.fromkeys(self.index.advanced(self.time_us, utc_offset_s=offset_s))
         for source, value in self.sight.changes():
             woken.update(dict.fromkeys(self.index.changed(source, value)))
         for name in sorted(woken):
             self._look(self.bots[name])
-        self._hear_all()
 
-    def _offset(self) -> int:
-        if self.time_us >= self._offset_until_us:
-            quarter_us = 900_000_000
-            self._offset_until_us = self.time_us // quarter_us * quarter_us + quarter_us
-            self._offset_now = self._offset_s(self.time_us)
-        return self._offset_now
+    def next_alarm_us(self) -> int | None:
+        """Return when to tell the time, if nothing happens: a bot may decide otherwise then.
+
+        That is a time that it waits for, or the end of a minute's 24 hours in a market whose
+        volume or change it waits for.
+        """
+        found = [self.index.next_alarm_us()]
+        for ticker, market in self.sight.tickers.items():
+            if self.index.is_waited_for(TickerOf(ticker, "volume")) or self.index.is_waited_for(
+                TickerOf(ticker, "change")
+            ):
+                found.append(market.window.next_us())
+        return min((one for one in found if one is not None), default=None)
 
     def _hear_all(self) -> None:
         """Let each bot hear its news, and look again if its own numbers may be others."""
@@ -413,7 +427,7 @@ class Desk:
             cash_free=has.cash_free,
             positions_total=has.positions_total,
             positions_free=has.positions_free,
-            utc_offset_s=self._offset(),
+            utc_offset_s=self._offset_s(self.time_us),
         )
 
     def _take(self, bot: Bot, outcome: Outcome) -> None:

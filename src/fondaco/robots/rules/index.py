@@ -175,8 +175,17 @@ class RuleIndex:
                 woken.add(bot)
         return self._wake(woken)
 
+    def is_waited_for(self, source: Source) -> bool:
+        """Return whether a bot waits for another value of a ticker or figure."""
+        waiting = self._waiting.get(source)
+        if waiting is None:
+            return False
+        return bool(waiting.rising or waiting.falling or waiting.any_change)
+
     def next_alarm_us(self) -> int | None:
-        """Return the earliest time that a bot waits for; one that moved on may be counted."""
+        """Return the earliest time that a bot waits for."""
+        while self._alarms and self._alarm_of.get(self._alarms[0][1]) != self._alarms[0][0]:
+            heapq.heappop(self._alarms)
         return self._alarms[0][0] if self._alarms else None
 
     def _wake(self, woken: set[str]) -> list[str]:

@@ -38,6 +38,7 @@ __all__ = ["FIELDS", "Asset", "Market", "Sight", "Standing", "Traded"]
 
 FIELDS: Final = ("last", "bid", "ask", "volume", "change")
 BOOK: Final = 1
+END_US: Final = 1 << 62
 _TRADE: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Event.TRADE])}q")
 _LEVEL: Final = struct.Struct(f"<{HEAD_WORDS + len(LAYOUTS[Event.LEVEL])}q")
 _AT: Final = HEAD_WORDS
@@ -160,6 +161,7 @@ class Sight:
         self.figures: dict[Figure, float] = {}
         self._touched: set[int] = set()
         self._figured: list[Figure] = []
+        self._due_us = END_US  # no minute's 24 hours end before
 
     # -- what there is
 
@@ -206,6 +208,7 @@ class Sight:
             market.volume, market.change = market.window.take_minute(
                 start_us, opened * market.tick, closed * market.tick, lots * market.lot
             )
+        self._expect(market)
         self.quotes[ticker] = market.quote()
 
     def add_figures(
@@ -237,6 +240,7 @@ class Sight:
         price, quantity = words[_AT + 2] * market.tick, words[_AT + 3] * market.lot
         tick = Tick(words[2], price, quantity, market.last_buys)
         market.volume, market.change = market.window.take(tick)
+        self._expect(market)
         for figure in market.figures.take(words[2], price, quantity):
             self.figures[figure] = market.figures.values[figure]
             self._figured.append(figure)
@@ -251,6 +255,22 @@ class Sight:
             return
         market.set_level(words[_AT + 1], words[_AT + 2], words[_AT + 3])
         self._touched.add(words[_AT])
+
+    def advance(self, time_us: int) -> None:
+        """Let minutes fall out of the last 24 hours, now that it is so late."""
+        if time_us < self._due_us:
+            return
+        self._due_us = END_US
+        for number, market in self.markets.items():
+            if market.window.advance(time_us):
+                market.volume, market.change = market.window.figures()
+                self._touched.add(number)
+            self._expect(market)
+
+    def _expect(self, market: Market) -> None:
+        due_us = market.window.next_us()
+        if due_us is not None and due_us < self._due_us:
+            self._due_us = due_us
 
     def changes(self) -> list[tuple[TickerOf | Figure, Number | None]]:
         """Return, and forget, what has another value since the last call."""
