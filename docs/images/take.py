@@ -84,7 +84,7 @@ def pictures(browser: Browser, base_url: str, state: object) -> None:
                 page.fill("#ticket-amount", "0.05")
             page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=HERE / f"terminal-{theme}-{width}.png")
-            if width > 1000 and theme == "dark":
+            if width > 1000:
                 page.get_by_role("button", name="Signals").click()
                 page.get_by_role("button", name="Stop", exact=True).click()
                 page.fill("#ticket-stop", f"{best_bid(page) * 1.01:.2f}")
@@ -98,6 +98,10 @@ def pictures(browser: Browser, base_url: str, state: object) -> None:
                     page.wait_for_timeout(SETTLE_MS // 3)
                     name = f"terminal-{theme}-{width}-{panel.lower()}.png"
                     page.screenshot(path=HERE / name)
+                panels.get_by_role("button", name="Book").click()
+                page.get_by_role("button", name="Signals").click()
+                page.wait_for_timeout(SETTLE_MS // 3)
+                page.screenshot(path=HERE / f"terminal-{theme}-{width}-signals.png")
             context.close()
 
 
