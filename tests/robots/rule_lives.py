@@ -10,7 +10,7 @@ then comes in with the next that it sends, and before it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from random import Random
@@ -29,11 +29,13 @@ from fondaco.identity.models import Account, Member
 from fondaco.link.answers import LinkError, Unanswered
 from fondaco.link.blocking import Commit
 from fondaco.projections.bars import Bar
+from fondaco.projections.selectors import OrderRow
 from fondaco.robots import holding, lease
 from fondaco.robots import services as robots
 from fondaco.robots.bots import history, services, worker
 from fondaco.robots.bots.worker import RuleWorker
 from fondaco.robots.models import Robot, RobotKind, RobotRun, RuleDecision, RuleOrder
+from fondaco.robots.rules.commands import id_of
 from tests.robots.real_core import RealCore
 
 START_US = 1_700_000_000_000_000
@@ -178,6 +180,25 @@ class House(RealCore):
             for start_us, rows in found.items()
         ]
 
+    def past_orders(self, account: int, names: Iterable[str], *, seq: int) -> dict[str, OrderRow]:
+        """Return orders of an account as a projection has them, that is at the house's seq."""
+        assert seq <= self.exchange.seq
+        wanted, found = set(names), {}
+        for record in records.split(self.told):
+            if int.from_bytes(record[:2], "little") in {Event.ORDER, Event.FILL, Event.CANCEL}:
+                told = records.unpack(record)
+                told |= {"updated_seq": told["seq"], "updated_us": told["time_us"]}
+                if told["account"] == account and id_of(told) in wanted:
+                    columns = {name: told[name] for name in OrderRow.__struct_fields__}
+                    found[id_of(told)] = OrderRow(**columns)
+        return found
+
+    def open_orders(self, robot: str) -> list[str]:
+        """Return the client order ids that a robot has open."""
+        account = Robot.objects.get(pk=robot).account_id
+        asked = pack(records.Query.OPEN_ORDERS, account=account, instrument=1)
+        return [id_of(records.unpack(one)) for one in records.split(self.query(asked).records)]
+
     def sent(self) -> dict[int, list[dict[str, int]]]:
         """Return what the core did for each bot: accepted orders, fills and cancels."""
         crowd = {self.bob, self.cat}
@@ -198,7 +219,7 @@ class Life:
     def __init__(
         self,
         house: House,
-        script: Iterator[Callable[[], None]],
+        script: Iterator[Callable[[], object]],
         ends: Callable[[], bool],
         loses: Callable[[], bool],
     ) -> None:
@@ -245,6 +266,7 @@ class Life:
 
     @contextmanager
     def subscribe(self, from_seq: int) -> Iterator[Life]:
+        self.from_seq = from_seq
         self.writer_seq = self.house.exchange.seq
         first = self.writer_seq + 1 if from_seq < 0 else from_seq
         self.read = sum(commit.last_seq < first for commit in self.house.commits)
@@ -280,6 +302,21 @@ class Life:
         finally:
             lease.release("rules", owner, fence=fence)
         return True
+
+
+def live(
+    patch: pytest.MonkeyPatch,
+    house: House,
+    *script: Callable[[], object],
+    ends: Callable[[], bool] = lambda: False,
+    checkpoint_s: float = 0.0,
+) -> Life:
+    """Let one worker serve the house while these things happen, and end in good order."""
+    life = Life(house, iter(script), ends, lambda: False)
+    with patch.context() as within:
+        _set_up(within, house, [life], checkpoint_s)
+        life.serve()
+    return life
 
 
 def rows() -> dict[str, Any]:
@@ -390,3 +427,4 @@ def _set_up(
             return before[-1].close_ticks if before else 0
 
     patch.setattr(history, "Projected", Past)
+    patch.setattr(history, "past_orders", house.past_orders)

@@ -1,24 +1,33 @@
-"""What was before a bot came, as the projections have it: minutes and candles with imported trades.
+"""What was before a bot came, as the projections have it: minutes, candles, orders of its own.
 
-Promises: exactly what happened up to a seq: whole minutes before `time_us`, which was the house's
-time at or before that seq, and the single trades since. Raises Behind while the projections are
-not there yet.
+Promises: of minutes and candles, with imported trades, exactly what happened up to a seq: whole
+minutes before `time_us`, which was the house's time at or before that seq, and the single trades
+since. Of orders how they stand at that seq or later. Raises Behind while the projections are not
+there yet.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from fondaco.core import client_ids
 from fondaco.projections import bars as projected
 from fondaco.projections import candles
-from fondaco.projections.selectors import TradeRow, cursor, trades, trades_between
+from fondaco.projections.selectors import (
+    OrderRow,
+    TradeRow,
+    cursor,
+    order_by_client_id,
+    trades,
+    trades_between,
+)
 from fondaco.robots.backtest.beginning import candles_before, minutes_before
 from fondaco.robots.backtest.tape import Bar
 from fondaco.robots.rules.sight import Market
 
-__all__ = ["Behind", "Projected", "past_candles", "past_minutes"]
+__all__ = ["Behind", "Projected", "past_candles", "past_minutes", "past_orders"]
 
 MINUTE_US: Final = 60_000_000
 PAGE: Final = 1000
@@ -42,6 +51,17 @@ def past_candles(
     """Return the candles of an interval so far, oldest first; the last may still be open."""
     past = Projected(market.body.number, seq=seq, time_us=time_us)
     return candles_before(past, interval, tick=market.tick, lot=market.lot)
+
+
+def past_orders(account: int, names: Iterable[str], *, seq: int) -> dict[str, OrderRow]:
+    """Return by client order id the orders of an account that the house has taken."""
+    found = {}
+    for name in names:
+        _await(seq)
+        row = order_by_client_id(account, client_ids.encode(name))
+        if row is not None:
+            found[name] = row
+    return found
 
 
 class Projected:

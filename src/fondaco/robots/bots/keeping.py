@@ -32,10 +32,11 @@ GLANCED_MAX: Final = 500  # at a time, of many bots in turn: some 50 ms
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a desk saw: followed markets by ticker, and balances by account."""
+    """What a desk saw: followed markets by ticker, balances by account, and which runs it had."""
 
     markets: dict[str, Standing]
     balances: dict[int, dict[int, tuple[int, int]]]
+    runs: list[int] = []
 
 
 def keep(desk: Desk, roster: Roster, confirm: Callable[[], None]) -> None:
@@ -103,7 +104,7 @@ def keep_checkpoint(desk: Desk, roster: Roster, confirm: Callable[[], None]) -> 
     with transaction.atomic():
         _keep(desk, roster, confirm)
         if desk.bots:
-            _keep_seen(desk, confirm)
+            _keep_seen(desk, roster, confirm)
 
 
 def keep_newest(desk: Desk, roster: Roster, confirm: Callable[[], None]) -> None:
@@ -117,7 +118,7 @@ def keep_newest(desk: Desk, roster: Roster, confirm: Callable[[], None]) -> None
     )
 
 
-def _keep_seen(desk: Desk, confirm: Callable[[], None]) -> None:
+def _keep_seen(desk: Desk, roster: Roster, confirm: Callable[[], None]) -> None:
     markets = {
         ticker: market.standing(desk.seq)
         for ticker, market in desk.sight.tickers.items()
@@ -128,7 +129,7 @@ def _keep_seen(desk: Desk, confirm: Callable[[], None]) -> None:
         for bot in desk.bots.values()
         if isinstance(bot.hands, LiveHands)
     }
-    seen = Seen(markets, balances)
+    seen = Seen(markets, balances, roster.seen())
     services.keep_checkpoint(
         seq=desk.seq,
         time_us=desk.time_us,

@@ -1,19 +1,23 @@
 """Which bots a desk has: takes in those of the rows, with what they need to see, and lets them go.
 
 Promises: a bot is taken in at an entry of the journal that was made for it, so that its beginning
-has a place in the order, and sees all that its rule names from there on. A market that is followed
-already is not asked for again. What can't be taken in is told with its run, and tried again.
+has a place in the order, and sees all that its rule names from there on; what its orders came to
+before that, history says. A market that is followed already is not asked for again. What can't be
+taken in is told with its run, and tried again. Of a run that is over nothing stays open in the
+house, whoever ended it and however often its worker began anew; until then no other run of its
+account is taken in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from fondaco.core.records import Command, Event, Query, Side, pack, split, unpack
+from fondaco.core.records import Event, Query, Side, pack, split, unpack
 from fondaco.house.robots import RobotConfig
 from fondaco.identity.core_door import kind_of
 from fondaco.journal.calendar import Calendar
@@ -21,13 +25,13 @@ from fondaco.link.blocking import BlockingClient
 from fondaco.projections.bars import INTERVALS
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import OrderLine
-from fondaco.robots.bots import history, keeping, services
+from fondaco.robots.bots import history, keeping, services, unheard
 from fondaco.robots.bots.history import Behind
-from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun, RuleDecision, RuleOrder
+from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun, RuleDecision
 from fondaco.robots.paper.hands import PaperHands, Terms
 from fondaco.robots.rules import state as states
-from fondaco.robots.rules.desk import Bot, Desk
-from fondaco.robots.rules.live import LiveHands
+from fondaco.robots.rules.desk import Bot, Desk, Heard
+from fondaco.robots.rules.live import LiveHands, Sending
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.sight import Standing
 from fondaco.robots.rules.state import Code, Decision
@@ -50,13 +54,20 @@ class Roster:
         self._desk = desk
         self._client = client
         self._calendar = calendar
-        self._began: dict[str, int] = {}  # the seq after which a bot begins
+        self._began: dict[str, int] = {}  # the seq after which a new bot begins
+        self._late: set[str] = set()  # that had begun before they came, and no checkpoint has yet
         self._faults: dict[int, str] = {}
+        self._live: dict[int, int] | None = None  # account by run, as of the last look
+        self._over: dict[int, int] = {}  # likewise of runs that are over and may have orders open
 
     def is_beginning(self) -> bool:
-        """Say whether a new bot has looked for the first time, and nothing of it is kept yet."""
-        bots = self._desk.bots
-        return any(name in bots and bots[name].is_in for name in self._began)
+        """Say whether something of a bot is to be kept for the first time since it came."""
+        return any(name in self._desk.dirty for name in (*self._began, *self._late))
+
+    def seen(self) -> list[int]:
+        """Return, for a checkpoint of now, the runs that have heard all up to here."""
+        self._late = {name for name in self._late if not self._desk.bots[name].is_in}
+        return [run for name, run in self.runs.items() if name not in self._late]
 
     def began(self, name: str) -> tuple[int, int] | None:
         """Return once where and when a new bot has begun."""
@@ -75,14 +86,14 @@ class Roster:
             if ticker in desk.sight.tickers:
                 desk.sight.follow(ticker, msgspec.structs.replace(standing, seq=desk.seq))
         for run in self._wanted():
-            balances = seen.balances.get(run.robot.account_id)
-            if not run.state or (run.mode == RobotMode.LIVE and balances is None):
-                continue  # it has not begun, or came later than the checkpoint
+            if not run.state or run.pk not in seen.runs:
+                continue  # it has not begun, or could not be read then: it comes in by look()
+            balances = seen.balances.get(run.robot.account_id, {})
             try:
                 plan = plan_rule(read_rule(run.robot.rule))
                 if all(ticker in seen.markets for ticker in plan.tickers):
                     self._see(plan, desk.time_us)
-                    self._add(run, plan, balances or {}, desk.seq, max(run.seq, desk.seq))
+                    self._add(run, plan, balances, desk.seq, max(run.seq, desk.seq))
             except UNREADABLE:
                 continue  # look() tells of it
         desk.enter()
@@ -93,15 +104,16 @@ class Roster:
         """Take in and let go by the rows as they are; yield what can't be, with its run."""
         wanted = {self._name(run): run for run in self._wanted()}
         for name in [each for each in self._desk.bots if each not in wanted]:
-            account = self._desk.bots[name].account
             self._desk.remove(name)
-            if account:  # what it told last may have come in after all else was cancelled
-                self._client.submit(pack(Command.CANCEL_ALL, account=account, instrument=0))
             self.runs.pop(name, None)
             self._began.pop(name, None)
+            self._late.discard(name)
+        waits = self._wind_up(wanted.values(), stamp)
         for name, run in wanted.items():
             bot = self._desk.bots.get(name)
             try:
+                if bot is None and run.mode == RobotMode.LIVE and run.robot.account_id in waits:
+                    continue
                 if bot is None:
                     self._take_in(run, stamp)
                 else:
@@ -113,7 +125,26 @@ class Roster:
                 if self._faults.get(run.pk) != str(error):
                     self._faults[run.pk] = str(error)
                     yield run.pk, str(error)
+                continue
+            if run.fault:
+                self._faults.pop(run.pk, None)
+                services.tell_fault(run.pk, "")
         self._desk.enter()
+
+    def _wind_up(self, wanted: Iterable[RobotRun], stamp: Stamp) -> set[int]:
+        """Cancel what runs that are over have open; return the accounts where that goes on."""
+        live = {run.pk: run.robot.account_id for run in wanted if run.mode == RobotMode.LIVE}
+        if self._live is None:
+            self._over = services.left_open()
+        else:
+            self._over |= {run: self._live[run] for run in self._live.keys() - live.keys()}
+        self._live = live
+        for run, account in list(self._over.items()):
+            with contextlib.suppress(Behind):
+                sight = self._desk.sight
+                if unheard.wind_up(self._client, sight, run=run, account=account, stamp=stamp):
+                    del self._over[run]
+        return set(self._over.values())
 
     def _wanted(self) -> list[RobotRun]:
         """Return the runs that should be at work; a robot without one gets its first."""
@@ -150,8 +181,11 @@ class Roster:
         else:
             balances_seq, killed = self._switch_of(account)
         begun, _ = stamp(account)
-        self._add(run, plan, balances, balances_seq, begun, killed=killed)
-        if not run.state:
+        is_late = bool(run.state)
+        self._add(run, plan, balances, balances_seq, begun, killed=killed, is_late=is_late)
+        if is_late:
+            self._late.add(self._name(run))
+        else:
             self._began[self._name(run)] = begun
 
     def _switch_of(self, account: int) -> tuple[int, bool]:
@@ -213,21 +247,28 @@ class Roster:
         after_seq: int,
         *,
         killed: bool = False,
+        is_late: bool = False,
     ) -> None:
-        """Put a run to the desk as it was kept."""
+        """Put a run to the desk as it was kept; one that is late hears what it has missed."""
         name = self._name(run)
-        rows = RuleOrder.objects.filter(run=run, is_open=True).order_by("pk")
-        orders = [msgspec.json.decode(row.line, type=OrderLine) for row in rows]
+        orders = services.open_lines(run.pk)
         hands: LiveHands | PaperHands
+        missed: Iterable[Heard] = ()
         if run.mode == RobotMode.PAPER:
             # What was kept is true up to the run's own seq, a new one to when it was asked.
             hands = self._paper_hands(run, plan, killed=killed, seq=run.seq or balances_seq)
+            if is_late:
+                missed = hands.switch(killed=killed, seq=balances_seq, time_us=self._desk.time_us)
+                hands.seq = balances_seq
         else:
+            outbox = keeping.read_outbox(run.outbox)
+            if is_late:
+                missed, outbox = self._missed(run, orders, outbox, after_seq)
             hands = LiveHands(
                 run.robot.account_id,
                 balances=balances,
                 seq=balances_seq,
-                outbox=keeping.read_outbox(run.outbox),
+                outbox=outbox,
                 tickers={order.client_order_id: order.ticker for order in orders},
             )
         bot = Bot(
@@ -241,9 +282,18 @@ class Roster:
             orders=orders,
             last=_last(run),
             active=run.robot.is_active,
+            missed=missed,
         )
         self.runs[name] = run.pk
         self._desk.add(bot, after_seq=after_seq)
+
+    def _missed(
+        self, run: RobotRun, orders: Sequence[OrderLine], outbox: list[Sending], seq: int
+    ) -> tuple[tuple[Heard, ...], list[Sending]]:
+        """Return what a run's orders came to up to a seq, and what is still to be told."""
+        names = [order.client_order_id for order in orders]
+        rows = history.past_orders(run.robot.account_id, names, seq=seq)
+        return unheard.news_of(orders, rows, self._desk.sight), unheard.untold(outbox, rows)
 
     def _paper_hands(self, run: RobotRun, plan: Plan, *, killed: bool, seq: int) -> PaperHands:
         sight = self._desk.sight

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import msgspec
 from django.db import transaction
+from django.db.models import Q
 
+from fondaco.robots.backtest.result import OrderLine, encode
 from fondaco.robots.models import (
     Robot,
     RobotMode,
@@ -24,6 +26,7 @@ from fondaco.robots.models import (
     RuleOrder,
 )
 from fondaco.robots.rules.evaluator import PREFIX
+from fondaco.robots.rules.state import CLOSED
 
 __all__ = [
     "DECISIONS_MAX",
@@ -31,7 +34,10 @@ __all__ = [
     "begin_run",
     "keep",
     "keep_checkpoint",
+    "keep_lines",
     "keep_newest",
+    "left_open",
+    "open_lines",
     "prefix_of",
     "tell_fault",
 ]
@@ -140,6 +146,27 @@ def keep_newest(found: Mapping[int, str], *, confirm: Callable[[], None]) -> Non
     RobotRun.objects.bulk_update(rows, ["newest"], batch_size=100)
 
 
+def open_lines(run: int) -> list[OrderLine]:
+    """Return the orders of a run that are not over, as they were kept."""
+    rows = RuleOrder.objects.filter(run=run, is_open=True).order_by("pk")
+    return [msgspec.json.decode(row.line, type=OrderLine) for row in rows]
+
+
+@transaction.atomic
+def keep_lines(run: int, lines: Iterable[OrderLine]) -> None:
+    """Keep how orders of a run that is over have ended; it may be said twice."""
+    for line in lines:
+        row = RuleOrder.objects.filter(run=run, client_order_id=line.client_order_id)
+        row.update(is_open=line.status not in CLOSED, line=encode(line).decode())
+
+
+def left_open() -> dict[int, int]:
+    """Return the account of each live run that is over and has orders that are not."""
+    is_over = Q(is_over=True) | Q(robot__closed_at__isnull=False)
+    runs = RobotRun.objects.filter(is_over, mode=RobotMode.LIVE, orders__is_open=True)
+    return dict(runs.values_list("pk", "robot__account_id"))
+
+
 def tell_fault(run: int, text: str) -> None:
-    """Note why a run can't work."""
+    """Note why a run can't work; "" if it can."""
     RobotRun.objects.filter(pk=run).update(fault=text[:FAULT_LETTERS_MAX])

@@ -134,12 +134,8 @@ class RuleWorker:
     # -- beginning
 
     def _begin(self) -> tuple[Desk, Roster, int]:
-        """Return a desk as it was kept, and the seq to follow from."""
-        sight = Sight(self._cash)
-        desk = Desk(sight, self._calendar.offset_s)
-        for record in split(bytes(self._client.query(pack(Query.DEFINITIONS)).records)):
-            sight.define(int.from_bytes(record[:2], "little"), record)
-        roster = Roster(desk, self._client, self._calendar)
+        """Return a desk as it was kept, and the seq to follow from; -1: from now, for nobody."""
+        desk, roster = self._empty()
         kept = RuleCheckpoint.objects.filter(pk=1).first()
         if kept is None or not kept.seq:
             return desk, roster, -1
@@ -148,7 +144,17 @@ class RuleWorker:
             roster.take_up(keeping.read_seen(kept))
         except Behind as error:
             raise OSError(str(error)) from error
+        if not desk.bots:
+            return *self._empty(), -1
         return desk, roster, kept.seq + 1
+
+    def _empty(self) -> tuple[Desk, Roster]:
+        """Return a desk with nobody, and who brings bots to it."""
+        sight = Sight(self._cash)
+        for record in split(bytes(self._client.query(pack(Query.DEFINITIONS)).records)):
+            sight.define(int.from_bytes(record[:2], "little"), record)
+        desk = Desk(sight, self._calendar.offset_s)
+        return desk, Roster(desk, self._client, self._calendar)
 
     # -- at work
 

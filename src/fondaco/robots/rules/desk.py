@@ -43,7 +43,17 @@ from fondaco.robots.rules.state import (
 )
 from fondaco.robots.rules.view import View
 
-__all__ = ["STAMP_S", "Bot", "Changes", "Desk", "Hands", "Heard", "Holdings", "rejected"]
+__all__ = [
+    "STAMP_S",
+    "Bot",
+    "Changes",
+    "Desk",
+    "Hands",
+    "Heard",
+    "Holdings",
+    "line_after",
+    "rejected",
+]
 
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
@@ -83,6 +93,17 @@ def rejected(wish: OrderWish, reason: str) -> list[Heard]:
     return [
         Heard(client_order_id=name, status=OrderStatus.REJECTED, reason=reason) for name in wish.ids
     ]
+
+
+def line_after(line: OrderLine, heard: Heard) -> OrderLine:
+    """Return the line of an order after news of it."""
+    return msgspec.structs.replace(
+        line,
+        status=str(heard.status),
+        reason=heard.reason or line.reason,
+        filled=line.filled if heard.filled is None else heard.filled,
+        amount=line.amount if heard.amount is None else heard.amount,
+    )
 
 
 class Hands(Protocol):
@@ -151,10 +172,12 @@ class Bot:
         orders: Iterable[OrderLine] = (),
         last: tuple[int, Code] | None = None,
         active: bool = True,
+        missed: Iterable[Heard] = (),
     ) -> None:
         """Take a bot as it was stored; `last` is the step and code of its newest decision.
 
         `account` is where it trades, 0 on paper; there `robot` is the one whose switch it obeys.
+        `missed` is news from before it comes in, which it hears then.
         """
         self.name = name
         self.plan = plan
@@ -166,6 +189,7 @@ class Bot:
         self.orders = {order.client_order_id: order for order in orders}  # not over yet
         self.last = last
         self.active = active
+        self.missed = tuple(missed)
         self.is_in = False  # it has been looked at since it came to this desk
         self.changed = Changes()
 
@@ -311,11 +335,16 @@ class Desk:
             return
         self._entering = waiting
         self._see()
-        for name in due:
-            bot = self.bots.get(name)
-            if bot is not None:
-                bot.is_in = True
-                self._look(bot)
+        bots = [self.bots[name] for name in due if name in self.bots]
+        for bot in bots:
+            bot.is_in = True
+            for heard in bot.missed:
+                self._tell(bot, heard)
+            bot.missed = ()
+        if self._news:
+            self._hear_all()
+        for bot in bots:
+            self._look(bot)
         self._hear_all()
 
     def _event(self, kind: int, account: int, events: bytes, at: int, end: int) -> None:
@@ -465,13 +494,7 @@ class Desk:
         self.dirty[bot.name] = bot
         line = bot.orders.get(heard.client_order_id)
         if line is not None:
-            line = msgspec.structs.replace(
-                line,
-                status=str(heard.status),
-                reason=heard.reason or line.reason,
-                filled=line.filled if heard.filled is None else heard.filled,
-                amount=line.amount if heard.amount is None else heard.amount,
-            )
+            line = line_after(line, heard)
             bot.orders[heard.client_order_id] = bot.changed.orders[heard.client_order_id] = line
             if heard.acts:
                 other = ended_by(bot.orders, line)
