@@ -55,19 +55,19 @@ def start(house: RuleHouse, rule: str, queue: str = "0") -> Bot:
 
 
 @pytest.mark.parametrize(
-    ("price", "status", "reason"),
+    ("price", "stop_at", "status", "reason"),
     [
-        (2060, "NEW", ""),
-        (2020, "REJECTED", "WOULD_TRIGGER: the last trade, 20.20, has reached the stop"),
-        (2030, "REJECTED", "WOULD_TRIGGER: the last trade, 20.30, has reached the stop"),
-        (2031, "NEW", ""),
+        (2090, "20.70", "NEW", ""),
+        (2020, "20.30", "REJECTED", "WOULD_TRIGGER: the last trade, 20.20, has reached the stop"),
+        (2030, "20.30", "REJECTED", "WOULD_TRIGGER: the last trade, 20.30, has reached the stop"),
+        (2031, "20.30", "NEW", ""),
     ],
 )
 def test_a_stop_is_judged_by_the_last_trade_of_the_house(
-    house: RuleHouse, price: int, status: str, reason: str
+    house: RuleHouse, price: int, stop_at: str, status: str, reason: str
 ) -> None:
     """Not by what it bought at, nor by the offers that are left beside the last trade."""
-    bot = start(house, PROTECTED)
+    bot = start(house, PROTECTED.replace("20.30", stop_at))
     assert bot.orders["bot-1"].status == "FILLED"
     quote(house, price - 1, price + 1)
     house.trade(price, 10, buys=price > 2050)
