@@ -81,11 +81,12 @@ $(STAMPS)/client: clients/python/pyproject.toml $(STAMPS)/dependencies
 run: setup
 	$(BIN)/fondaco demo --data var/demo $(ARGS)
 
-# The core's tests run on both builds; the whole suite runs on the compiled one, last.
+# The core's tests run on both builds; the whole suite runs on the compiled one, last. Those of the
+# core share nothing that is dear to make: they are shared out one by one.
 CORE_TESTS := $(wildcard tests/core tests/property)
 test: setup
 	@echo "== the core's tests on the pure build"
-	FONDACO_PURE=1 $(PYTEST) $(SHARED_OUT) $(CORE_TESTS) -q -p no:cacheprovider
+	FONDACO_PURE=1 $(PYTEST) -n $(JOBS) --dist load $(CORE_TESTS) -q -p no:cacheprovider
 	@echo "== all tests on the compiled build"
 	$(PYTEST) $(SHARED_OUT) $(ARGS)
 

@@ -34,9 +34,9 @@ def test_a_zip_and_no_depth_are_refused_with_what_to_do(tmp_path: Path) -> None:
     for given, said in (
         ((str(tmp_path / "trades.zip"),), "a .zip isn't read; unpack it"),
         ((str(trades), "--depth", "0"), "--depth is 0; an order that takes finds at least"),
-        ((str(trades), "--depth", "99999999999999999999"), "on this tape it is at most"),
-        ((str(trades), "--queue", "99999999999999999999"), "on this tape it is at most"),
-        ((str(trades), "--cash", "999999999999999999"), "it is at most"),
+        ((str(trades), "--depth", "999999999999999"), "on this tape it is at most"),
+        ((str(trades), "--queue", "999999999999999"), "on this tape it is at most"),
+        ((str(trades), "--cash", "999999999999999"), "it is at most"),
     ):
         done = call(str(robot), "--trades", *given)
         assert done.exit_code == 2

@@ -123,9 +123,6 @@ class Floor:
         self.held = {BASE: 0, QUOTE: 0}
         self._holdings: tuple[Decimal, Decimal, Decimal, Decimal] | None = None
         decimals = (instrument.base_decimals, instrument.quote_decimals)
-        opening = [(BASE, _units(coins, decimals[0], instrument.base))]
-        opening.append((QUOTE, _units(cash, decimals[1], instrument.quote)))
-        crowd = [(BASE, CROWD_FUNDS), (QUOTE, CROWD_FUNDS)]
         self._define(
             pack_body(
                 Command.DEFINE_ASSET, AssetBody(number=BASE, code="BASE", decimals=decimals[0])
@@ -134,6 +131,11 @@ class Floor:
                 Command.DEFINE_ASSET, AssetBody(number=QUOTE, code="QUOTE", decimals=decimals[1])
             ),
             pack_body(Command.DEFINE_INSTRUMENT, instrument.body()),
+        )
+        opening = [(BASE, _units(coins, decimals[0], instrument.base))]
+        opening.append((QUOTE, _units(cash, decimals[1], instrument.quote)))
+        crowd = [(BASE, CROWD_FUNDS), (QUOTE, CROWD_FUNDS)]
+        self._define(
             _account(ROBOT, AccountKind.ROBOT, [pair for pair in opening if pair[1]], terms),
             _account(CROWD, AccountKind.SPOT, crowd),
             _account(QUEUE, AccountKind.SPOT, crowd),
