@@ -2,12 +2,17 @@
 
     python -m bench.robots_bench [--rounds 5] [--ticks 20000] [--days 365] [--short]
 
-Waiting: rules that wait for prices far from the market, and ten near it; each tick is told to the
-index, and whoever is woken is looked at and placed again. The peer looks at every rule at every
-tick. Desk: the same bots at a desk as a worker has it, fed with the events of trades. Backtest:
-the same file of seeded minute candles, read, walked by `shape` and traded by one rule, against a
-bare loop over the same bars that decides the same on floats, without an exchange, money or fees.
-(backtesting.py would be the peer, but its licence, AGPL-3.0, keeps it out of here.)
+Waiting: rules that no tick concerns, and ten that cross the market again and again; each tick is
+told to the index, and whoever is woken is looked at and placed again. Of the others some wait for a
+price far away, some for it to pass its own average (one of 500, which is far away and moves every
+100 ticks), and some have seen their price and have no cash to buy. The peer looks at every rule at
+every tick. Desk: the same bots at a desk as a worker has it, fed with the events of trades, whose
+averages move as their candles close. The bar: a tick beside 10,000 costs at most FLAT_MAX times one
+beside 1; over it, the program ends with status 1.
+
+Backtest: the same file of seeded minute candles, read, walked by `shape` and traded by one rule,
+against a bare loop over the same bars that decides the same on floats, without an exchange, money
+or fees. (backtesting.py would be the peer, but its licence, AGPL-3.0, keeps it out of here.)
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -27,11 +32,11 @@ from fondaco.core.records import AssetBody, Event, InstrumentBody, pack, pack_bo
 from fondaco.robots.backtest.result import Result, Settings
 from fondaco.robots.backtest.run import Backtest
 from fondaco.robots.backtest.survey import survey_candles
-from fondaco.robots.backtest.tape import Tick, Walk, read_candles, walk
+from fondaco.robots.backtest.tape import Bar, Tick, Walk, read_candles, walk
 from fondaco.robots.rules.desk import Bot, Desk, Heard, Holdings
 from fondaco.robots.rules.evaluator import look
 from fondaco.robots.rules.index import RuleIndex
-from fondaco.robots.rules.plan import Plan, TickerOf, plan_rule
+from fondaco.robots.rules.plan import Figure, Plan, TickerOf, plan_rule
 from fondaco.robots.rules.sight import Sight, Standing, Traded
 from fondaco.robots.rules.state import OrderWish, State
 from fondaco.robots.rules.validation import read_rule
@@ -39,6 +44,11 @@ from fondaco.robots.rules.view import Quote, View
 
 WAITS = """{{"$when": {{"$comparison": {{"itemA": {{"$ticker": "AAA"}}, "itemB": {line},
 "type": "{kind}"}}}}, "$do": {{"$notify": "there"}}, "$repeat": {{"times": 10000}}}}"""
+AVERAGE = """{{"$indicator": {{"name": "SMA", "ticker": "AAA", "interval": "1m", "parameters":
+{{"timeperiod": {period}}}}}}}"""
+POOR = """{{"$when": {{"$comparison": {{"itemA": {{"$ticker": "AAA"}}, "itemB": {line},
+"type": "gt"}}}}, "$do": {{"$order": {{"kind": "MARKET", "intent": "BUY",
+"spend": {{"$cash": "free"}}}}}}}}"""
 TRADES = """{"$when": {"$comparison": {"itemA": {"$ticker": "AAA"}, "itemB": 98,
 "type": "crosses_below"}}, "$do": {"$order": {"kind": "MARKET", "intent": "BUY", "shares": 10}},
 "$then": {"$when": {"$comparison": {"itemA": {"$ticker": "AAA"}, "itemB": 102,
@@ -46,7 +56,40 @@ TRADES = """{"$when": {"$comparison": {"itemA": {"$ticker": "AAA"}, "itemB": 98,
 "$repeat": {"times": 10000}}"""
 NEAR = 10
 CROWDS = (1, 100, 1_000, 10_000)
+FLAT_MAX = 1.5
+AVERAGES = 500
+CLOSES_EVERY = 100  # ticks
+MINUTE_US = 60_000_000
+START_US = 2 * AVERAGES * MINUTE_US
 LAST = TickerOf("AAA", "last")
+
+
+def constant(number: int) -> str:
+    """Wait for a price of its own, far away."""
+    return WAITS.format(line=Decimal(200) + Decimal(number) / 100, kind="gte")
+
+
+def average(number: int) -> str:
+    """Wait for the price to pass its average, which is far away."""
+    line = AVERAGE.format(period=AVERAGES + number % AVERAGES)
+    return WAITS.format(line=line, kind="crosses_above" if number % 2 else "gt")
+
+
+def poor(number: int) -> str:
+    """Have seen the price that it waited for, and have nothing to spend."""
+    return POOR.format(line=Decimal(number) / 1000)
+
+
+def near(number: int) -> str:
+    """Cross the market's price again and again."""
+    return WAITS.format(line=Decimal(99) + Decimal(number) / 5, kind="crosses_above")
+
+
+RULES: dict[str, Callable[[int], str]] = {
+    "a price": constant,
+    "price against its average": average,
+    "a true condition, no cash": poor,
+}
 
 
 def prices(count: int, chance: Random) -> list[Decimal]:
@@ -58,31 +101,46 @@ def prices(count: int, chance: Random) -> list[Decimal]:
     return found
 
 
-class Waiting:
-    """So many rules far away, and NEAR that cross the market's price again and again."""
+over: list[float] = []
 
-    def __init__(self, far: int) -> None:
+
+def mark(spent: dict[int, float]) -> str:
+    """Return how a tick beside the largest crowd compares with one beside the least."""
+    ratio = spent[CROWDS[-1]] / spent[CROWDS[0]]
+    if ratio > FLAT_MAX:
+        over.append(ratio)
+    return f"{ratio:.2f}{', over the bar' if ratio > FLAT_MAX else ''}"
+
+
+class Waiting:
+    """So many rules that no tick concerns, and NEAR that cross the price again and again."""
+
+    def __init__(self, rule: Callable[[int], str], far: int) -> None:
         """Plan and place them all."""
         self.index = RuleIndex()
         self.plans: dict[str, Plan] = {}
         self.states: dict[str, State] = {}
+        self.figures: dict[Figure, float] = {}
         for number in range(far):
-            line = Decimal(200) + Decimal(number) / 100
-            self.add(f"far{number}", WAITS.format(line=line, kind="gte"))
+            self.add(f"far{number}", rule(number))
         for number in range(NEAR):
-            line = Decimal(99) + Decimal(number) / 5
-            self.add(f"near{number}", WAITS.format(line=line, kind="crosses_above"))
+            self.add(f"near{number}", near(number))
+        self.averages = sorted(self.figures)
 
     def add(self, bot: str, text: str) -> None:
         self.plans[bot] = plan_rule(read_rule(text))
         self.states[bot] = State()
+        for figure in self.plans[bot].figures:
+            self.figures[figure] = 150.0 + dict(figure.parameters)["timeperiod"] / 10
         self.look(bot, Decimal(100), 1)
 
     def look(self, bot: str, price: Decimal, time_us: int) -> None:
-        view = View(time_us=time_us, quotes={"AAA": Quote(last=price)})
-        outcome = look(self.plans[bot], self.states[bot], view, bot)
+        outcome = look(self.plans[bot], self.states[bot], self.view(price, time_us), bot)
         self.states[bot] = outcome.state
         self.index.place(bot, self.plans[bot], outcome, time_us)
+
+    def view(self, price: Decimal, time_us: int) -> View:
+        return View(time_us=time_us, quotes={"AAA": Quote(last=price)}, figures=self.figures)
 
     def tick(self, price: Decimal, time_us: int) -> int:
         """Tell the index, and look at whom it wakes; returns how many."""
@@ -91,41 +149,65 @@ class Waiting:
             self.look(bot, price, time_us)
         return len(woken)
 
+    def close(self, price: Decimal, time_us: int) -> int:
+        """Let a candle close: all averages move; returns how many are woken."""
+        count = 0
+        for figure in self.averages:
+            self.figures[figure] += 0.25 if time_us % 2 else -0.25
+            for bot in self.index.changed(figure, self.figures[figure]):
+                self.look(bot, price, time_us)
+                count += 1
+        return count
+
     def look_at_all(self, price: Decimal, time_us: int) -> None:
-        view = View(time_us=time_us, quotes={"AAA": Quote(last=price)})
+        view = self.view(price, time_us)
         for bot, plan in self.plans.items():
             self.states[bot] = look(plan, self.states[bot], view, bot).state
 
 
-def waiting_table(rounds: int, ticks: int) -> None:
+def waiting_table(name: str, rounds: int, ticks: int) -> None:
     """Print what a tick costs by the number of rules that it doesn't concern."""
     walked = prices(ticks, Random(1))
-    crowds = {far: Waiting(far) for far in CROWDS}
+    crowds = {far: Waiting(RULES[name], far) for far in CROWDS}
     times: dict[int, list[float]] = {far: [] for far in crowds}
+    closes: dict[int, list[float]] = {far: [] for far in crowds}
     woken: dict[int, int] = {}
     now_us = 1
     for _ in range(rounds):
         for far, crowd in crowds.items():
-            count = 0
+            count = closing_ns = 0
             began = time.process_time_ns()
             for place, price in enumerate(walked, 1):
                 count += crowd.tick(price, now_us + place)
-            times[far].append((time.process_time_ns() - began) / ticks / 1000)
+                if crowd.averages and not place % CLOSES_EVERY:
+                    at_ns = time.process_time_ns()
+                    count += crowd.close(price, now_us + place // CLOSES_EVERY)
+                    closing_ns += time.process_time_ns() - at_ns
+            spent_ns = time.process_time_ns() - began - closing_ns
+            times[far].append(spent_ns / ticks / 1000)
+            moved = ticks // CLOSES_EVERY * max(1, len(crowd.averages))
+            closes[far].append(closing_ns / moved / 1000)
             woken[far] = count
         now_us += ticks
-    print("| rules that wait | us a tick, median | least to most | woken a tick | looking at all |")
-    print("|---|---|---|---|---|")
+    print(
+        f"\n| rules that wait for {name} | us a tick, median | least to most | woken a tick |"
+        " us an average that moves | looking at all |"
+    )
+    print("|---|---|---|---|---|---|")
     for far, crowd in crowds.items():
         few = walked[: max(5, 20_000 // (far + 1))]
         began = time.process_time_ns()
         for place, price in enumerate(few):
             crowd.look_at_all(price, now_us + place)
         naive_us = (time.process_time_ns() - began) / len(few) / 1000
-        median = statistics.median(times[far])
+        moves = f"{statistics.median(closes[far]):.2f}" if crowd.averages else ""
         print(
-            f"| {far:,} + {NEAR} | {median:.2f} | {min(times[far]):.2f} to {max(times[far]):.2f} |"
-            f" {woken[far] / ticks:.2f} | {naive_us:,.1f} |"
+            f"| {far:,} + {NEAR} | {statistics.median(times[far]):.2f} |"
+            f" {min(times[far]):.2f} to {max(times[far]):.2f} |"
+            f" {woken[far] / ticks:.2f} | {moves} | {naive_us:,.1f} |"
         )
+    flat = mark({far: statistics.median(found) for far, found in times.items()})
+    print(f"\nBeside {CROWDS[-1]:,}: {flat} times beside {CROWDS[0]}.")
 
 
 class Idle:
@@ -153,8 +235,8 @@ class Idle:
         return []
 
 
-def desk_of(far: int) -> Desk:
-    """A desk as a worker has it, on one market, with so many bots far away and NEAR near."""
+def desk_of(rule: Callable[[int], str], far: int) -> Desk:
+    """A desk as a worker has it, on one market, with so many bots that wait and NEAR near."""
     sight = Sight("USD")
     for number, code in ((1, "AAA"), (2, "USD")):
         asset = AssetBody(number=number, code=code, decimals=8)
@@ -165,28 +247,33 @@ def desk_of(far: int) -> Desk:
     )  # fmt: skip
     sight.define(Event.INSTRUMENT, pack_body(Event.INSTRUMENT, body))
     sight.follow("AAA", Standing(seq=0, last_ticks=10_000))
+    plans = [plan_rule(read_rule(rule(number))) for number in range(far)]
+    plans += [plan_rule(read_rule(near(number))) for number in range(NEAR)]
+    flat = (Decimal(200),) * 4
+    past = {"1m": [Bar(at * MINUTE_US, *flat, Decimal(1)) for at in range(2 * AVERAGES)]}
+    for plan in plans:
+        if plan.figures:
+            sight.add_figures("AAA", plan.figures, past)
+            past = {}
     desk = Desk(sight)
-    for number in range(far + NEAR):
-        text = WAITS.format(line=Decimal(200) + Decimal(number) / 100, kind="gte")
-        if number >= far:
-            line = Decimal(99) + Decimal(number - far) / 5
-            text = WAITS.format(line=line, kind="crosses_above")
-        desk.add(Bot(f"bot{number}", plan_rule(read_rule(text)), Idle()), after_seq=0)
+    for number, plan in enumerate(plans):
+        desk.add(Bot(f"bot{number}", plan, Idle()), after_seq=0)
     desk.enter()
     return desk
 
 
-def desk_table(rounds: int, ticks: int) -> None:
+def desk_table(name: str, rounds: int, ticks: int) -> None:
     """Print what a trade's event costs a whole desk by the number of bots it doesn't concern."""
     walked = prices(ticks, Random(1))
-    desks = {far: desk_of(far) for far in CROWDS}
+    desks = {far: desk_of(RULES[name], far) for far in CROWDS}
     times: dict[int, list[float]] = {far: [] for far in desks}
     seq = 1
     for _ in range(rounds):
         events = [
             pack(
-                Event.TRADE, seq=seq + place, time_us=(seq + place) * 1_000, instrument=1,
-                trade_id=seq + place, price_ticks=int(price * 100), quantity_lots=1, taker_side=1,
+                Event.TRADE, seq=seq + place, time_us=START_US + (seq + place) * 10_000,
+                instrument=1, trade_id=seq + place, price_ticks=int(price * 100), quantity_lots=1,
+                taker_side=1,
             )
             for place, price in enumerate(walked)
         ]  # fmt: skip
@@ -197,11 +284,13 @@ def desk_table(rounds: int, ticks: int) -> None:
                 desk.take(seq + place, event)
             times[far].append((time.process_time_ns() - began) / ticks / 1000)
         seq += ticks
-    print("\n| rule bots at a desk | us a trade, median | least to most |")
+    print(f"\n| rule bots at a desk, {name} | us a trade, median | least to most |")
     print("|---|---|---|")
     for far, found in times.items():
         median = statistics.median(found)
         print(f"| {far:,} + {NEAR} | {median:.1f} | {min(found):.1f} to {max(found):.1f} |")
+    flat = mark({far: statistics.median(found) for far, found in times.items()})
+    print(f"\nBeside {CROWDS[-1]:,}: {flat} times beside {CROWDS[0]}.")
 
 
 def write_candles(path: Path, days: int) -> None:
@@ -289,8 +378,8 @@ def backtest_table(rounds: int, days: int) -> None:
     print(f"\n{ratio:.1f} times the bare loop (the median of the rounds).")
 
 
-def main() -> None:
-    """Read the options and print the tables."""
+def main() -> int:
+    """Read the options and print the tables; returns 1 if a bar isn't kept."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--ticks", type=int, default=20_000)
@@ -299,15 +388,18 @@ def main() -> None:
     given = options.parse_args()
     if given.short:
         given.rounds, given.ticks, given.days = 2, 2_000, 30
-    waiting_table(given.rounds, given.ticks)
-    desk_table(given.rounds, given.ticks)
-    sys.stdout.flush()
+    for table in (waiting_table, desk_table):
+        for name in RULES:
+            table(name, given.rounds, given.ticks)
+            sys.stdout.flush()
     backtest_table(given.rounds, given.days)
     print(
         f"\nProcess time; {given.rounds} interleaved rounds of {given.ticks:,} ticks, seed 1;"
-        f" candles of seed 2."
+        f" candles of seed 2. Bar: beside {CROWDS[-1]:,} rules a tick costs at most {FLAT_MAX}"
+        f" times one beside {CROWDS[0]}; {'not kept' if over else 'kept'}."
     )
+    return 1 if over else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -140,6 +140,62 @@ def crossings(draw: st.DrawFn) -> str:
     return json.dumps({"$when": condition, "$do": {"$notify": "crossed"}, "$repeat": {"times": 20}})
 
 
+MOVING = [
+    {"$ticker": "AAA"},
+    {"$ticker": {"symbol": "AAA", "field": "bid"}},
+    {"$ticker": {"symbol": "AAA", "field": "ask"}},
+    {"$indicator": {"name": "SMA", "ticker": "AAA", "interval": "1m"}},
+    {"$indicator": {"name": "RSI", "ticker": "AAA", "interval": "1m"}},
+]
+KINDS = ["gt", "gte", "lt", "lte", "eq", "ne", "crosses_above", "crosses_below"]
+
+
+@st.composite
+def watchers(draw: st.DrawFn) -> str:
+    """A rule of things that move: against each other, the bot's own, or as an order's amounts."""
+    moving = st.sampled_from(MOVING)
+    own = st.sampled_from([{"$position": "AAA"}, {"$cash": "free"}])
+    a, b = draw(moving), draw(st.one_of(moving, moving, own))
+    if draw(st.booleans()):
+        a, b = b, a
+    rule: dict[str, Any] = {
+        "$when": {"$comparison": {"itemA": a, "itemB": b, "type": draw(st.sampled_from(KINDS))}},
+        "$do": {"$notify": "so it is"},
+        "$repeat": {"times": 20},
+    }
+    if draw(st.booleans()):
+        amounts = st.one_of(own, st.sampled_from(MOVING[:3]))
+        order = {"kind": "LIMIT", "intent": "SELL", "ticker": "AAA", "then_after": "ACCEPTED"}
+        rule["$do"] = {"$order": {**order, "shares": draw(amounts), "ask": draw(amounts)}}
+    if not draw(st.integers(0, 3)):
+        del rule["$when"]
+    return json.dumps(rule)
+
+
+FEW = GRID[1:5]
+moves = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("quote"),
+            st.just("AAA"),
+            st.sampled_from(["last", "bid", "ask"]),
+            st.sampled_from([*FEW, *FEW, None]),
+        ),
+        st.tuples(
+            st.just("figure"),
+            st.sampled_from(["SMA", "SMA", "RSI"]),
+            st.sampled_from([1.0, 1.25, 1.5, 2.0, float("nan")]),
+        ),
+        st.tuples(
+            st.just("own"),
+            st.sampled_from([("AAA", "total"), ("free",)]),
+            st.sampled_from([Decimal(0), Decimal("0.05"), *FEW]),
+        ),
+        st.tuples(st.just("hear"), st.integers(0, 3), st.sampled_from(["NEW", "FILLED"])),
+    ),
+    min_size=20,
+    max_size=60,
+)
 prices = st.lists(
     st.tuples(st.just("quote"), st.just("AAA"), st.just("last"), st.sampled_from(GRID[2:6])),
     min_size=20,

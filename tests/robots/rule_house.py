@@ -20,6 +20,7 @@ from fondaco.core.records import (
     InstrumentBody,
     OrderType,
     Query,
+    RobotTerms,
     SelfTrade,
     Side,
     TimeInForce,
@@ -54,7 +55,8 @@ def definitions(
         max_open_orders=0,
     )  # fmt: skip
     opening = [pair for pair in ((1, coins * BASE), (2, cash * BASE)) if pair[1]]
-    robot = AccountBody(member=1, kind=AccountKind.ROBOT, opening=opening)
+    terms = RobotTerms(cash=2)  # no limit of them is set
+    robot = AccountBody(member=1, kind=AccountKind.ROBOT, opening=opening, robot=terms)
     crowd = [(1, rich), (2, rich)]
     return [
         pack_body(Command.DEFINE_ASSET, AssetBody(number=1, code="BTC", decimals=8)),

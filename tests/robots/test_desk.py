@@ -19,13 +19,15 @@ from fondaco.core.records import (
     pack,
     pack_body,
 )
+from fondaco.robots.rules import desk, evaluator
 from fondaco.robots.rules import state as states
 from fondaco.robots.rules.desk import Bot, Desk
 from fondaco.robots.rules.live import LiveHands
-from fondaco.robots.rules.plan import plan_rule
+from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
-from fondaco.robots.rules.state import Code
+from fondaco.robots.rules.state import Code, Outcome, State
 from fondaco.robots.rules.validation import read_rule
+from fondaco.robots.rules.view import View
 from tests.robots.rule_house import CROWD, QUEUE, RuleHouse, order
 from tests.robots.test_rules import SEED
 
@@ -273,3 +275,31 @@ def test_figures_go_with_the_last_rule_that_names_them(house: RuleHouse) -> None
     assert not sight.tickers["BTC"].figures.intervals()
     house.clock.advance(60_000_000)
     house.trade(2060, 10)
+
+
+def test_one_that_cannot_pay_sleeps_until_its_own_cash_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trades and transfers of others look at it no more; its own cash does, and it buys."""
+    house = RuleHouse(tmp_path / "poor", cash=0)
+    house.trade(2050, 10)
+    spends = '{"kind": "MARKET", "intent": "BUY", "spend": {"$cash": "free"}, "ticker": "BTC"}'
+    bot = house.start(f'{{"$do": {{"$order": {spends}}}}}')
+    assert bot.changed.decisions[-1].code is Code.AMOUNT_ZERO
+    looks: list[str] = []
+    seen = evaluator.look
+
+    def counted(plan: Plan, state: State, view: View, prefix: str) -> Outcome:
+        looks.append(prefix)
+        return seen(plan, state, view, prefix)
+
+    monkeypatch.setattr(desk, "look", counted)
+    for price in range(2040, 2060):
+        house.trade(price, 10)
+    house.commit(pack(Command.DEPOSIT, account=QUEUE, asset=2, amount=10**8, entry=1))
+    assert looks == []
+    house.commit(order(CROWD, Side.SELL, 2060, 2000))
+    house.commit(pack(Command.DEPOSIT, account=bot.account, asset=2, amount=10**11, entry=2))
+    assert looks
+    assert [line.status for line in bot.orders.values()] == ["FILLED"]
+    house.close()

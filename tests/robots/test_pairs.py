@@ -133,7 +133,7 @@ def test_a_pair_that_was_sent_twice_is_one(tmp_path: Path) -> None:
     assert lines_of(bot) == [("LIMIT_MAKER", "NEW", ""), ("STOP_LOSS", "NEW", "")]
     assert list(bot.orders) == ["bot-1", "bot-2"]
     before = house.sequencer.seq
-    house.commit_only(command_of(house.desk.sight, hands.account, wish_of(bot)))
+    house.commit_only(command_of(house.desk.sight, hands.account, wish_of(bot), 0))
     assert house.sequencer.seq == before + 2
     assert lines_of(bot) == [("LIMIT_MAKER", "NEW", ""), ("STOP_LOSS", "NEW", "")]
     assert (hands.balances[1], bot.state.phase) == ((2 * BASE, 3 * BASE), "ORDERED")

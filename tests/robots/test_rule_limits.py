@@ -11,7 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from fondaco.core.records import AccountBody, AccountKind, Command, Side, pack_body
+from fondaco.core.records import (
+    AccountBody,
+    AccountKind,
+    Command,
+    RobotTerms,
+    Side,
+    pack,
+    pack_body,
+)
 from fondaco.house.robots import RobotConfig
 from fondaco.robots.backtest.market import Position
 from fondaco.robots.backtest.run import Backtest, BacktestFault
@@ -143,17 +151,80 @@ def told(bot: Bot) -> str:
 @pytest.mark.parametrize(("limits", "said"), REFUSED)
 def test_paper_refuses_as_live_does(house: RuleHouse, limits: dict[str, Any], said: str) -> None:
     """Two bots of one rule and limits, one live and one on paper, end with the same words."""
-    config = RobotConfig(**limits)
-    terms = terms_of(config, cash=2, decimals=8)
-    body = AccountBody(member=1, kind=AccountKind.ROBOT, opening=[(2, 10_000 * 10**8)], robot=terms)
-    house.commit(pack_body(Command.OPEN_ACCOUNT, body, account=OTHER))
-    has = {2: (10_000 * 10**8, 0)}
-    paper = house.start(LOSES, hands=on_paper(house, config), name="paper", prefix="bot")
-    alive = LiveHands(OTHER, balances=has, seq=house.sequencer.seq)
-    live = house.start(LOSES, hands=alive, name="live", prefix="bot")
+    live, paper = both(house, LOSES, RobotConfig(**limits))
     falls(house)
     assert said in told(live)
     assert told(paper) == told(live)
+
+
+STOPS = [{"kind": "STOP_LOSS", "stop": 20.60},
+         {"kind": "STOP_LOSS_LIMIT", "stop": 20.60, "ask": 20.30}]  # fmt: skip
+HELD_UP = [({"kind": "TAKE_PROFIT", "stop": 22}, "would sell 220.00, cap 1.00"),
+           ({"kind": "OCO", "stop": 20.60, "ask": 22}, "would sell 220.00, cap 1.00")]  # fmt: skip
+
+
+def protects(stop: dict[str, Any]) -> str:
+    """Return a rule that buys at 21.01 and protects it by an order."""
+    sells = {"intent": "SELL", "shares": 10, "then_after": "ACCEPTED", "ticker": "BTC"}
+    bought = json.loads(LOSES)["$do"]
+    return json.dumps({"$do": bought, "$then": {"$do": {"$order": sells | stop}}})
+
+
+def both(house: RuleHouse, rule: str, config: RobotConfig) -> tuple[Bot, Bot]:
+    """Set two bots of one rule and limits to work, one live and one on paper."""
+    terms = terms_of(config, cash=2, decimals=8)
+    body = AccountBody(member=1, kind=AccountKind.ROBOT, opening=[(2, 10_000 * 10**8)], robot=terms)
+    house.commit(pack_body(Command.OPEN_ACCOUNT, body, account=OTHER))
+    paper = house.start(rule, hands=on_paper(house, config), name="paper", prefix="bot")
+    alive = LiveHands(OTHER, balances={2: (10_000 * 10**8, 0)}, seq=house.sequencer.seq)
+    return house.start(rule, hands=alive, name="live", prefix="bot"), paper
+
+
+def lines(bot: Bot) -> list[tuple[str, str, Any]]:
+    return [(line.kind, line.status, line.filled) for line in bot.orders.values()]
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_no_cap_notional_or_count_holds_up_a_stop_loss(
+    house: RuleHouse, stop: dict[str, Any]
+) -> None:
+    """It comes in past all three and sells when it is set off, live, on paper and in a backtest."""
+    limits: dict[str, Any] = {"month_sell_cap": "1", "orders_day_max": 1}
+    live, paper = both(house, protects(stop), RobotConfig(**limits, order_notional_max="211"))
+    assert lines(live)[1:] == lines(paper)[1:] == [(stop["kind"], "NEW", 0)]
+    falls(house)
+    assert lines(live)[1:] == lines(paper)[1:] == [(stop["kind"], "FILLED", 10)]
+    alone = rule('"kind": "STOP_LOSS", "intent": "SELL", "shares": 5, "stop": 95')
+    settings = msgspec.structs.replace(SETTINGS, depth=D(50))
+    config = RobotConfig(month_sell_cap="1", order_notional_max="1", orders_day_max=1)
+    tested = Backtest(plan_rule(read_rule(alone)), settings, limits=config).run(ticks(*TAPE))
+    assert [(line.status, line.filled) for line in tested.orders] == [("FILLED", D(5))]
+
+
+@pytest.mark.parametrize(("order_words", "said"), HELD_UP)
+def test_a_sale_that_takes_a_profit_is_no_exit(
+    house: RuleHouse, order_words: dict[str, Any], said: str
+) -> None:
+    """Alone or in a pair with a stop it keeps to the cap, and is told why."""
+    live, paper = both(house, protects(order_words), RobotConfig(month_sell_cap="1"))
+    assert said in told(live)
+    assert told(paper) == told(live)
+
+
+def test_a_stop_loss_stands_though_the_fence_is_another(house: RuleHouse) -> None:
+    """The core refuses it once, tells the fence, and takes it when it is sent again."""
+    body = AccountBody(
+        member=1, kind=AccountKind.ROBOT, opening=[(1, 10**10)], robot=RobotTerms(cash=2)
+    )
+    house.commit(pack_body(Command.OPEN_ACCOUNT, body, account=OTHER))
+    house.commit(pack(Command.UNLOCK_ROBOT, account=OTHER))
+    hands = LiveHands(OTHER, balances={1: (10**10, 0)}, seq=house.sequencer.seq)
+    stop = {"intent": "SELL", "shares": 10, "ticker": "BTC", **STOPS[0]}
+    bot = house.start(json.dumps({"$do": {"$order": stop}}), hands=hands)
+    assert lines(bot) == [("STOP_LOSS", "NEW", 0)]
+    assert (hands.fence, hands.outbox) == (1, [])
+    falls(house)
+    assert lines(bot) == [("STOP_LOSS", "FILLED", 10)]
 
 
 def test_limits_on_paper_change_and_are_kept(house: RuleHouse) -> None:

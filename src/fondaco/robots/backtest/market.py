@@ -358,7 +358,8 @@ class Market(Floor):
         if wish.kind == "MARKET" and not (self.ask_ticks if buys else self.bid_ticks):
             raise WishRefused("there was no trade yet, so no price to take")
         steps = Steps(self.instrument.tick, self.instrument.lot, self.instrument.quote_decimals)
-        record = record_of(wish, steps, account=ROBOT, instrument=1)
+        fence = None if self.terms is None else 0  # nobody locks it
+        record = record_of(wish, steps, account=ROBOT, instrument=1, fence=fence)
         if wish.stop is not None and self.last is None:
             raise WishRefused("there was no trade yet, so nothing to measure a stop by")
         return record

@@ -142,7 +142,7 @@ class PaperHands:
         """Take an order as the house would, in its own exchange."""
         seen = sight.tickers[self.ticker]
         try:
-            command_of(sight, 0, wish)
+            command_of(sight, 0, wish, 0)
         except WishRefused as refused:
             return rejected(wish, str(refused))
         if self.killed and wish.intent == "BUY":

@@ -1,7 +1,8 @@
 """An order that a rule wishes as a command of the core, in the house and on paper alike.
 
 Promises: amounts are whole steps or the wish is refused with the number; an OCO is one command of
-two orders, whose list has the client order id of its limit leg. It decides nothing else.
+two orders, whose list has the client order id of its limit leg; a stop-loss of an account that has
+limits is flagged as an exit. It decides nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from fondaco.core.records import (
     Command,
     Event,
     Execution,
+    Flag,
     OrderType,
     SelfTrade,
     Side,
@@ -28,7 +30,7 @@ from fondaco.robots.rules.state import OrderStatus, OrderWish
 
 __all__ = ["PLACING", "STATUS", "Steps", "acts", "id_of", "id_words", "record_of"]
 
-PLACING = frozenset({int(Command.NEW_ORDER), int(Command.NEW_LIST)})
+PLACING = frozenset({int(Command.NEW_ORDER), int(Command.ROBOT_ORDER), int(Command.NEW_LIST)})
 STATUS = {
     CoreStatus.NEW: OrderStatus.NEW,
     CoreStatus.PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
@@ -49,8 +51,13 @@ class Steps(msgspec.Struct, frozen=True):
     cash_decimals: int
 
 
-def record_of(wish: OrderWish, steps: Steps, *, account: int, instrument: int) -> bytes:
-    """Return a wish as a command. Raises WishRefused."""
+def record_of(
+    wish: OrderWish, steps: Steps, *, account: int, instrument: int, fence: int | None
+) -> bytes:
+    """Return a wish as a command; `fence` is the robot's, None where it has no limits.
+
+    Raises WishRefused.
+    """
     price = steps_of(wish.price, steps.tick, "price", "tick")
     stop = steps_of(wish.stop, steps.tick, "stop", "tick")
     lots = steps_of(wish.quantity, steps.lot, "quantity", "lot")
@@ -79,16 +86,17 @@ def record_of(wish: OrderWish, steps: Steps, *, account: int, instrument: int) -
             **id_words(own, "profit_client_id"),
             **id_words(own, "list_client_id"),
         )
-    return pack(
-        Command.NEW_ORDER,
-        **both,
-        order_type=OrderType[wish.kind],
-        time_in_force=in_force,
-        price_ticks=price,
-        quote_quantity=cash_units(wish.spend, steps.cash_decimals),
-        stop_price_ticks=stop,
+    alone = {
+        "order_type": OrderType[wish.kind],
+        "time_in_force": in_force,
+        "price_ticks": price,
+        "quote_quantity": cash_units(wish.spend, steps.cash_decimals),
+        "stop_price_ticks": stop,
         **id_words(own),
-    )
+    }
+    if wish.is_exit and fence is not None:
+        return pack(Command.ROBOT_ORDER, **both, **alone, fence=fence, flags=Flag.EXIT)
+    return pack(Command.NEW_ORDER, **both, **alone)
 
 
 def id_words(words: tuple[int, int, int, int], name: str = "client_order_id") -> dict[str, int]:

@@ -21,9 +21,10 @@ from typing import Final
 import msgspec
 
 from fondaco.robots.rules.model import OCO, Action, Condition, Item, Order
-from fondaco.robots.rules.plan import CROSSINGS, Plan, PlannedStep, operand_of
+from fondaco.robots.rules.plan import CROSSINGS, Plan, PlannedLook, PlannedStep, operand_of
 from fondaco.robots.rules.state import (
     CLOSED,
+    Asked,
     Code,
     Decision,
     Look,
@@ -34,7 +35,7 @@ from fondaco.robots.rules.state import (
     Placed,
     State,
 )
-from fondaco.robots.rules.view import Number, Quote, View, number_of
+from fondaco.robots.rules.view import ZERO, Number, Quote, View, number_of
 
 __all__ = ["PREFIX", "hear", "look", "truth_of"]
 
@@ -55,6 +56,7 @@ class _Blocked(Exception):
 class _Doing(msgspec.Struct):
     """What one call has gathered so far."""
 
+    amounts: tuple[Asked, ...] = ()
     decisions: list[Decision] = []
     orders: list[OrderWish] = []
     cancels: list[str] = []
@@ -67,6 +69,7 @@ class _Doing(msgspec.Struct):
             tuple(self.orders),
             tuple(self.cancels),
             tuple(self.notices),
+            self.amounts,
         )
 
 
@@ -202,9 +205,11 @@ def _step(plan: Plan, state: State, view: View, prefix: str, doing: _Doing) -> S
         doing.decisions.append(Decision(view.time_us, state.step, code, looks))
         return state
     actions = step.do if truth else step.otherwise or ()
+    asked: list[Asked] = []
     try:
-        wishes = _wish_all(plan, state, actions, view)
+        wishes = _wish_all(plan, state, actions, view, asked)
     except _Blocked as blocked:
+        doing.amounts = tuple(asked)
         doing.decisions.append(
             Decision(view.time_us, state.step, blocked.code, looks, blocked.detail)
         )
@@ -281,15 +286,22 @@ def truth_of(condition: Condition, truths: Iterator[bool | None]) -> bool | None
 # -- acting --------------------------------------------------------------------------------------
 
 
-def _wish_all(plan: Plan, state: State, actions: Sequence[Action], view: View) -> list[OrderWish]:
-    """Return the orders of a branch without their ids; raises _Blocked if one can't be placed."""
-    wishes = [_wish(plan, action.order, view) for action in actions if action.order is not None]
+def _wish_all(
+    plan: Plan, state: State, actions: Sequence[Action], view: View, asked: list[Asked]
+) -> list[OrderWish]:
+    """Return the orders of a branch without their ids; raises _Blocked if one can't be placed.
+
+    `asked` takes the amounts that this hung on, up to the first that is too little.
+    """
+    wishes = [
+        _wish(plan, action.order, view, asked) for action in actions if action.order is not None
+    ]
     if len(state.orders) + sum(1 + (one.kind == OCO) for one in wishes) > OPEN_ORDERS_MAX:
         raise _Blocked(Code.TOO_MANY_ORDERS, f"{len(state.orders)} are open")
     return wishes
 
 
-def _wish(plan: Plan, order: Order, view: View) -> OrderWish:
+def _wish(plan: Plan, order: Order, view: View, asked: list[Asked]) -> OrderWish:
     """Return an order without its id; raises _Blocked if an amount isn't there or is nothing."""
     ticker = plan.ticker_of(order)
     quote = view.quotes.get(ticker) or Quote()
@@ -299,12 +311,12 @@ def _wish(plan: Plan, order: Order, view: View) -> OrderWish:
         ticker=ticker,
         kind=order.kind,
         intent=order.intent,
-        quantity=_amount(order.shares, "shares", view, quote.lot),
-        spend=_amount(order.spend, "spend", view, None),
-        price=_amount(price, "price", view, None),
-        stop=_amount(order.stop, "stop", view, None),
+        quantity=_amount(order.shares, "shares", view, quote.lot, asked),
+        spend=_amount(order.spend, "spend", view, None, asked),
+        price=_amount(price, "price", view, None, asked),
+        stop=_amount(order.stop, "stop", view, None, asked),
         time_in_force=order.time_in_force or ("GTC" if _rests(order) else None),
-        stop_limit=_amount(order.stop_limit, "stop_limit", view, None),
+        stop_limit=_amount(order.stop_limit, "stop_limit", view, None, asked),
     )
 
 
@@ -315,11 +327,16 @@ def _rests(order: Order) -> bool:
     return order.kind in {"LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"}
 
 
-def _amount(item: Item | None, name: str, view: View, lot: Decimal | None) -> Decimal | None:
+def _amount(
+    item: Item | None, name: str, view: View, lot: Decimal | None, asked: list[Asked]
+) -> Decimal | None:
     """Return an amount of an order; one taken from holdings is rounded down to whole lots."""
     if item is None or isinstance(item, Decimal):
         return item
-    found = number_of(operand_of(item), view)
+    operand = operand_of(item)
+    found = number_of(operand, view)
+    kind, least = ("gt", ZERO) if lot is None else ("gte", lot)
+    asked.append((PlannedLook(name, operand, least, kind), Look(name, found, least, None)))
     if found is None:
         raise _Blocked(Code.AMOUNT_UNKNOWN, f"{name} is not known yet")
     assert isinstance(found, Decimal), "read_rule() lets no float into an order"

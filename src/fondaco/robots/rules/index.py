@@ -1,12 +1,16 @@
 """Which rules must be looked at again: those whose decision can have changed by what happened.
 
 Ten thousand bots may wait on one market. Between two prices most of their comparisons can't come
-out otherwise, and this index knows which: for each comparison with a number that stands still it
-keeps the price at which the answer would change, sorted, so that a tick costs what the woken bots
-cost, and one search, whatever the number of the others.
+out otherwise, and this index knows which. A comparison with what stands still (a number, what the
+bot has, the time until its alarm) has a price at which its answer changes: these are kept sorted,
+so that a tick costs what the woken bots cost, and one search, whatever the number of the others.
+Two things that both move, like a price and its average, are a pair, one for all bots that compare
+them. It stands among the prices of the one, where the other is, and is placed anew when that
+moves; its bots wait for which of the two is above. An order that can't be placed waits for its
+amounts, which are comparisons, too: with a lot, or with nothing.
 
 How to use it: after each look (or hear) place() the bot with its outcome; tell changed() what
-became of a ticker or figure, and advanced() what time it is; look at the bots that they return,
+became of each ticker or figure, and advanced() what time it is; look at the bots that they return,
 whose places are empty then, and place them again. A bot whose own cash, position or order changed
 is looked at by whoever knows that; its own numbers stand still otherwise.
 
@@ -19,9 +23,9 @@ from __future__ import annotations
 import heapq
 import math
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from fondaco.robots.rules.plan import (
     CROSSINGS,
@@ -31,8 +35,8 @@ from fondaco.robots.rules.plan import (
     TickerOf,
     TimeOf,
 )
-from fondaco.robots.rules.state import Code, Look, Outcome
-from fondaco.robots.rules.view import DAY_S, MINUTE_S, Number
+from fondaco.robots.rules.state import SINGLE, Look, Outcome
+from fondaco.robots.rules.view import DAY_S, MINUTE_S, ZERO, Number
 
 __all__ = ["RuleIndex"]
 
@@ -40,11 +44,13 @@ Source = TickerOf | Figure
 SECOND_US: Final = 1_000_000
 # Once the numbers of a comparison stand in source order: what a, b is when b, a is asked.
 _SWAPPED: Final = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte", "eq": "eq", "ne": "ne"}
-# A step that would act but can't: anything at all may free it.
-# After these a bot is looked at whatever happens next: nothing says when it comes out otherwise.
-_BLOCKED: Final = frozenset(
-    {Code.AMOUNT_UNKNOWN, Code.AMOUNT_ZERO, Code.TOO_MANY_ORDERS, Code.LEG_ACTED}
-)
+
+
+class Pair(NamedTuple):
+    """Two sources that are compared; its value is the sign of their difference."""
+
+    a: Source
+    b: Source
 
 
 class Bound(NamedTuple):
@@ -55,38 +61,89 @@ class Bound(NamedTuple):
     strict: bool
 
 
-class _Waiting:
-    """The bots that wait for one source, by price: of those that rise, the least come first."""
+Awaited = TickerOf | Figure | Pair
+Wait = tuple[Awaited, Bound | None]  # None: until it is known
+Who = TypeVar("Who", str, Pair)  # a bot, or a pair for all of its bots
+
+
+class _Waiting(Generic[Who]):
+    """Who waits for one source, by price: of those that rise, the least come first."""
 
     def __init__(self) -> None:
-        self.rising: list[tuple[Number, int, str]] = []
-        self.falling: list[tuple[Number, int, str]] = []
-        self.any_change: set[str] = set()
+        self.rising: list[tuple[Number, int, Who]] = []
+        self.falling: list[tuple[Number, int, Who]] = []
+        self.unknown: set[Who] = set()
 
-    def woken_by(self, value: Number | None) -> set[str]:
+    def add(self, who: Who, bound: Bound | None) -> None:
+        if bound is None:
+            self.unknown.add(who)
+        else:
+            insort(self.rising if bound.rising else self.falling, _entry(bound, who))
+
+    def discard(self, who: Who, bound: Bound | None) -> None:
+        if bound is None:
+            self.unknown.discard(who)
+            return
+        entries = self.rising if bound.rising else self.falling
+        del entries[bisect_left(entries, _entry(bound, who))]
+
+    def is_empty(self) -> bool:
+        return not (self.rising or self.falling or self.unknown)
+
+    def woken_by(self, value: Number | None) -> set[Who]:
+        found: set[Who] = set()
         if value is None:
-            return {bot for _, _, bot in (*self.rising, *self.falling)} | self.any_change
+            found.update(who for _, _, who in self.rising)
+            found.update(who for _, _, who in self.falling)
+            return found
+        found.update(self.unknown)
         # The price itself wakes a rising entry at 0 and a falling one at 1, no other.
-        upper = bisect_left(self.rising, (value, 1))
-        lower = bisect_left(self.falling, (value, 1))
-        found = {bot for _, _, bot in self.rising[:upper]}
-        found.update(bot for _, _, bot in self.falling[lower:])
-        return found | self.any_change
-
-    def may_wake(self, value: Number | None) -> bool:
-        """Say quickly that a value wakes nobody, if that is so."""
-        if value is None or self.any_change:
-            return True
         if self.rising and self.rising[0][0] <= value:
-            return True
-        return bool(self.falling) and self.falling[-1][0] >= value
+            upper = bisect_left(self.rising, (value, 1))
+            found.update(who for _, _, who in self.rising[:upper])
+        if self.falling and self.falling[-1][0] >= value:
+            lower = bisect_left(self.falling, (value, 1))
+            found.update(who for _, _, who in self.falling[lower:])
+        return found
 
 
-class _Place(NamedTuple):
-    """Where a bot stands in the index: enough to take it out."""
+class _Waits(Generic[Who]):
+    """Who waits for what."""
 
-    bounds: tuple[tuple[Source, Bound], ...]
-    sources: tuple[Source, ...]
+    def __init__(self) -> None:
+        self._waiting: dict[Awaited, _Waiting[Who]] = {}
+        self._places: dict[Who, tuple[Wait, ...]] = {}
+
+    def __contains__(self, who: Who) -> bool:
+        return who in self._places
+
+    def place(self, who: Who, waits: Iterable[Wait]) -> None:
+        self._places[who] = tuple(dict.fromkeys(waits))
+        for source, bound in self._places[who]:
+            waiting = self._waiting.get(source)
+            if waiting is None:
+                waiting = self._waiting[source] = _Waiting()
+            waiting.add(who, bound)
+
+    def remove(self, who: Who) -> list[Awaited]:
+        """Forget who waits; return what nobody waits for any more."""
+        left: list[Awaited] = []
+        for source, bound in self._places.pop(who, ()):
+            waiting = self._waiting[source]
+            waiting.discard(who, bound)
+            if waiting.is_empty():
+                del self._waiting[source]
+                left.append(source)
+        return left
+
+    def is_bound(self, source: Awaited) -> bool:
+        """Return whether somebody waits for another value than the one that is known."""
+        waiting = self._waiting.get(source)
+        return waiting is not None and bool(waiting.rising or waiting.falling)
+
+    def woken_by(self, source: Awaited, value: Number | None) -> set[Who]:
+        waiting = self._waiting.get(source)
+        return set() if waiting is None else waiting.woken_by(value)
 
 
 class RuleIndex:
@@ -95,8 +152,9 @@ class RuleIndex:
     def __init__(self, *, utc_offset_s: int = 0) -> None:
         """Begin empty, in a time zone."""
         self.utc_offset_s = utc_offset_s
-        self._waiting: dict[Source, _Waiting] = {}
-        self._places: dict[str, _Place] = {}
+        self._bots: _Waits[str] = _Waits()
+        self._pairs: _Waits[Pair] = _Waits()
+        self._values: dict[Source, Number | None] = {}  # of pairs at least
         self._always: set[str] = set()  # woken by whatever happens next
         self._alarms: list[tuple[int, str]] = []  # a heap; entries of bots that moved on are stale
         self._alarm_of: dict[str, int] = {}
@@ -111,29 +169,20 @@ class RuleIndex:
             self._set_alarm(bot, state.resume_us)
             return
         last = outcome.decisions[-1]
-        if last.code in _BLOCKED:
-            self._always.add(bot)
+        if last.code in SINGLE:
+            self._always.add(bot)  # it heard, and has not looked since
             return
-        bounds: list[tuple[Source, Bound]] = []
-        sources: list[Source] = []
+        waits: list[Wait] = []
         alarms: list[int] = []
         crossings = iter(state.sides)
-        for planned, look in zip(plan.steps[state.step].looks, last.looks, strict=True):
+        looked = zip(plan.steps[state.step].looks, last.looks, strict=True)
+        for planned, look in (*looked, *outcome.amounts):
             side = next(crossings) if planned.type in CROSSINGS else 0
             if planned.type in CROSSINGS and look.truth:
                 self._always.add(bot)  # true for one look only
             alarms += self._alarms_of(planned, time_us)
-            found = _bounds_of(planned, look, side)
-            if found is None:
-                sources += [one for one in (planned.a, planned.b) if isinstance(one, Source)]
-            else:
-                bounds += found
-        for source, bound in bounds:
-            waiting = self._of(source)
-            insort(waiting.rising if bound.rising else waiting.falling, _entry(bound, bot))
-        for source in sources:
-            self._of(source).any_change.add(bot)
-        self._places[bot] = _Place(tuple(bounds), tuple(sources))
+            waits += self._waits_of(planned, look, side)
+        self._bots.place(bot, waits)
         if alarms:
             self._set_alarm(bot, min(alarms))
 
@@ -141,24 +190,19 @@ class RuleIndex:
         """Forget a bot; one that isn't there is none."""
         self._always.discard(bot)
         self._alarm_of.pop(bot, None)
-        place = self._places.pop(bot, None)
-        if place is None:
-            return
-        for source, bound in place.bounds:
-            waiting = self._waiting[source]
-            entries = waiting.rising if bound.rising else waiting.falling
-            del entries[bisect_left(entries, _entry(bound, bot))]
-        for source in place.sources:
-            self._waiting[source].any_change.discard(bot)
+        for source in self._bots.remove(bot):
+            if isinstance(source, Pair):
+                self._pairs.remove(source)
 
     def changed(self, source: Source, value: Number | None) -> list[str]:
         """Return, and forget, the bots to look at now that a ticker or figure has a new value."""
         if isinstance(value, float) and math.isnan(value):
             value = None
-        waiting = self._waiting.get(source)
-        if waiting is None or not waiting.may_wake(value):
-            return self._wake(set(self._always)) if self._always else []
-        return self._wake(waiting.woken_by(value) | self._always)
+        self._values[source] = value
+        woken = self._bots.woken_by(source, value)
+        for pair in self._pairs.woken_by(source, value):
+            woken |= self._moved(pair)
+        return self._wake(woken | self._always) if woken or self._always else []
 
     def advanced(self, time_us: int, *, utc_offset_s: int | None = None) -> list[str]:
         """Return, and forget, the bots to look at now that it is so late."""
@@ -177,10 +221,7 @@ class RuleIndex:
 
     def is_waited_for(self, source: Source) -> bool:
         """Return whether a bot waits for another value of a ticker or figure."""
-        waiting = self._waiting.get(source)
-        if waiting is None:
-            return False
-        return bool(waiting.rising or waiting.falling or waiting.any_change)
+        return self._bots.is_bound(source) or self._pairs.is_bound(source)
 
     def next_alarm_us(self) -> int | None:
         """Return the earliest time that a bot waits for."""
@@ -193,8 +234,55 @@ class RuleIndex:
             self.remove(bot)
         return sorted(woken)
 
-    def _of(self, source: Source) -> _Waiting:
-        return self._waiting.setdefault(source, _Waiting())
+    # -- comparisons
+
+    def _waits_of(self, planned: PlannedLook, look: Look, side: int) -> list[Wait]:
+        """Return what a comparison waits for: where it would come out otherwise."""
+        a, b, kind = planned.a, planned.b, planned.type
+        for operand, number in ((a, look.a), (b, look.b)):
+            if isinstance(operand, Source) and number is None:
+                return [(operand, None)]  # the other one changes nothing until then
+        value, line = look.a, look.b
+        assert value is not None, "only sources are unknown"
+        assert line is not None, "only sources are unknown"
+        awaited: Awaited
+        if isinstance(a, Source) and isinstance(b, Source):
+            awaited = Pair(a, b)
+            self._follow(awaited, value, line)
+            value, line = _sign_of(value, line), ZERO
+        elif isinstance(a, Source):
+            awaited = a
+        elif isinstance(b, Source):
+            awaited, value, line, side = b, line, value, -side
+            kind = _SWAPPED.get(kind, kind)
+        else:
+            return []  # the bot's own numbers and the time: told otherwise
+        if kind in CROSSINGS:
+            return [(awaited, bound) for bound in _bounds_of_side(line, side)]
+        return [(awaited, bound) for bound in _bounds_of_order(kind, value, line)]
+
+    def _follow(self, pair: Pair, a: Number, b: Number) -> None:
+        """Have a pair wait for where its sides meet or part, and for any move of its line."""
+        if pair in self._pairs:
+            return
+        self._values[pair.a], self._values[pair.b] = a, b
+        moving, line = pair
+        if isinstance(moving, Figure):  # it stands still between candles: the other meets it
+            moving, line, a, b = line, moving, b, a
+        waits: list[Wait] = [(moving, bound) for bound in _bounds_of_order("eq", a, b)]
+        waits += [(line, bound) for bound in _bounds_of_any(b)]
+        self._pairs.place(pair, waits)
+
+    def _moved(self, pair: Pair) -> set[str]:
+        """Place a pair anew; return the bots that wait for what it is now."""
+        self._pairs.remove(pair)
+        a, b = self._values[pair.a], self._values[pair.b]
+        if a is None or b is None:
+            return self._bots.woken_by(pair, None)
+        self._follow(pair, a, b)
+        return self._bots.woken_by(pair, _sign_of(a, b))
+
+    # -- time
 
     def _set_alarm(self, bot: str, due_us: int) -> None:
         self._alarm_of[bot] = due_us
@@ -219,28 +307,18 @@ class RuleIndex:
             yield (local_s // step_s * step_s + step_s - self.utc_offset_s) * SECOND_US
 
 
-def _entry(bound: Bound, bot: str) -> tuple[Number, int, str]:
-    return bound.price, int(bound.strict is bound.rising), bot
+def _entry(bound: Bound, who: Who) -> tuple[Number, int, Who]:
+    return bound.price, int(bound.strict is bound.rising), who
 
 
-def _bounds_of(planned: PlannedLook, look: Look, side: int) -> list[tuple[Source, Bound]] | None:
-    """Return where a comparison would come out otherwise; None: at any change of its sources."""
-    a_moves, b_moves = isinstance(planned.a, Source), isinstance(planned.b, Source)
-    if not a_moves and not b_moves:
-        return []  # the bot's own numbers and the time: told otherwise
-    if (a_moves and b_moves) or look.a is None or look.b is None:
-        return None
-    if isinstance(planned.a, TimeOf) or isinstance(planned.b, TimeOf):
-        return None
-    if a_moves:
-        source, value, line, kind = planned.a, look.a, look.b, planned.type
-    else:
-        source, value, line, side = planned.b, look.b, look.a, -side
-        kind = _SWAPPED.get(planned.type, planned.type)
-    assert isinstance(source, Source)
-    if kind in CROSSINGS:
-        return [(source, bound) for bound in _bounds_of_side(line, side)]
-    return [(source, bound) for bound in _bounds_of_order(kind, value, line)]
+def _sign_of(a: Number, b: Number) -> Decimal:
+    """Return -1, 0 or 1: where the first stands as seen from the second."""
+    return Decimal((a > b) - (a < b))
+
+
+def _bounds_of_any(value: Number) -> list[Bound]:
+    """Return what any change leaves."""
+    return [Bound(value, rising=True, strict=True), Bound(value, rising=False, strict=True)]
 
 
 def _bounds_of_side(line: Number, side: int) -> list[Bound]:
@@ -262,5 +340,5 @@ def _bounds_of_order(kind: str, value: Number, line: Number) -> list[Bound]:
         above = value >= line
         return [Bound(line, rising=not above, strict=above)]
     if value == line:
-        return [Bound(line, rising=True, strict=True), Bound(line, rising=False, strict=True)]
+        return _bounds_of_any(line)
     return [Bound(line, rising=value < line, strict=False)]

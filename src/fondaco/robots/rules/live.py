@@ -64,7 +64,7 @@ class LiveHands:
         self.outbox = list(outbox)
         self.tickers = dict(tickers or {})  # of its open orders, by client order id
         self.is_sent = False  # the first of the outbox is with the core
-        self.fence = 0
+        self.fence = 0  # of the robot's account; a refusal tells of another
 
     # -- what the desk asks
 
@@ -97,7 +97,7 @@ class LiveHands:
     def place(self, sight: Sight, wish: OrderWish, time_us: int) -> Iterable[Heard]:  # noqa: ARG002
         """Put an order into the outbox, or tell why it can't be one."""
         try:
-            command_of(sight, self.account, wish)
+            command_of(sight, self.account, wish, self.fence)
         except WishRefused as refused:
             return rejected(wish, str(refused))
         self.tickers.update(dict.fromkeys(wish.ids, wish.ticker))
@@ -172,6 +172,10 @@ class LiveHands:
             return ()
         if reason is Reason.DUPLICATE_ORDER:
             return ()  # sent twice: how it stands was told, or is told
+        if reason is Reason.STALE_FENCE:
+            self.fence = words["detail_0"]
+            self.is_sent = False  # told again
+            return ()
         del self.outbox[0]
         self.is_sent = False
         for name in first.wish.ids:
@@ -196,7 +200,7 @@ class LiveHands:
         self.is_sent = True
         first = self.outbox[0]
         if first.wish is not None:
-            return command_of(sight, self.account, first.wish)
+            return command_of(sight, self.account, first.wish, self.fence)
         return pack(
             Command.CANCEL_ORDER,
             account=self.account,
@@ -205,12 +209,13 @@ class LiveHands:
         )
 
 
-def command_of(sight: Sight, account: int, wish: OrderWish) -> bytes:
-    """Return a wish as a command. Raises WishRefused."""
+def command_of(sight: Sight, account: int, wish: OrderWish, fence: int) -> bytes:
+    """Return a wish as a command of an account of this fence. Raises WishRefused."""
     market = sight.tickers.get(wish.ticker)
     if market is None:
         raise WishRefused(f"there is no market of {wish.ticker} in {sight.cash_code}")
     if market.body.market != BOOK:
         raise WishRefused(f"{market.body.symbol} has no order book; rules trade on order books")
     steps = Steps(market.tick, market.lot, sight.assets[market.body.quote].decimals)
-    return record_of(wish, steps, account=account, instrument=market.body.number)
+    number = market.body.number
+    return record_of(wish, steps, account=account, instrument=number, fence=fence)

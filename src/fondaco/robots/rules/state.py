@@ -13,9 +13,12 @@ from typing import Final, Literal
 
 import msgspec
 
+from fondaco.robots.rules.plan import PlannedLook
+
 __all__ = [
     "CLOSED",
     "SINGLE",
+    "Asked",
     "Code",
     "Decision",
     "Look",
@@ -115,6 +118,9 @@ class Decision(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+_STOP_LOSSES: Final = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT"})
+
+
 class OrderWish(msgspec.Struct, frozen=True):
     """An order to send; its client order id is the same whenever this look is made again.
 
@@ -139,6 +145,11 @@ class OrderWish(msgspec.Struct, frozen=True):
         """The client order ids that it places."""
         return (self.client_order_id, self.stop_id) if self.stop_id else (self.client_order_id,)
 
+    @property
+    def is_exit(self) -> bool:
+        """Whether it is a stop-loss: a sale that no sell cap, notional or count holds up."""
+        return self.intent == "SELL" and self.kind in _STOP_LOSSES
+
 
 class OrderUpdate(msgspec.Struct, frozen=True):
     """What the house says of an order of the rule; whether, as a leg of an OCO, it has acted."""
@@ -149,14 +160,22 @@ class OrderUpdate(msgspec.Struct, frozen=True):
     acts: bool = False
 
 
+Asked = tuple[PlannedLook, Look]
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """What a look gives: the state to keep, wishes, texts for the owner, and the decisions."""
+    """What a look gives: the state to keep, wishes, texts for the owner, and the decisions.
+
+    `amounts` are those of an order that can't be placed, as comparisons: each with the least that
+    it may be.
+    """
 
     state: State
     decisions: tuple[Decision, ...]
     orders: tuple[OrderWish, ...] = ()
     cancels: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    amounts: tuple[Asked, ...] = ()
 
 
 def encode(state: State) -> bytes:
