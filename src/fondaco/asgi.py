@@ -203,12 +203,12 @@ def missing_migrations() -> bool:
     from django.db import OperationalError, connections
     from django.db.migrations.executor import MigrationExecutor
 
-    for alias in ("default", "projections"):
+    for alias, app in (("default", None), ("projections", "projections")):
         try:
             executor = MigrationExecutor(connections[alias])
         except OperationalError:
             return True
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if executor.migration_plan(executor.loader.graph.leaf_nodes(app)):
             return True
     return False
 

@@ -142,20 +142,19 @@ def test_every_page_has_the_policy_and_nothing_inline(house: House) -> None:
     assert seen > 100
 
 
-@pytest.mark.parametrize(
-    "text, said",
-    [
-        ("<script>1</script>", "an inline script"),
-        ("<p style='color:red'>", "an inline style at <p>"),
-        ("<style>p{}</style>", "an inline style at <style>"),
-        ("<a onclick='x()'>", "onclick at <a>"),
-        ("<a href=' JavaScript:x()'>", "href=javascript: at <a>"),
-    ],
-)
-def test_something_inline_is_caught(house: House, settings: Any, text: str, said: str) -> None:
+def test_something_inline_is_caught(house: House, settings: Any) -> None:
     """The planted bugs: one of each kind on one page."""
-    planted(settings, lambda _request: HttpResponse(text))
-    assert f"/profile/planted: {said}" in inline_things(house)[1]
+    bugs = {
+        "<script>1</script>": "an inline script",
+        "<p style='color:red'>": "an inline style at <p>",
+        "<style>p{}</style>": "an inline style at <style>",
+        "<a onclick='x()'>": "onclick at <a>",
+        "<a href=' JavaScript:x()'>": "href=javascript: at <a>",
+    }
+    planted(settings, lambda _request: HttpResponse("".join(bugs)))
+    _, found = inline_things(house)
+    for said in bugs.values():
+        assert f"/profile/planted: {said}" in found
 
 
 # ---- fields that nobody may set by sending them
