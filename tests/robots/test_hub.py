@@ -204,6 +204,7 @@ def test_staff_stop_every_robot_of_the_house_in_one_piece(
     coins = {1: ("BTC", 8), 2: ("USDT", 8)}  # on PostgreSQL no projections are by
     monkeypatch.setattr("fondaco.office.robots.selectors.asset_codes", lambda: coins)
     monkeypatch.setattr("fondaco.robots.hub.selectors.asset_codes", lambda: coins)
+    monkeypatch.setattr("fondaco.robots.hub.selectors.instruments", list)
     staff = Visitor(headers={"host": "127.0.0.1"})
     words: dict[str, Any] = {"username": "mo", "email": "mo@example.com", "password": ""}
     staff.force_login(create_member(**words, roles=("member", "admin")))

@@ -10,7 +10,7 @@ from fondaco.identity.services import create_member
 from fondaco.projections.models import Asset, Instrument
 from fondaco.robots.hub import published
 from fondaco.robots.hub.judging import Reason
-from fondaco.robots.hub.selectors import told_to_client
+from fondaco.robots.hub.selectors import Scales, told_to_client
 from fondaco.robots.models import Decision, Rating, Signal
 
 pytestmark = pytest.mark.django_db(databases=["default", "projections"])
@@ -140,7 +140,7 @@ def test_the_newest_decision_of_a_client_is_a_sentence() -> None:
     Instrument.objects.create(
         number=1, symbol="BTCUSDT", base=2, quote=1, market=1, status=1, **sizes
     )
-    assert told_to_client(7, cash="USDT") == ("", 0)
+    assert told_to_client(7, Scales("USDT")) == ("", 0)
     Decision.objects.create(
         signal=sent(1).pk,
         account=7,
@@ -152,4 +152,4 @@ def test_the_newest_decision_of_a_client_is_a_sentence() -> None:
         price_ticks=2_000_000,
     )
     said = "did not sell: 0 BTC, minimum 0.001"
-    assert told_to_client(7, cash="USDT") == (said, 5_000)
+    assert told_to_client(7, Scales("USDT")) == (said, 5_000)

@@ -21,7 +21,7 @@ from fondaco.office.templatetags.figures import figure_text
 from fondaco.projections.selectors import InstrumentRow, asset_codes, instruments
 from fondaco.robots import services as robots
 from fondaco.robots.bots import selectors as bots
-from fondaco.robots.hub.selectors import told_to_client
+from fondaco.robots.hub.selectors import Scales, told_to_client
 from fondaco.robots.models import Robot, RobotKind, RobotMode, RobotRun
 from fondaco.robots.paper.standing import core_of, stands
 from fondaco.robots.rules.plan import Plan
@@ -63,7 +63,7 @@ def rows(core: Core, found: Iterable[Robot]) -> list[dict[str, Any]]:
             words = unpack(record)
             told[words["account"]] = words
     decimals = {number: places for number, (_, places) in asset_codes().items()}
-    shown = list(found)
+    scales, shown = Scales(settings.CASH), list(found)
     runs = bots.current_runs(shown)
     paper = stands(runs.values())
     return [
@@ -73,6 +73,7 @@ def rows(core: Core, found: Iterable[Robot]) -> list[dict[str, Any]]:
             told.get(robot.account_id, {}),
             decimals,
             paper=paper.get(robot.account_id),
+            reason=_newest_reason(robot, runs.get(robot.pk), scales),
         )
         for robot in shown
     ]
@@ -85,10 +86,10 @@ def _row(
     decimals: Mapping[int, int],
     *,
     paper: Mapping[str, int] | None,
+    reason: tuple[str, int],
 ) -> dict[str, Any]:
     """Return a robot's row; `words` are the core's, `paper` those of its own exchange."""
     places = decimals.get(words.get("cash", 0), 0)
-    reason, reason_ms = _newest_reason(robot, run)
     killed = bool(words.get("killed"))
     text = "killed: only reduces" if killed else "off"
     if robot.is_active and not killed:
@@ -110,8 +111,8 @@ def _row(
         # The ledger knows no paper money: a rule on paper tells of it on its own page.
         "day_profit": _cash(counted, "day_profit", places) if counted is not None else "",
         "month_profit": _cash(counted, "month_profit", places) if counted is not None else "",
-        "reason": reason,
-        "reason_at": moment(reason_ms * 1000),
+        "reason": reason[0],
+        "reason_at": moment(reason[1] * 1000),
     }
 
 
@@ -127,10 +128,10 @@ def track_record(robot: Robot) -> Strategy | None:
     return Strategy.objects.filter(account__robot=robot.pk).first()
 
 
-def _newest_reason(robot: Robot, run: RobotRun | None) -> tuple[str, int]:
+def _newest_reason(robot: Robot, run: RobotRun | None, scales: Scales) -> tuple[str, int]:
     """Return why a robot last did what it did, and when; nothing if it has decided nothing."""
     if robot.kind != RobotKind.RULE:
-        return told_to_client(robot.account_id, cash=settings.CASH)
+        return told_to_client(robot.account_id, scales)
     newest = bots.decisions(run, 1) if run is not None else []
     if not newest:
         return "", 0

@@ -32,6 +32,7 @@ from fondaco.robots.models import (
 )
 
 __all__ = [
+    "Scales",
     "Told",
     "alert_words",
     "client_of",
@@ -153,13 +154,17 @@ def decisions(account: int, *, cash: str, limit: int, before: int = 0) -> list[d
 
     Where its stop has sold stands that, among them: it is of no signal, and has no id.
     """
+    return _decisions(account, Scales(cash), limit, before)
+
+
+def _decisions(account: int, scales: Scales, limit: int, before: int = 0) -> list[dict[str, Any]]:
     rows = Decision.objects.filter(account=account).order_by("-pk")
     most, until_us = max(1, min(limit, DECISIONS_MAX)), 0
     if before:
         newer = rows.filter(pk__gte=before).values_list("time_us", flat=True).last()
         rows, until_us = rows.filter(pk__lt=before), newer or 0
     found = list(rows[:most])
-    scales, begun = _Scales(cash), _begun(account, found)
+    begun = _begun(account, found)
     signals = Signal.objects.in_bulk({row.signal for row in found})
     sold = _sold_by_stops(account, found[-1].time_us if len(found) == most else 0, until_us)
     lines: list[dict[str, Any]] = []
@@ -185,7 +190,7 @@ def _sold_by_stops(account: int, since_us: int, until_us: int = 0) -> list[Opera
     return list(rows.order_by("-closed_us")[:DECISIONS_MAX])
 
 
-def _stop_sale(op: Operation, scales: _Scales) -> dict[str, Any]:
+def _stop_sale(op: Operation, scales: Scales) -> dict[str, Any]:
     """Return what a stop sold, as a decision is told."""
     said = {
         "coin": scales.lots(op.sold_lots, op.symbol),
@@ -220,7 +225,7 @@ def _begun(account: int, found: Collection[Decision]) -> dict[tuple[int, int], O
 
 
 def _decision(
-    row: Decision, symbol: str, scales: _Scales, begun: Mapping[tuple[int, int], Operation]
+    row: Decision, symbol: str, scales: Scales, begun: Mapping[tuple[int, int], Operation]
 ) -> dict[str, Any]:
     side, numbers = Side(row.side).name if row.side else None, _numbers(row, symbol, scales)
     reason = Reason(row.reason)
@@ -246,7 +251,7 @@ def decided(
     """Return what each of some clients (account -> id) decided at these signals, if lately."""
     found: dict[int, list[dict[str, Any]]] = {}
     symbols = dict(Signal.objects.filter(pk__in=signals).values_list("pk", "symbol"))
-    scales = _Scales(cash)
+    scales = Scales(cash)
     for account, robot in robots.items():
         newest = Decision.objects.filter(account=account).order_by("-pk")[:DECISIONS_MAX]
         rows = [row for row in newest if row.signal in symbols]
@@ -257,9 +262,9 @@ def decided(
     return found
 
 
-def told_to_client(account: int, *, cash: str) -> tuple[str, int]:
+def told_to_client(account: int, scales: Scales) -> tuple[str, int]:
     """Return what a client last decided, or its stop did, as a sentence, and when; or nothing."""
-    newest = decisions(account, cash=cash, limit=1)
+    newest = _decisions(account, scales, 1)
     if not newest:
         return "", 0
     at = dt.datetime.fromisoformat(newest[0]["time"])
@@ -274,7 +279,7 @@ def client_of(member: Member, name: str) -> Robot | None:
 
 def operations(account: int, *, cash: str, limit: int = OPERATIONS_SHOWN) -> list[dict[str, Any]]:
     """Return the newest operations of a client, newest first, amounts as text."""
-    scales = _Scales(cash)
+    scales = Scales(cash)
     rows = Operation.objects.filter(account=account).order_by("-started_us")[:limit]
     return [
         {
@@ -294,7 +299,7 @@ def operations(account: int, *, cash: str, limit: int = OPERATIONS_SHOWN) -> lis
     ]
 
 
-class _Scales:
+class Scales:
     """Decimals of the cash and of coins, and what a tick of a symbol is worth."""
 
     def __init__(self, cash: str) -> None:
@@ -326,7 +331,7 @@ class _Scales:
         return f"{Decimal(units).scaleb(-self._decimals.get(code, 0)):f}"
 
 
-def _numbers(row: Decision, symbol: str, scales: _Scales) -> dict[str, Any]:
+def _numbers(row: Decision, symbol: str, scales: Scales) -> dict[str, Any]:
     """Return the numbers that a decision was made with, by their names."""
     found = numbers(
         Reason(row.reason),
