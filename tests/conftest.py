@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.chromium import PROGRAMS, open_browser
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -52,7 +54,7 @@ def _has_fuse() -> bool:
 # What a test may ask for by @pytest.mark.needs("redis", ...), and whether this machine has it.
 SERVERS: dict[str, Callable[[], bool]] = {
     "axe": (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").exists,
-    "chromium": _program("chromium", "chromium-browser", "google-chrome"),
+    "chromium": _program(*PROGRAMS),
     "curl": _program("curl"),
     "fuse": _has_fuse,
     "gcc": _program("gcc"),
@@ -152,8 +154,6 @@ def shared_data() -> Path:
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a process: two of the library in one process fail."""
     from playwright.sync_api import expect
-
-    from tests.browser.looking import open_browser
 
     expect.set_options(timeout=PATIENCE_MS)
     with open_browser() as opened:

@@ -8,15 +8,17 @@ cancels them afterwards. Writes docs/images/terminal-<theme>-<width>.png.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 HERE: Final = Path(__file__).parent
-FLAGS: Final = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+sys.path.insert(0, str(HERE.parents[1]))
+
+from tests.chromium import open_browser  # noqa: E402
+
 LIVE: Final = '[data-testid="connection"][data-state="live"]'
 SETTLE_MS: Final = 1_500
 
@@ -106,9 +108,7 @@ def pictures(browser: Browser, base_url: str, state: object) -> None:
 
 
 def main(base_url: str, username: str, password: str) -> None:
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+    with open_browser() as browser:
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
         sign_in(page, base_url, username, password)
@@ -117,7 +117,6 @@ def main(base_url: str, username: str, password: str) -> None:
         page.get_by_test_id("cancel-all").click()
         page.get_by_test_id("cancel-all").click()
         page.get_by_text("No open orders").wait_for()
-        browser.close()
 
 
 if __name__ == "__main__":

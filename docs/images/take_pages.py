@@ -18,8 +18,9 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.browser.looking import THEMES, WIDTHS, Look, Walk, open_browser  # noqa: E402
+from tests.browser.looking import THEMES, WIDTHS, Look, Walk  # noqa: E402
 from tests.browser.peopled import FILE, SETTINGS, STOPS, Stop, settle  # noqa: E402
+from tests.chromium import open_browser  # noqa: E402
 from tests.house_fixture import open_house  # noqa: E402
 
 OUT: Final = HERE / "pages"

@@ -6,29 +6,17 @@ it then is, at both widths. What the console says and what other hosts are asked
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.browser.peopled import Stop, open_stop, password
 
-__all__ = ["THEMES", "WIDTHS", "Look", "Walk", "open_browser"]
+__all__ = ["THEMES", "WIDTHS", "Look", "Walk"]
 
 THEMES: Final = ("dark", "light")
-WIDTHS: Final = {1440: 900, 390: 844}
-FLAGS: Final = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+WIDTHS: Final = {1440: 900, 390: 844}  # a page is opened at the first
 # A page of another size is laid out by the second frame.
 LAID_OUT: Final = (
     "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -49,20 +37,6 @@ class Look(NamedTuple):
         return f"{self.stop.name}-{self.theme}-{self.width}"
 
 
-@contextmanager
-def open_browser() -> Iterator[Browser]:
-    """Chromium of this machine, not one that a tool downloads; one a process (tests: `browser`)."""
-    program = next(
-        path
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (path := shutil.which(name))
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
 class Walk:
     """One walk through the stops of a house; `said` is what it should not have heard."""
 
@@ -71,7 +45,7 @@ class Walk:
         self.url = url
         self.script = script
         self.said: list[str] = []
-        self._people: dict[str, BrowserContext] = {}
+        self._people: dict[str, Page] = {}
 
     def go(
         self,
@@ -80,38 +54,35 @@ class Walk:
         themes: Sequence[str] = THEMES,
     ) -> None:
         for stop in stops:
-            context = self._people.get(stop.who) or self._enter(stop.who)
+            page = self._people.get(stop.who) or self._enter(stop.who)
             for theme in themes:
-                page = context.new_page()
                 page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-                open_stop(page, stop)
                 for width, height in WIDTHS.items():
                     page.set_viewport_size({"width": width, "height": height})
+                    if width == next(iter(WIDTHS)):
+                        open_stop(page, stop)
                     page.evaluate(LAID_OUT)
                     each(Look(page, stop, theme, width))
-                page.close()
 
     def close(self) -> None:
-        for context in self._people.values():
-            context.close()
+        for page in self._people.values():
+            page.context.close()
 
-    def _enter(self, who: str) -> BrowserContext:
-        """Open a browser of somebody's own and sign in."""
+    def _enter(self, who: str) -> Page:
+        """Open a browser of somebody's own and sign in; one page, as a new one is dear."""
         context = self.browser.new_context(base_url=self.url, reduced_motion="reduce")
         context.set_default_timeout(20_000)
         context.on("page", self._listen)
         if self.script:
             context.add_init_script(self.script)
-        self._people[who] = context
+        page = self._people[who] = context.new_page()
         if who:
-            page = context.new_page()
             page.goto("/login")
             page.get_by_label("User name or e-mail").fill(who)
             page.get_by_label("Password").fill(password(who))
             page.get_by_role("button", name="Sign in", exact=True).click()
             page.wait_for_url("**/trade/")
-            page.close()
-        return context
+        return page
 
     def _listen(self, page: Page) -> None:
         def keep(text: str) -> None:
