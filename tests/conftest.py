@@ -10,6 +10,7 @@ It does not start servers: the fixtures beside the tests do.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Context, setcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,6 +85,22 @@ def pytest_configure() -> None:
     from django.conf import settings
 
     assert settings.DATABASES  # read now, so that pytest-django finds Django configured
+    _read_static_files_once()
+
+
+def _read_static_files_once() -> None:
+    """Let the middleware of each test client take what the first one read: it is four fifths."""
+    middleware: Any = importlib.import_module("whitenoise.middleware").WhiteNoiseMiddleware
+    read = middleware.add_files_from_finders
+    known: dict[str, Any] = {}
+
+    def read_once(self: Any) -> None:
+        if not known:
+            read(self)
+            known.update(self.files)
+        self.files.update(known)
+
+    middleware.add_files_from_finders = read_once
 
 
 def pytest_unconfigure() -> None:

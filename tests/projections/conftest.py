@@ -46,21 +46,24 @@ def tables(
 ) -> Iterator[Callable[[], None]]:
     """Prepared, empty tables in tmp_path; calling it deletes them and prepares new ones."""
     settings.DATA = tmp_path
-    connection = connections[ALIAS]
-    before = connection.settings_dict["NAME"]
+    others = connections[ALIAS]  # perhaps in memory, where a connection is the database
+    named = others.settings_dict
+    before = named["NAME"]
 
     def renew() -> None:
-        connection.close()
+        connections[ALIAS].close()
         for path in tmp_path.glob("projections.sqlite3*"):
             path.unlink()
-        connection.settings_dict["NAME"] = str(tmp_path / "projections.sqlite3")
         services.prepare()
 
     with django_db_blocker.unblock():
+        del connections[ALIAS]  # the next one is made by the name
+        named["NAME"] = str(tmp_path / "projections.sqlite3")
         renew()
         yield renew
-        connection.close()
-        connection.settings_dict["NAME"] = before
+        connections[ALIAS].close()
+        named["NAME"] = before
+        connections[ALIAS] = others
 
 
 def dump() -> Dump:
