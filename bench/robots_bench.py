@@ -23,24 +23,24 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
-from fondaco.core.records import AssetBody, Event, InstrumentBody, pack, pack_body
+from fondaco.core.records import Event, pack
 from fondaco.robots.backtest.result import Result, Settings
 from fondaco.robots.backtest.run import Backtest
 from fondaco.robots.backtest.survey import survey_candles
 from fondaco.robots.backtest.tape import Bar, Tick, Walk, read_candles, walk
-from fondaco.robots.rules.desk import Bot, Desk, Heard, Holdings
+from fondaco.robots.rules.desk import Bot, Desk
 from fondaco.robots.rules.evaluator import look
 from fondaco.robots.rules.index import RuleIndex
 from fondaco.robots.rules.plan import Figure, Plan, TickerOf, plan_rule
-from fondaco.robots.rules.sight import Sight, Standing, Traded
-from fondaco.robots.rules.state import OrderWish, State
+from fondaco.robots.rules.state import State
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import Quote, View
+from tests.robots.idle import Idle, sight_of_aaa
 
 WAITS = """{{"$when": {{"$comparison": {{"itemA": {{"$ticker": "AAA"}}, "itemB": {line},
 "type": "{kind}"}}}}, "$do": {{"$notify": "there"}}, "$repeat": {{"times": 10000}}}}"""
@@ -210,43 +210,9 @@ def waiting_table(name: str, rounds: int, ticks: int) -> None:
     print(f"\nBeside {CROWDS[-1]:,}: {flat} times beside {CROWDS[0]}.")
 
 
-class Idle:
-    """Hands that have nothing and do nothing."""
-
-    instrument = 0
-    is_listening = is_wishing = False
-
-    def holdings(self, _sight: Sight, _plan: Plan) -> Holdings:
-        return Holdings(Decimal(0), Decimal(0), {}, {})
-
-    def place(self, _sight: Sight, _wish: OrderWish, _time_us: int) -> list[Heard]:
-        return []
-
-    def cancel(self, _sight: Sight, _client_order_id: str, _time_us: int) -> list[Heard]:
-        return []
-
-    def own(self, _sight: Sight, _kind: int, _record: bytes) -> list[Heard]:
-        return []
-
-    def trade(self, _sight: Sight, _trades: Iterable[Traded], _time_us: int) -> list[Heard]:
-        return []
-
-    def switch(self, *, killed: bool, seq: int, time_us: int) -> list[Heard]:  # noqa: ARG002
-        return []
-
-
 def desk_of(rule: Callable[[int], str], far: int) -> Desk:
     """A desk as a worker has it, on one market, with so many bots that wait and NEAR near."""
-    sight = Sight("USD")
-    for number, code in ((1, "AAA"), (2, "USD")):
-        asset = AssetBody(number=number, code=code, decimals=8)
-        sight.define(Event.ASSET, pack_body(Event.ASSET, asset))
-    body = InstrumentBody(
-        number=1, symbol="AAAUSD", base=1, quote=2, tick_size="0.01", lot_size="1",
-        base_per_lot=10**8, quote_per_lot_tick=10**6,
-    )  # fmt: skip
-    sight.define(Event.INSTRUMENT, pack_body(Event.INSTRUMENT, body))
-    sight.follow("AAA", Standing(seq=0, last_ticks=10_000))
+    sight = sight_of_aaa(last_ticks=10_000)
     plans = [plan_rule(read_rule(rule(number))) for number in range(far)]
     plans += [plan_rule(read_rule(near(number))) for number in range(NEAR)]
     flat = (Decimal(200),) * 4

@@ -60,29 +60,52 @@ def tabs(page: Page, most: int) -> Iterator[list[Any] | None]:
         yield from found
 
 
+def faults_of(at: Look) -> list[str]:
+    """Return what hinders whoever has no mouse on the page."""
+    at.page.evaluate("() => document.activeElement?.blur()")
+    wanted = at.page.evaluate(FOCUSABLE)
+    faults: list[str] = []
+    reached: set[str] = set()
+    rounds = 0  # a page may begin in the middle, at the field that it puts one into
+    for focused in tabs(at.page, 2 * wanted + TAB_MORE):
+        if focused is None:
+            rounds += 1
+        elif not focused[1]:
+            faults.append(f"{at.name}: no mark on {focused[2]}")
+        if rounds == 2:
+            break
+        reached.add(focused[0] if focused else "")
+    else:
+        faults.append(f"{at.name}: no way out")
+    at.page.keyboard.up("Tab")
+    missed = {str(each) for each in range(wanted)} - reached
+    if missed:
+        faults.append(f"{at.name}: not reached: {sorted(missed)} of {wanted}")
+    return faults
+
+
 def test_every_page_can_be_used_without_a_mouse(walk: Walk) -> None:  # noqa: F811 - the fixture
     """Tab reaches each control once, shows where it is, and leads out again."""
     faults: list[str] = []
+    stops = [stop for stop in STOPS if stop.name != "sandbox"]
+    walk.go(stops, lambda at: faults.extend(faults_of(at)), themes=("dark",))
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    "planted, said",
+    [
+        ("each => { each.style.outline = 'none'; each.style.boxShadow = 'none'; }", "no mark on"),
+        ("each => each.addEventListener('keydown', e => e.preventDefault())", "no way out"),
+    ],
+)
+def test_a_page_that_hinders_some_is_caught(walk: Walk, planted: str, said: str) -> None:  # noqa: F811
+    """The planted bugs: a link that shows not that one is on it, and one that holds one fast."""
 
     def look(at: Look) -> None:
-        at.page.evaluate("() => document.activeElement?.blur()")
-        wanted = at.page.evaluate(FOCUSABLE)
-        reached: set[str] = set()
-        rounds = 0  # a page may begin in the middle, at the field that it puts one into
-        for focused in tabs(at.page, 2 * wanted + TAB_MORE):
-            if focused is None:
-                rounds += 1
-            elif not focused[1]:
-                faults.append(f"{at.name}: no mark on {focused[2]}")
-            if rounds == 2:
-                break
-            reached.add(focused[0] if focused else "")
-        else:
-            faults.append(f"{at.name}: no way out")
-        at.page.keyboard.up("Tab")
-        missed = {str(each) for each in range(wanted)} - reached
-        if missed:
-            faults.append(f"{at.name}: not reached: {sorted(missed)} of {wanted}")
+        assert faults_of(at) == []
+        at.page.locator("main a").first.evaluate(planted)
+        assert any(f"{at.name}: {said}" in fault for fault in faults_of(at))
+        at.page.reload()
 
-    walk.go([stop for stop in STOPS if stop.name != "sandbox"], look, themes=("dark",))
-    assert faults == []
+    walk.go([stop for stop in STOPS if stop.name == "landing"], look, themes=("dark",))

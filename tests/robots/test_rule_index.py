@@ -12,17 +12,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from fondaco.core.records import AssetBody, Event, InstrumentBody, pack, pack_body
+from fondaco.core.records import Event, pack
 from fondaco.robots.rules import evaluator
 from fondaco.robots.rules import index as index_module
-from fondaco.robots.rules.desk import Bot, Desk, Heard, Holdings
+from fondaco.robots.rules.desk import Bot, Desk
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import Bound, RuleIndex
 from fondaco.robots.rules.plan import Plan, TickerOf, plan_rule
-from fondaco.robots.rules.sight import Sight, Standing
+from fondaco.robots.rules.sight import Sight
 from fondaco.robots.rules.state import Code, Outcome, State
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import Quote, View
+from tests.robots.idle import Idle, sight_of_aaa
 from tests.robots.rule_documents import (
     anything_happens,
     crossings,
@@ -345,37 +346,9 @@ quiet_days = st.lists(
 )
 
 
-class Idle:
-    """Hands that have nothing and do nothing."""
-
-    instrument = 0
-    is_listening = is_wishing = False
-
-    def holdings(self, *_given: Any) -> Holdings:
-        return Holdings(Decimal(0), Decimal(0), {}, {})
-
-    def place(self, *_given: Any) -> list[Heard]:
-        return []
-
-    cancel = own = trade = place
-
-    def switch(self, **_named: Any) -> list[Heard]:
-        return []
-
-
 def desk_of(texts: list[str]) -> Desk:
     """A desk with a bot of each rule, on a market where nobody traded yet."""
-    sight = Sight("USD")
-    for number, code in ((1, "AAA"), (2, "USD")):
-        asset = AssetBody(number=number, code=code, decimals=8)
-        sight.define(Event.ASSET, pack_body(Event.ASSET, asset))
-    body = InstrumentBody(
-        number=1, symbol="AAAUSD", base=1, quote=2, tick_size="0.01", lot_size="1",
-        base_per_lot=10**8, quote_per_lot_tick=10**6,
-    )  # fmt: skip
-    sight.define(Event.INSTRUMENT, pack_body(Event.INSTRUMENT, body))
-    sight.follow("AAA", Standing(seq=0))
-    desk = Desk(sight)
+    desk = Desk(sight_of_aaa())
     desk.time_us = BEGAN_US
     for place, text in enumerate(texts):
         desk.add(Bot(f"bot{place}", plan_rule(read_rule(text)), Idle()), after_seq=0)

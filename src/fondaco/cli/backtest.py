@@ -357,8 +357,8 @@ def _settings(
             f"--depth is {depth:f}; an order that takes finds at least one lot of this tape,"
             f" {survey.lot:f}"
         )
-    for name in {"depth", "queue"} & given.keys():
-        tape.check_offered(_option(name), given[name])
+    for name in ("depth", "queue"):
+        tape.check_offered(_option(name), given.get(name, Decimal(0)))
     for name in ("maker_fee", "taker_fee"):
         if given[name] >= 1 or given[name] != round(given[name], 6):
             text = f"{_option(name)} is {given[name]}; it is below 1 with at most 6 decimals"

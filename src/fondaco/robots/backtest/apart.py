@@ -150,8 +150,8 @@ def _opened(job: Job) -> tuple[OpenTape, Settings]:
         tape = open_journal(Path(job.data_dir), base=job.ticker, quote=job.cash)
     else:
         tape = open_file(Upload(job.file_name, job.file), job.source, way)
-    for name in {"depth", "queue"} & figures.keys():
-        tape.check_offered(name, figures[name])
+    for name in ("depth", "queue"):
+        tape.check_offered(name, figures.get(name, Decimal(0)))
     lot = tape.survey.lot
     depth = max(lot, figures.get("depth", tape.survey.depth) // lot * lot)
     fees = (FEE, FEE) if tape.past is None else tape.past.fees
