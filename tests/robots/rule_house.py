@@ -43,6 +43,7 @@ START_US = 1_700_000_000_000_000
 ROBOT, CROWD, QUEUE = 16, 17, 18
 BASE = 10**8
 NO_ORDER = 1 << 62
+STAMP_US = int(STAMP_S * 1_000_000)
 
 
 def definitions(
@@ -234,13 +235,19 @@ class RuleHouse:
 
     def wait(self, until_us: int) -> None:
         """Tell bots the times that they wait for before `until_us`, as the worker does."""
-        while (due_us := self.desk.next_alarm_us()) is not None:
-            due_us = max(due_us, self.stamped_us + int(STAMP_S * 1_000_000))
-            if due_us >= until_us:
-                return
-            self.clock.advance(due_us - self.clock.now_us())
-            self.stamped_us = due_us
-            self.commit(pack(Command.REDUCE_ORDER, account=ROBOT, instrument=1, order_id=NO_ORDER))
+        while (due_us := self.next_stamp_us()) < until_us:
+            self.stamp(due_us)
+
+    def next_stamp_us(self) -> int:
+        """Return when the worker would tell the time."""
+        due_us = self.desk.next_alarm_us()
+        return 1 << 62 if due_us is None else max(due_us, self.stamped_us + STAMP_US)
+
+    def stamp(self, due_us: int) -> None:
+        """Tell the time."""
+        self.clock.advance(due_us - self.clock.now_us())
+        self.stamped_us = due_us
+        self.commit(pack(Command.REDUCE_ORDER, account=QUEUE, instrument=1, order_id=NO_ORDER))
 
     def trade(self, price: int, lots: int, *, buys: bool = True) -> None:
         """Have the crowd trade with itself."""

@@ -188,7 +188,7 @@ def test_a_stop_is_set_off_by_the_recorded_price() -> None:
     stop = rule('"kind": "STOP_LOSS", "intent": "SELL", "stop": 98, "shares": 7')
     tape = ticks("1 100 1 buy", "2 99 1 sell", "3 98.50 9 sell", "4 97.90 1 sell", "5 97 9 sell")
     result = run(stop, tape)
-    assert fills(result) == ["4 4.9 at 97.90", "4 2.1 at 97.89"]
+    assert fills(result) == ["4 5.0 at 97.90", "4 2.0 at 97.89"]
     assert result.state == "DONE"
     assert result.orders[0].status == "FILLED"
 

@@ -31,7 +31,7 @@ TOLD = [
      ["3 1.0 at 105.00", "4 2.0 at 105.00", "5 4.0 at 105.00"], ["FILLED", "EXPIRED"]),
     # By its stop, into the depth; what comes to the limit then finds nothing.
     (PAIR, ["1 100 1 buy", "2 96 9 sell", "3 95 1 sell", "4 106 90 buy"],
-     ["3 4.9 at 95.00", "3 2.1 at 94.99"], ["EXPIRED", "FILLED"]),
+     ["3 5.0 at 95.00", "3 2.0 at 94.99"], ["EXPIRED", "FILLED"]),
     # By its stop, which then rests at its own limit.
     (PAIR + ', "stop_limit": 97', ["1 100 1 buy", "2 94 9 sell", "3 106 1 buy", "4 98 9 buy"],
      ["3 1.0 at 97.00", "4 6.0 at 97.00"], ["EXPIRED", "FILLED"]),

@@ -116,8 +116,10 @@ class TapeField(HubField):
         else:
             self.best = (price, max(ask, price + 1))
         self.core.time_us = tick.time_us
+        taker, maker = (Side.BUY, Side.SELL) if tick.buys else (Side.SELL, Side.BUY)
+        self.core.submit(self.limit(self.ann, maker, price, 1))  # beside the depth
         self.stand(self.core.submit)
-        self.core.submit(self.limit(self.bob, Side.BUY if tick.buys else Side.SELL, price, 1))
+        self.core.submit(self.limit(self.bob, taker, price, 1))
         self.core.submit(self.cancel_all())
         self.turn(2)
 

@@ -7,12 +7,13 @@ that are named here and shown in the result:
   robot has resting there. What the robot offers at a better price than the trade's is always taken.
 - Queue: a resting order that joins a price that was quoted already (not better than the best) has
   `queue` lots of the crowd before it, and price-time priority does the rest.
-- Stops: a recorded trade that reaches one that waits is also a trade of one lot between two of the
-  crowd, so that the core's own triggers see its price; what they set off finds the depth. So is the
-  last trade when a stop comes in, so that the core judges it by that, unless the robot has an order
-  at a better price in its way.
+- Stops: a recorded trade that reaches one that waits is also a trade between two of the crowd, so
+  that the core's own triggers see its price; what they set off finds the depth. So is the last
+  trade, the robot's own taking too, when a stop comes in, so that the core judges it by that,
+  unless the robot has an order at a better price in its way.
 - Depth: an order of the robot that takes finds `depth` lots at the best price and at each of the
-  next ticks. The best prices are the last trade of each taker, kept one tick apart.
+  next ticks, but none that would meet what it has resting. The best prices are the last trade of
+  each taker, kept one tick apart.
 
 Promises: every match, hold, fee and refusal is the core's. Given the same calls it does the same.
 It has no clock: the caller says what time it is.
@@ -98,6 +99,10 @@ class _Open(msgspec.Struct):
     stop_lots: int = 0  # of a stop: it takes so much when it is set off
     stop_ticks: int = 0  # of a stop that waits
     is_rise: bool = False  # a rise sets it off
+
+    def is_resting(self, side: Side) -> bool:
+        """Return whether it stands in the book on this side."""
+        return self.side == side and self.price_ticks > 0 and not self.stop_ticks
 
     def is_better_than(self, price_ticks: int) -> bool:
         """Return whether it rests where nobody can trade at this price without taking it."""
@@ -204,37 +209,56 @@ class Market(Floor):
 
     def trade(self, time_us: int, price_ticks: int, lots: int, *, buys: bool) -> list[News]:
         """Let a recorded trade happen; returns what it did to the robot's orders."""
+        self.quote_from(price_ticks, buys=buys)
         news: list[News] = []
+        sets_off = any(each.is_set_off(price_ticks) for each in self.open.values())
         for side in {each.side for each in self.open.values()} if self.open else ():
             taker = Side.SELL if side == Side.BUY else Side.BUY
             # Its own taker reaches what rests at the price itself; the other only what is better.
             own = buys == (taker == Side.BUY)
             worse = 1 if taker == Side.SELL else -1
             limit = price_ticks if own else price_ticks + worse
-            if any(self._is_reached(each, side, limit) for each in self.open.values()):
+            if not any(self._is_reached(each, side, limit) for each in self.open.values()):
+                continue
+            if sets_off:
+                news += self._print(time_us, price_ticks, lots, taker)
+            else:
                 news += self._send(time_us, crowd_order(CROWD, taker, limit, lots, TimeInForce.IOC))
-        self.quote_from(price_ticks, buys=buys)
         if any(each.is_set_off(price_ticks) for each in self.open.values()):
-            news += self._print(time_us, price_ticks, buys=buys)
+            news += self._print(time_us, price_ticks, 1, Side.BUY if buys else Side.SELL)
         return news
 
-    def _print(self, time_us: int, price_ticks: int, *, buys: bool) -> list[News]:
-        """Have the crowd trade one lot at a price, with depth on both sides for what follows.
+    def _print(self, time_us: int, price_ticks: int, lots: int, taker: Side) -> list[News]:
+        """Have the crowd trade at a price, with depth for the stops that wait.
 
-        The best prices are as that trade leaves them: at quotes from elsewhere it would be another.
+        What the robot has resting there, or better, is taken first.
         """
+        maker = Side.SELL if taker == Side.BUY else Side.BUY
+        records = [crowd_order(CROWD, maker, price_ticks, lots)]
+        waiting = [each for each in self.open.values() if each.stop_ticks]
+        for side in (Side.BUY, Side.SELL):
+            needed = sum(each.stop_lots for each in waiting if each.side == side)
+            if needed:
+                # Nobody offers where somebody else still bids.
+                beyond = price_ticks if maker == side else 0
+                records += self._depth_for(side, 0, needed, 0, beyond=beyond)
+        records.append(crowd_order(QUEUE, taker, price_ticks, lots, TimeInForce.IOC))
+        news = self._send(time_us, *records)
+        self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
+        return news
+
+    def _show_last(self, time_us: int) -> list[News]:
+        """Have the core know the last trade, by which it judges a stop that comes in."""
+        assert self.last is not None, "a stop before the first trade is refused"
+        price_ticks, buys = self.last
+        book = split(self.exchange.query(pack(Query.DEPTH, instrument=1, limit=1)))
+        in_the_way = any(each.is_better_than(price_ticks) for each in self.open.values())
+        if in_the_way or unpack(book[0])["last_price_ticks"] == price_ticks:
+            return []
+        # The best prices are as that trade left them: quotes may come from elsewhere.
         quoted = self.bid_ticks, self.ask_ticks
         self.quote_from(price_ticks, buys=buys)
-        lots = max((each.stop_lots for each in self.open.values()), default=1)
-        depth = [
-            record
-            for side in (Side.BUY, Side.SELL)
-            for record in self._depth_for(side, 0, lots + 1, 0)
-        ]
-        side = Side.BUY if buys else Side.SELL
-        taker = crowd_order(QUEUE, side, price_ticks, 1, TimeInForce.IOC)
-        news = self._send(time_us, *depth, taker)
-        self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
+        news = self._print(time_us, price_ticks, 1, Side.BUY if buys else Side.SELL)
         self.bid_ticks, self.ask_ticks = quoted
         return news
 
@@ -258,11 +282,7 @@ class Market(Floor):
         side, lots = Side(words["side"]), words["quantity_lots"]
         news: list[News] = []
         if wish.stop is not None:
-            assert self.last is not None, "_record() refuses a stop before the first trade"
-            last_ticks, buys = self.last
-            # The core must know the last price to judge it.
-            if not any(each.is_better_than(last_ticks) for each in self.open.values()):
-                news += self._print(time_us, last_ticks, buys=buys)
+            news += self._show_last(time_us)
         if wish.stop is not None and wish.kind != OCO:
             self.open[wish.client_order_id] = _stop_of(words)
             return news + self._send(time_us, record, places=wish.ids)
@@ -311,7 +331,7 @@ class Market(Floor):
         name = id_of(words)
         if words["stop_price_ticks"]:
             if self.last is not None:
-                self._print(time_us, self.last[0], buys=self.last[1])
+                self._show_last(time_us)
             self.open[name] = _stop_of(words)
             self._send(time_us, record, places=(name,))
             return
@@ -323,7 +343,7 @@ class Market(Floor):
     # -- orders
 
     def _is_reached(self, order: _Open, side: Side, limit: int) -> bool:
-        if order.side != side or not order.price_ticks or order.stop_ticks:
+        if not order.is_resting(side):
             return False
         return order.price_ticks >= limit if side == Side.BUY else order.price_ticks <= limit
 
@@ -335,10 +355,16 @@ class Market(Floor):
         self._send(time_us, record)
         return self.exchange.seq
 
-    def _depth_for(self, side: Side, price: int, lots: int, spend: int) -> list[bytes]:
-        """Return the crowd's orders that an order of the robot may take."""
-        best, step = (self.ask_ticks, 1) if side == Side.BUY else (self.bid_ticks, -1)
-        crowd = Side.SELL if side == Side.BUY else Side.BUY
+    def _depth_for(
+        self, side: Side, price: int, lots: int, spend: int, *, beyond: int = 0
+    ) -> list[bytes]:
+        """Return the crowd's orders that an order of the robot may take, beyond a price."""
+        apart = [each.price_ticks for each in self.open.values() if each.is_resting(side)]
+        apart += [beyond] if beyond else []
+        if side == Side.BUY:
+            best, step, crowd = max([self.ask_ticks, *(at + 1 for at in apart)]), 1, Side.SELL
+        else:
+            best, step, crowd = min([self.bid_ticks, *(at - 1 for at in apart)]), -1, Side.BUY
         found: list[bytes] = []
         per_lot = self.instrument.body().quote_per_lot_tick
         for place in range(LEVELS_MAX):
@@ -413,6 +439,8 @@ class Market(Floor):
         amount = Decimal(words["last_quote"]).scaleb(-one.quote_decimals)
         before = self.filled.get(name, (ZERO, ZERO))
         self.filled[name] = (before[0] + quantity, before[1] + amount)
+        if not words["is_maker"]:
+            self.last = (words["last_price_ticks"], words["side"] == Side.BUY)
         self.fills.append(
             Fill(
                 time_us=time_us,
