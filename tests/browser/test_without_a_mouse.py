@@ -46,7 +46,7 @@ TABS_AT_ONCE: Final = 25
 def tabs(page: Page, most: int) -> Iterator[list[Any] | None]:
     """Hold Tab until it came so often; yield where each but the last has led.
 
-    Each is a key of its own to the page; asked for together, and let go of by the caller.
+    To the page each but the first repeats the one before; the caller lets go of it.
     """
     page.evaluate(WATCH)
     pressed, told = 0, 1

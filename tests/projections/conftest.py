@@ -59,11 +59,13 @@ def tables(
     with django_db_blocker.unblock():
         del connections[ALIAS]  # the next one is made by the name
         named["NAME"] = str(tmp_path / "projections.sqlite3")
-        renew()
-        yield renew
-        connections[ALIAS].close()
-        named["NAME"] = before
-        connections[ALIAS] = others
+        try:
+            renew()
+            yield renew
+        finally:
+            connections[ALIAS].close()
+            named["NAME"] = before
+            connections[ALIAS] = others
 
 
 def dump() -> Dump:

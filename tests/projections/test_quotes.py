@@ -187,24 +187,6 @@ def test_rebuilt_tables_equal_themselves(tables: Renew) -> None:
     assert dump() == first
 
 
-def test_tables_brought_up_to_date_are_rebuilt(tables: Renew) -> None:
-    """The step that brings quotes to older tables begins at the first event again."""
-    from importlib import import_module
-
-    from django.apps import apps
-
-    runs = stream(100, seed=8)
-    write(runs, 11)
-    first = dump()
-    step = import_module("fondaco.projections.migrations.0003_quotes").Migration.operations[-1]
-    with connections[ALIAS].schema_editor() as editor:
-        step.code(apps, editor)
-    assert Writer().seq == 0
-    assert not any(rows for name, rows in dump().items() if name != "cursor")
-    write(runs, 100)
-    assert dump() == first
-
-
 def test_bars_of_every_interval_equal_the_rows(filled: int) -> None:
     """Open, high, low, close and count of each bar are those of its messages by their own time."""
     with connections[ALIAS].cursor() as cursor:

@@ -9,6 +9,7 @@ trade that a bot's better offer takes up whole is at that offer's price in a hou
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -64,14 +65,19 @@ class RecordedHouse(RuleHouse):
         price, lots = int(tick.price / TICK), int(tick.quantity / LOT)
         self._quote(price, buys=tick.buys)
         resting, stops = self._open_orders()
-        # The market has come to what is better than a price: there the other side took.
         other = Side.BUY if tick.buys else Side.SELL
         worse = 1 if tick.buys else -1
         assert (other, price) not in resting, "a bid where somebody buys can't be in a house"
-        passed = any((at - price) * worse > 0 for side, at in resting if side == other)
-        taker = Side.BUY if tick.buys is not passed else Side.SELL
+        # The market has come to what is better than a price: there the other side took.
+        passed = sum(
+            left
+            for (side, at), left in resting.items()
+            if side == other and (at - price) * worse > 0
+        )
+        taker = Side.BUY if tick.buys is not bool(passed) else Side.SELL
         maker = Side.SELL if taker == Side.BUY else Side.BUY
-        before = [order(QUEUE, maker, price, lots)]
+        assert lots > passed, f"a bot took up a trade of {lots} lots at {price}"
+        before = [order(QUEUE, maker, price, lots - passed)]
         for side in stops:
             before += self._levels(side, [*resting, (maker, price)])
         self.commit_only(*before)
@@ -89,19 +95,21 @@ class RecordedHouse(RuleHouse):
         else:
             self.bid, self.ask = price, max(self.ask, price + 1)
 
-    def _open_orders(self) -> tuple[list[tuple[int, int]], set[int]]:
-        """Return what a bot has resting, side and price, and the sides of stops that wait."""
+    def _open_orders(self) -> tuple[dict[tuple[int, int], int], set[int]]:
+        """Return the lots that a bot has resting, by side and price, and the sides of its stops."""
         found = self.sequencer.query(pack(Query.OPEN_ORDERS, account=ROBOT, instrument=1))
-        orders = [unpack(one) for one in split(found)]
-        waits = [bool(one["stop_price_ticks"]) and not one["working_us"] for one in orders]
-        resting = [
-            (one["side"], one["price_ticks"])
-            for one, is_stop in zip(orders, waits, strict=True)
-            if not is_stop
-        ]
-        return resting, {one["side"] for one, is_stop in zip(orders, waits, strict=True) if is_stop}
+        resting: dict[tuple[int, int], int] = {}
+        stops: set[int] = set()
+        for one in map(unpack, split(found)):
+            place = one["side"], one["price_ticks"]
+            if one["stop_price_ticks"] and not one["working_us"]:
+                stops.add(one["side"])
+            else:
+                left = one["quantity_lots"] - one["filled_lots"]
+                resting[place] = resting.get(place, 0) + left
+        return resting, stops
 
-    def _levels(self, side: int, resting: list[tuple[int, int]]) -> list[bytes]:
+    def _levels(self, side: int, resting: Iterable[tuple[int, int]]) -> list[bytes]:
         """Return depth for an order of a side that takes, out of reach of what the bot rests."""
         own = [at for each, at in resting if each == side]
         if side == Side.BUY:

@@ -269,10 +269,10 @@ def test_orders_at_once_are_the_same_live(ticks: list[Tick]) -> None:
         ("crosses_above", order("LIMIT", "SELL", ask=100.5),
          order("STOP_LOSS", "BUY", stop=100, shares="1.2")),
     ):  # fmt: skip
-        ended = Counter(
-            one.kind for one in compare(rules.again(way, *asked), ticks).orders if one.filled
-        )
-        assert min(ended.values()) >= 2, ended
+        tested = compare(rules.again(way, *asked), ticks)
+        assert statuses(tested)["FILLED"] >= 4
+        filled = Counter(one.kind for one in tested.orders if one.filled)
+        assert min(filled[one["kind"]] for one in asked) >= 2, filled
 
 
 def test_a_stop_is_judged_by_its_own_taking(ticks: list[Tick]) -> None:
@@ -286,7 +286,8 @@ def test_a_stop_is_judged_by_its_own_taking(ticks: list[Tick]) -> None:
 
 
 def test_another_depth_is_found(ticks: list[Tick]) -> None:
-    """Planted: a house with a lot more at each price differs."""
+    """Planted: a house with a lot more at each price differs, and only in what it was paid."""
     way, asked = KINDS["STOP_LOSS sell"]
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="amount=") as found:
         compare(written(ticks).again(way, asked), ticks, depth=DEPTH + 1)
+    assert "assert OrderLine(" in str(found.value)

@@ -9,20 +9,20 @@ from __future__ import annotations
 import fcntl
 
 from django.conf import settings
-from django.core.management import call_command
 
+from fondaco.projections.services import bring_up
 from fondaco.projections.services import prepare as prepare_projections
 
 __all__ = ["prepare_databases"]
 
 
 def prepare_databases() -> None:
-    """Bring both databases to this release's tables."""
+    """Bring both databases to this release's tables; raises ImproperlyConfigured as bring_up()."""
     folder = settings.DATA / "run"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "databases.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        call_command("migrate", database="default", interactive=False, verbosity=0)
+        bring_up("default")
         prepare_projections()
         for file in settings.DATA.glob("*.sqlite3*"):
             file.chmod(

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.migrations.loader import MigrationLoader
 from django.db.models import Max
 
 from fondaco.core import records
@@ -37,10 +39,12 @@ __all__ = [
     "ImportFault",
     "SecondProjector",
     "Writer",
+    "bring_up",
     "import_trades",
     "prepare",
 ]
 
+LAST_OF_STEPS: Final = "c33f8be"  # the last that has the steps by which the tables came about
 IMPORT_ROWS: Final = 20_000  # written at a time; one transaction covers the whole file
 QUOTE_KEYS: Final = 200  # looked for at a time
 _QUOTE_KEY: Final = "instrument, message_us, price_ticks, availability_lots"
@@ -58,15 +62,36 @@ class SecondProjector(Exception):
     """Another projector has moved the cursor."""
 
 
+def bring_up(alias: str, *label: str) -> None:
+    """Make or bring up to date the tables of a database, or those of one app in it.
+
+    Raises ImproperlyConfigured if they are at one of the steps that are no more (0003): Django
+    would see neither them nor what took their place, and begin as if there were nothing to do.
+    """
+    loader = MigrationLoader(connections[alias])
+    for (app, name), step in loader.replacements.items():
+        missing = [each for each in step.replaces if each not in loader.applied_migrations]
+        begun = len(missing) < len(step.replaces) and (app, name) not in loader.applied_migrations
+        if missing and begun and label in {(), (app,)}:
+            raise ImproperlyConfigured(
+                f"the tables of {app} are older than {missing[0][1]}: start this house once with"
+                f" commit {LAST_OF_STEPS}, which brings them up, and then with this release"
+            )
+    call_command("migrate", *label, database=alias, interactive=False, verbosity=0)
+
+
 def prepare() -> None:
-    """Make or bring up to date the tables; the database may have been deleted before."""
+    """Make or bring up to date the tables; the database may have been deleted before.
+
+    Raises ImproperlyConfigured as bring_up().
+    """
     connection = connections[ALIAS]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA IF NOT EXISTS projections")
     # Of this app alone: of the others nothing is in this database, and to render their states at
     # each migration is half of what a first start costs.
-    call_command("migrate", LABEL, database=ALIAS, interactive=False, verbosity=0)
+    bring_up(ALIAS, LABEL)
     with connection.cursor() as cursor:
         cursor.execute(_BEGIN)
 

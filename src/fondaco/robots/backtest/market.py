@@ -104,13 +104,13 @@ class _Open(msgspec.Struct):
         """Return whether it stands in the book on this side."""
         return self.side == side and self.price_ticks > 0 and not self.stop_ticks
 
-    def is_better_than(self, price_ticks: int) -> bool:
-        """Return whether it rests where nobody can trade at this price without taking it."""
+    def is_in_the_way(self, price_ticks: int) -> bool:
+        """Return whether it rests where nobody else can trade at this price."""
         if not self.price_ticks or self.stop_ticks:
             return False
         if self.side == Side.BUY:
-            return self.price_ticks > price_ticks
-        return self.price_ticks < price_ticks
+            return self.price_ticks >= price_ticks
+        return self.price_ticks <= price_ticks
 
     def is_set_off(self, price_ticks: int) -> bool:
         """Return whether it waits for a stop that this price reaches."""
@@ -211,40 +211,47 @@ class Market(Floor):
         """Let a recorded trade happen; returns what it did to the robot's orders."""
         self.quote_from(price_ticks, buys=buys)
         news: list[News] = []
+        if not self.open:
+            return news
         sets_off = any(each.is_set_off(price_ticks) for each in self.open.values())
-        for side in {each.side for each in self.open.values()} if self.open else ():
-            taker = Side.SELL if side == Side.BUY else Side.BUY
+        for taker in (Side.SELL, Side.BUY):
             # Its own taker reaches what rests at the price itself; the other only what is better.
             own = buys == (taker == Side.BUY)
             worse = 1 if taker == Side.SELL else -1
             limit = price_ticks if own else price_ticks + worse
-            if not any(self._is_reached(each, side, limit) for each in self.open.values()):
-                continue
-            if sets_off:
-                news += self._print(time_us, price_ticks, lots, taker)
-            else:
-                news += self._send(time_us, crowd_order(CROWD, taker, limit, lots, TimeInForce.IOC))
+            if any(self._is_reached(each, _other(taker), limit) for each in self.open.values()):
+                news += self._take(time_us, limit, lots, taker, prints=own and sets_off)
         if any(each.is_set_off(price_ticks) for each in self.open.values()):
-            news += self._print(time_us, price_ticks, 1, Side.BUY if buys else Side.SELL)
+            news += self._print(time_us, price_ticks, buys=buys)
         return news
 
-    def _print(self, time_us: int, price_ticks: int, lots: int, taker: Side) -> list[News]:
-        """Have the crowd trade at a price, with depth for the stops that wait.
+    def _print(self, time_us: int, price_ticks: int, *, buys: bool) -> list[News]:
+        """Have the crowd trade a lot at a price, unless it would trade with the robot."""
+        if any(each.is_in_the_way(price_ticks) for each in self.open.values()):
+            return []
+        taker = Side.BUY if buys else Side.SELL
+        return self._take(time_us, price_ticks, 1, taker, prints=True)
 
-        What the robot has resting there, or better, is taken first.
+    def _take(
+        self, time_us: int, price_ticks: int, lots: int, taker: Side, *, prints: bool
+    ) -> list[News]:
+        """Have the crowd take what the robot has resting up to a price; what is left may print.
+
+        Depth stands there for the stops that such a trade may set off.
         """
-        maker = Side.SELL if taker == Side.BUY else Side.BUY
-        records = [crowd_order(CROWD, maker, price_ticks, lots)]
-        waiting = [each for each in self.open.values() if each.stop_ticks]
+        maker = _other(taker)
+        records = [crowd_order(CROWD, maker, price_ticks, lots)] if prints else []
         for side in (Side.BUY, Side.SELL):
-            needed = sum(each.stop_lots for each in waiting if each.side == side)
+            needed = self._waiting_lots(side)
             if needed:
                 # Nobody offers where somebody else still bids.
-                beyond = price_ticks if maker == side else 0
+                beyond = price_ticks if prints and maker == side else 0
                 records += self._depth_for(side, 0, needed, 0, beyond=beyond)
-        records.append(crowd_order(QUEUE, taker, price_ticks, lots, TimeInForce.IOC))
-        news = self._send(time_us, *records)
-        self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
+        news = self._send(
+            time_us, *records, crowd_order(QUEUE, taker, price_ticks, lots, TimeInForce.IOC)
+        )
+        if records:
+            self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
         return news
 
     def _show_last(self, time_us: int) -> list[News]:
@@ -252,13 +259,12 @@ class Market(Floor):
         assert self.last is not None, "a stop before the first trade is refused"
         price_ticks, buys = self.last
         book = split(self.exchange.query(pack(Query.DEPTH, instrument=1, limit=1)))
-        in_the_way = any(each.is_better_than(price_ticks) for each in self.open.values())
-        if in_the_way or unpack(book[0])["last_price_ticks"] == price_ticks:
+        if unpack(book[0])["last_price_ticks"] == price_ticks:
             return []
         # The best prices are as that trade left them: quotes may come from elsewhere.
         quoted = self.bid_ticks, self.ask_ticks
         self.quote_from(price_ticks, buys=buys)
-        news = self._print(time_us, price_ticks, 1, Side.BUY if buys else Side.SELL)
+        news = self._print(time_us, price_ticks, buys=buys)
         self.bid_ticks, self.ask_ticks = quoted
         return news
 
@@ -293,9 +299,12 @@ class Market(Floor):
         queue_order = 0
         if taking:
             spend = words.get("quote_quantity", 0)
-            news += self._send(time_us, *self._depth_for(side, price, lots, spend))
-        elif (price <= self.bid_ticks) if side == Side.BUY else (price >= self.ask_ticks):
-            queue_order = self._queue(time_us, side, price)
+            news += self._send(time_us, *self._offered(side, price, lots, spend))
+        else:
+            if self.last is not None and self.last[0] == price:
+                news += self._show_last(time_us)  # while nothing of the robot is in the way
+            if (price <= self.bid_ticks) if side == Side.BUY else (price >= self.ask_ticks):
+                queue_order = self._queue(time_us, side, price)
         self.open[wish.client_order_id] = _Open(side, price, queue_order)
         if wish.kind == OCO:
             self.open[wish.stop_id] = _stop_of(words)
@@ -335,7 +344,7 @@ class Market(Floor):
             self.open[name] = _stop_of(words)
             self._send(time_us, record, places=(name,))
             return
-        self._send(time_us, *self._depth_for(side, price, lots, words["quote_quantity"]))
+        self._send(time_us, *self._offered(side, price, lots, words["quote_quantity"]))
         self.open[name] = _Open(side, price, 0)
         self._send(time_us, record, places=(name,))
         self._send(time_us, pack(Command.CANCEL_ALL, account=CROWD, instrument=1))
@@ -355,6 +364,17 @@ class Market(Floor):
         self._send(time_us, record)
         return self.exchange.seq
 
+    def _waiting_lots(self, side: Side) -> int:
+        """Return how much the stops of a side will take that wait."""
+        waiting = (each for each in self.open.values() if each.stop_ticks)
+        return sum(each.stop_lots for each in waiting if each.side == side)
+
+    def _offered(self, side: Side, price: int, lots: int, spend: int) -> list[bytes]:
+        """Return depth for an order of the robot that takes, and for the stops it may set off."""
+        more, across = self._waiting_lots(side), self._waiting_lots(_other(side))
+        found = self._depth_for(side, 0 if more else price, lots + more, spend)
+        return found + self._depth_for(_other(side), 0, across, 0) if across else found
+
     def _depth_for(
         self, side: Side, price: int, lots: int, spend: int, *, beyond: int = 0
     ) -> list[bytes]:
@@ -372,8 +392,10 @@ class Market(Floor):
             if at < 1 or (price and (at > price if side == Side.BUY else at < price)):
                 break
             found.append(crowd_order(CROWD, crowd, at, self.depth))
-            lots -= self.depth
-            spend -= self.depth * at * per_lot
+            if spend > 0:
+                spend -= self.depth * at * per_lot
+            else:
+                lots -= self.depth
             if lots <= 0 and spend <= 0:
                 break
         return found
@@ -454,6 +476,10 @@ class Market(Floor):
                 maker=bool(words["is_maker"]),
             )
         )
+
+
+def _other(side: Side) -> Side:
+    return Side.SELL if side == Side.BUY else Side.BUY
 
 
 def _stop_of(words: dict[str, int]) -> _Open:
