@@ -181,7 +181,7 @@ def test_a_rule_that_no_file_can_serve(browser: Client) -> None:
     two = SEED.replace("STOCKA", "STOCKB", 1)
     two = two.replace('"shares"', '"ticker": "STOCKA", "shares"')
     for rule, said in (
-        (two, "A backtest has one market; it names STOCKA, STOCKB."),
+        (two, "A file has one market; the rule names STOCKA, STOCKB."),
         (SEED.replace("gte", "above", 1), "$.$when.$comparison.type"),
     ):
         status, told = ask(browser, "a.csv", candles(1), rule=rule)

@@ -33,7 +33,7 @@ from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.replay import Replay, replay
 from fondaco.robots.backtest.result import OrderLine, Result, Settings, encode
-from fondaco.robots.backtest.run import Backtest, BacktestFault
+from fondaco.robots.backtest.run import Backtest, BacktestFault, Beside
 from fondaco.robots.backtest.signal_result import Judged, SignalResult
 from fondaco.robots.backtest.signal_run import SignalBacktest
 from fondaco.robots.backtest.survey import OpenTape, open_file, open_journal
@@ -104,6 +104,13 @@ Round = Annotated[
         "--round", min=0, max=8, help="Decimals that a file's prices are rounded to, half to even."
     ),
 ]
+Also = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--beside",
+        help="Of another coin that a rule reads: ETH=FILE, of the tape's kind; a journal has all.",
+    ),
+]
 Symbol = Annotated[
     str | None,
     typer.Option(help="The coin of the tape.  [default: the one that the signal robot has chosen]"),
@@ -149,6 +156,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     interval: str
     symbol: str | None
     round_to: int | None
+    beside: dict[str, Path]
 
 
 def register(app: typer.Typer) -> None:
@@ -182,6 +190,7 @@ def backtest(
     ratings: Ratings = None,
     interval: Interval = "1h",
     symbol: Symbol = None,
+    beside: Also = None,
     round_to: Round = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on the last line.")
@@ -196,7 +205,7 @@ def backtest(
     asked = Asked(
         robot=robot, source=source, kind=kind, walk_by=walk_by, quote=quote, options=options,
         latency_ms=latency_ms, zone=_zone(time_zone), signals=signals, ratings=ratings,
-        interval=interval, symbol=symbol, round_to=round_to,
+        interval=interval, symbol=symbol, round_to=round_to, beside=_named_files(beside or []),
     )  # fmt: skip
     try:
         plan, found = _run(asked)
@@ -227,10 +236,38 @@ def _run(asked: Asked) -> tuple[Plan | None, Result | Replay]:
         raise OptionFault("--signals and --ratings are for a signal robot; this is a rule")
     if asked.kind == "journal" and file.account and file.began is not None:
         return plan, _replay(asked.source, plan, file, asked.quote, asked.zone)
-    with _opened(asked, _base_of(plan, asked.quote), file.allotment) as (settings, ticks, on_ticks):
+    base = _base_of(plan, asked.quote)
+    beside = {name: _beside(asked, name) for name in plan.tickers if name != base}
+    with _opened(asked, base, file.allotment) as (settings, ticks, on_ticks):
         limits = _limits(file.limits, settings)
-        run = Backtest(plan, settings, prefix=file.id, limits=limits, time_zone=asked.zone.key)
+        named = {"prefix": file.id, "time_zone": asked.zone.key}
+        run = Backtest(plan, settings, limits=limits, beside=beside, **named)
         return plan, run.run(ticks, on_ticks)
+
+
+def _beside(asked: Asked, name: str) -> Beside:
+    """Open the tape of another coin that a rule reads; raises OptionFault and what a tape does."""
+    if asked.kind == "journal":
+        return _as_beside(open_journal(asked.source, base=name, quote=asked.quote))
+    if name not in asked.beside:
+        raise OptionFault(f"the rule reads {name}, too: give --beside {name}=FILE")
+    path = asked.beside[name]
+    return _as_beside(open_file(path, asked.kind, asked.walk_by, places=asked.round_to))
+
+
+def _as_beside(tape: OpenTape) -> Beside:
+    return Beside(tape.survey.tick, tape.survey.lot, tape.ticks)
+
+
+def _named_files(given: list[str]) -> dict[str, Path]:
+    """Return the files of other coins by their names; ends the command at one without a name."""
+    found: dict[str, Path] = {}
+    for text in given:
+        name, _, path = text.partition("=")
+        if not name or not path:
+            stop(2, f"--beside is {text!r}; write the coin and its file, as ETH=trades.csv")
+        found[name] = Path(path)
+    return found
 
 
 def _limits(told: Mapping[str, Any], settings: Settings) -> RobotConfig:
@@ -402,12 +439,14 @@ def _option(name: str) -> str:
 
 
 def _base_of(plan: Plan, quote: str) -> str:
-    """Return the one coin of a rule; raises BacktestFault if none is named."""
+    """Return the one coin that a rule trades; raises BacktestFault if there is none, or several."""
     if not plan.tickers:
         raise BacktestFault("the rule names no ticker; it would trade nothing")
     if quote in plan.tickers:
         raise BacktestFault(f"the cash is called {quote} as the coin; give --quote another name")
-    return plan.tickers[0]
+    if not plan.paper_ticker:
+        raise BacktestFault(f"the rule trades {', '.join(plan.traded)}; a backtest trades one")
+    return plan.paper_ticker
 
 
 def _print(plan: Plan | None, result: Result) -> None:

@@ -71,15 +71,21 @@ def ask_of_rule(
     of_house = market.source == "journal"
     plan = services.read(rule, of_house=of_house)
     named = sorted({*plan.tickers, *plan.traded})
-    if len(named) != 1:
-        text = f"it names {', '.join(named)}" if named else "it names none"
-        raise RobotRefused(f"A backtest has one market; {text}.", field="rule")
-    if named[0] == settings.CASH:
-        raise RobotRefused(f"{named[0]} is the cash; name a coin.", field="rule")
+    ticker = plan.paper_ticker
+    if not ticker:
+        text = f"it trades {', '.join(plan.traded)}" if named else "it names none"
+        raise RobotRefused(f"A backtest trades one market; {text}.", field="rule")
+    if len(named) > 1 and not of_house:
+        text = (
+            f"A file has one market; the rule names {', '.join(named)}. The house's past has all."
+        )
+        raise RobotRefused(text, field="rule")
+    if settings.CASH in named:
+        raise RobotRefused(f"{settings.CASH} is the cash; name a coin.", field="rule")
     found = msgspec.to_builtins(_config(limits or {}, market, known=LIMITS))
     config = {name: found[name] for name in LIMITS if str(found[name]) != "0"}
     _check_tape(market)
-    return ask_backtest(member, rule=rule, config=config, ticker=named[0], **_kept(market))
+    return ask_backtest(member, rule=rule, config=config, ticker=ticker, **_kept(market))
 
 
 def ask_of_signals(

@@ -29,7 +29,7 @@ from fondaco.house.robots import LIMITS, ConfigFault, RobotConfig, read_config
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import Settings, encode
-from fondaco.robots.backtest.run import Backtest, BacktestFault
+from fondaco.robots.backtest.run import Backtest, BacktestFault, Beside
 from fondaco.robots.backtest.signal_file import Signal, read_signals
 from fondaco.robots.backtest.signal_result import SignalResult
 from fondaco.robots.backtest.signal_run import SignalBacktest
@@ -106,7 +106,13 @@ def _run(job: Job) -> bytes:
     plan = plan_rule(read_rule(job.rule))
     tape, settings = _opened(job)
     limits = _config(job.limits, settings, known=LIMITS)
-    run = Backtest(plan, settings, limits=limits, time_zone=job.time_zone)
+    beside: dict[str, Beside] = {}
+    if job.source == "journal":  # which has all markets
+        for name in plan.tickers:
+            if name != job.ticker:
+                other = open_journal(Path(job.data_dir), base=name, quote=job.cash)
+                beside[name] = Beside(other.survey.tick, other.survey.lot, other.ticks)
+    run = Backtest(plan, settings, limits=limits, time_zone=job.time_zone, beside=beside)
     return encode(run.run(tape.ticks))
 
 

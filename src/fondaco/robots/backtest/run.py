@@ -10,9 +10,10 @@ The same tape, rule and settings give the same result to the byte.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -20,12 +21,11 @@ from fondaco.core.records import RobotTerms
 from fondaco.house.robots import LIMITS, RobotConfig
 from fondaco.journal.calendar import Calendar
 from fondaco.robots.backtest.course import BacktestFault, Course, instrument_of, open_market
-from fondaco.robots.backtest.figures import Figures
 from fondaco.robots.backtest.floor import QUOTE
 from fondaco.robots.backtest.market import News
 from fondaco.robots.backtest.result import Result, Settings, ended_by, order_lines
+from fondaco.robots.backtest.seen import Seen
 from fondaco.robots.backtest.tape import Tick
-from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.desk import STAMP_S
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
@@ -40,16 +40,15 @@ from fondaco.robots.rules.state import (
     Outcome,
     State,
 )
-from fondaco.robots.rules.view import Quote, View
+from fondaco.robots.rules.view import Number, View
 from fondaco.robots.terms import terms_of
 
-__all__ = ["Backtest", "BacktestFault"]
+__all__ = ["Backtest", "BacktestFault", "Beside"]
 
 DECISIONS_MAX: Final = 10_000  # kept; the rest is counted
 NOTICES_MAX: Final = 1_000
 # Looks that found nothing to judge: whether they are made at all is the index's affair.
 _PASSIVE: Final = frozenset({Code.AWAITING_ORDERS, Code.PAUSED})
-FIELDS: Final = ("last", "bid", "ask", "volume", "change")
 STAMP_US: Final = int(STAMP_S * 1_000_000)
 NEVER_US: Final = 1 << 62
 
@@ -64,8 +63,16 @@ class _Message(msgspec.Struct, frozen=True, order=True):
     news: News | None = None
 
 
+class Beside(NamedTuple):
+    """Another market, that a rule only reads: its steps, and its trades, oldest first."""
+
+    tick: Decimal
+    lot: Decimal
+    ticks: Iterable[Tick]
+
+
 class Backtest(Course):
-    """One rule on one tape."""
+    """One rule on one tape, and on those of other markets that it reads."""
 
     def __init__(
         self,
@@ -75,20 +82,26 @@ class Backtest(Course):
         prefix: str = "backtest",
         limits: RobotConfig | None = None,
         time_zone: str = "UTC",
+        beside: Mapping[str, Beside] | None = None,
     ) -> None:
         """Open the market; the core keeps the limits of a config, by days of the time zone.
 
-        The zone is the house's: $time is what clocks show there.
+        The zone is the house's: $time is what clocks show there. Trades of `beside` that are as old
+        as one of the tape come before it.
 
         Raises:
-            BacktestFault: the rule reads more than one ticker, or the core refuses the market.
+            BacktestFault: the rule trades more than one ticker, or reads one that isn't there, or
+                the core refuses the market.
             FiguresMissing: the rule names an indicator, and TA-Lib isn't installed.
         """
-        if plan.tickers != (settings.base,) or set(plan.traded) - {settings.base}:
-            named = sorted({*plan.tickers, *plan.traded})
+        beside = beside or {}
+        if set(plan.traded) - {settings.base}:
             raise BacktestFault(
-                f"the rule names {', '.join(named)}; a backtest has one market, {settings.base}"
+                f"the rule trades {', '.join(plan.traded)}; a backtest trades {settings.base}"
             )
+        missing = sorted(set(plan.tickers) - {settings.base, *beside})
+        if missing:
+            raise BacktestFault(f"the rule reads {', '.join(missing)}, of which there is no tape")
         self.plan = plan
         limits = limits or RobotConfig()
         said = {name: str(getattr(limits, name)) for name in LIMITS}
@@ -102,18 +115,20 @@ class Backtest(Course):
         self.prefix = prefix
         self.state = State()
         self.index = RuleIndex()
-        self.figures = Figures(plan.figures)
-        read = {one.field for one in plan.operands if isinstance(one, TickerOf)}
+        self.own = Seen(plan, settings.base, tick=settings.tick, lot=settings.lot)
         self.source_last = TickerOf(settings.base, "last")
-        self.sources = {name: TickerOf(settings.base, name) for name in FIELDS if name in read}
-        self.day = [one for one in self.sources.values() if one.field in {"volume", "change"}]
-        self.window = DayWindow() if self.day else None
         self.reads_time = any(isinstance(one, TimeOf) for one in plan.operands)
-        self.reads_more = bool(plan.figures) or not read <= {"last"}
-        self.last: Decimal | None = None
-        self.bid_ticks = self.ask_ticks = 0
-        self.volume: Decimal | None = None
-        self.change: Decimal | None = None
+        read = [name for name in plan.tickers if name != settings.base]
+        self.others = {
+            name: Seen(plan, name, tick=beside[name].tick, lot=beside[name].lot) for name in read
+        }
+        self.seen = {settings.base: self.own, **self.others}
+        self.figures = ChainMap(*(one.figures.values for one in self.seen.values()))
+        self.aside = heapq.merge(
+            *(((tick, name) for tick in beside[name].ticks) for name in read),
+            key=lambda each: each[0].time_us,
+        )
+        self.next_aside = next(self.aside, None)
         self.messages: list[_Message] = []
         self.sent = 0
         self.stamped_us = 0
@@ -164,58 +179,44 @@ class Backtest(Course):
     def _see(self, time_us: int, ticks: Sequence[Tick] = ()) -> bool:
         """Take a moment and its ticks into what the robot sees; returns whether it must look."""
         woken = bool(self.index.advanced(time_us, utc_offset_s=self._offset_s(time_us)))
-        if self.reads_more:
-            return self._see_more(time_us, ticks) or woken
+        for each in self.others.values():
+            woken |= self._is_told(each.take(time_us, (), (0, 0)))
+        own, best = self.own, (self.market.bid_ticks, self.market.ask_ticks)
+        if own.reads_more:
+            return self._is_told(own.take(time_us, ticks, best)) or woken
         if not ticks:
             return woken
         price = ticks[-1].price
-        if self.last != price:
-            self.last = price
+        if own.last != price:
+            own.last = price
             woken |= bool(self.index.changed(self.source_last, price))
-        self.bid_ticks, self.ask_ticks = self.market.bid_ticks, self.market.ask_ticks
+        own.bid_ticks, own.ask_ticks = best
         return woken
 
-    def _see_more(self, time_us: int, ticks: Sequence[Tick]) -> bool:
-        """Take what only some rules read, too: best prices, the day, figures."""
-        before = self._quote()
-        figures: list[Figure] = []
-        for tick in ticks:
-            if self.window is not None:
-                self.volume, self.change = self.window.take(tick)
-            figures += self.figures.take(tick.time_us, tick.price, tick.quantity)
-            self.last = tick.price
-            self.bid_ticks, self.ask_ticks = self.market.bid_ticks, self.market.ask_ticks
-        if self.window is not None and self.window.advance(time_us):
-            self.volume, self.change = self.window.figures()
-        now = self._quote()
+    def _is_told(self, changes: Iterable[tuple[TickerOf | Figure, Number | None]]) -> bool:
+        """Tell the index what changed; returns whether the robot must look."""
         woken = False
-        for name, source in self.sources.items():
-            value = getattr(now, name)
-            if getattr(before, name) != value:
-                woken |= bool(self.index.changed(source, value))
-        for figure in figures:
-            woken |= bool(self.index.changed(figure, self.figures.values[figure]))
+        for source, value in changes:
+            woken |= bool(self.index.changed(source, value))
         return woken
 
-    def _quote(self) -> Quote:
-        step = self.settings.tick
-        return Quote(
-            last=self.last,
-            bid=self.bid_ticks * step if self.bid_ticks > 0 else None,
-            ask=self.ask_ticks * step if self.ask_ticks > 0 else None,
-            volume=self.volume,
-            change=self.change,
-            lot=self.settings.lot,
-            tick=step,
-        )
+    def _see_aside(self) -> None:
+        """Let the next trade of another market happen."""
+        assert self.next_aside is not None, "asked for by whoever calls"
+        tick, name = self.next_aside
+        self.next_aside = next(self.aside, None)
+        self._roll(tick.time_us)
+        woken = self._see(tick.time_us)
+        if self._is_told(self.others[name].take_alone(tick)) or woken:
+            self._look(tick.time_us)
 
     def _view(self, time_us: int) -> View:
         cash, cash_free, coins, coins_free = self.market.holdings()
         symbol = self.settings.base
         return View(
             time_us=time_us,
-            quotes={symbol: self._quote()},
-            figures=self.figures.values,
+            quotes={name: one.quote() for name, one in self.seen.items()},
+            figures=self.figures,
             cash_total=cash,
             cash_free=cash_free,
             positions_total={symbol: coins},
@@ -278,8 +279,11 @@ class Backtest(Course):
         """Let arrive what is due by now, and come what is waited for before, in its order."""
         while True:
             message_us = self.messages[0].due_us if self.messages else NEVER_US
+            aside_us = self.next_aside[0].time_us if self.next_aside is not None else NEVER_US
             stamp_us = self._stamp_us()
-            if stamp_us < time_us and stamp_us < message_us:
+            if aside_us <= min(time_us, message_us, stamp_us):
+                self._see_aside()
+            elif stamp_us < time_us and stamp_us < message_us:
                 self.stamped_us = stamp_us
                 self._roll(stamp_us)
                 if self._see(stamp_us):
@@ -292,10 +296,10 @@ class Backtest(Course):
     def _stamp_us(self) -> int:
         """Return when somebody has to tell the robot what time it is, as the worker does."""
         due_us = self.index.next_alarm_us()
-        if self.window is not None and any(map(self.index.is_waited_for, self.day)):
-            falls_us = self.window.next_us()
-            if falls_us is not None and (due_us is None or falls_us < due_us):
-                due_us = falls_us
+        for each in self.seen.values():
+            falls_us = each.falls_us()
+            if falls_us is not None and any(map(self.index.is_waited_for, each.day)):
+                due_us = falls_us if due_us is None else min(due_us, falls_us)
         return NEVER_US if due_us is None else max(due_us, self.stamped_us + STAMP_US)
 
     def _arrive(self, message: _Message) -> None:
