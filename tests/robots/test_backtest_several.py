@@ -212,6 +212,43 @@ def test_figures_of_another_market_are_of_its_closed_candles() -> None:
     assert run_aside(text, *rows) == ["121 1.0 at 100.00"]
 
 
+def test_each_of_several_has_its_own_prices() -> None:
+    """Three markets of other ticks and heights: each is told by its own trades."""
+    cheap, dear = (
+        {"$comparison": {"itemA": {"$ticker": name}, "itemB": price, "type": "gt"}}
+        for name, price in (("BBB", 10), ("CCC", 2_000))
+    )
+    text = json.dumps({"$when": {"$and": [cheap, dear]}, "$do": BUY})
+    beside = {
+        "BBB": Beside(COIN, D("0.1"), ticks("10 11 1 buy", "40 9 1 buy", "60 10.01 1 buy")),
+        "CCC": Beside(D(5), D(1), ticks("20 1900 1 buy", "50 2005 1 sell", "70 1500 1 buy")),
+    }
+    own = ticks("0 100 1 buy", "500 101 1 buy")
+    run = Backtest(plan_rule(read_rule(text)), SETTINGS, beside=beside).run(own)
+    assert fills(run) == ["60 1.0 at 100.00"]
+
+
+def test_an_order_goes_before_further_trades_of_its_moment() -> None:
+    """Without latency: a rise and a fall of one millisecond are seen one after the other."""
+    rises, falls = (
+        {"$comparison": {"itemA": {"$ticker": "BBB"}, "itemB": 10, "type": kind}}
+        for kind in ("crosses_above", "crosses_below")
+    )
+    sell = {"$order": {**BUY["$order"], "intent": "SELL"}}
+    text = json.dumps({"$when": rises, "$do": BUY, "$then": {"$when": falls, "$do": sell}})
+    rows = ("10 9 1 buy", "20 11 1 buy", "20 9 1 sell", "30 9 1 sell")
+    assert run_aside(text, *rows) == ["20 1.0 at 100.00", "20 1.0 at 99.99"]
+
+
+def test_a_market_is_seen_that_is_traded_and_not_read() -> None:
+    """A plan names it after what it reads; an order without a ticker goes where it did."""
+    plan = plan_rule(read_rule(LAST))
+    assert (plan.tickers, plan.traded) == (("BBB", "AAA"), ("AAA",))
+    unnamed = json.loads(LAST)
+    del unnamed["$do"]["$order"]["ticker"]
+    assert plan_rule(read_rule(json.dumps(unnamed))).traded == ("BBB",)
+
+
 def test_what_is_not_there_is_told() -> None:
     """A market that the rule reads and nobody gave; two that it trades."""
     plan = plan_rule(read_rule(LAST))
@@ -236,6 +273,18 @@ def test_the_command_takes_a_file_for_each(tmp_path: Path) -> None:
     told = runner.invoke(build_app(), [*words, "--beside", "BBB"])
     assert (told.exit_code, "write the coin and its file" in told.output) == (2, True)
     beside = f"BBB={tmp_path / 'b.csv'}"
+    for more, said in (
+        (["--beside", "CCC=c.csv"], "--beside CCC is for nothing: the rule doesn't read it"),
+        (["--beside", beside], "--beside names BBB twice"),
+    ):
+        told = runner.invoke(build_app(), [*words, "--beside", beside, *more])
+        assert (told.exit_code, said in told.output) == (2, True)
+    held = {"rule": json.loads(LAST), "allotment": {"USD": "5000", "BBB": "2"}}
+    (tmp_path / "robot.json").write_text(json.dumps(held), "utf-8")
+    robot = [words[0], str(tmp_path / "robot.json"), *words[2:]]
+    told = runner.invoke(build_app(), [*robot, "--beside", beside])
+    said = "the allotment has BBB; a backtest begins with cash and AAA"
+    assert (told.exit_code, said in told.output) == (2, True)
     told = runner.invoke(build_app(), [*words, "--beside", beside, "--json"])
     assert told.exit_code == 0, told.output
     (order,) = json.loads(told.output.splitlines()[-1])["orders"]

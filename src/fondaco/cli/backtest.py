@@ -34,6 +34,7 @@ from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.replay import Replay, replay
 from fondaco.robots.backtest.result import OrderLine, Result, Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault, Beside
+from fondaco.robots.backtest.seen import watched
 from fondaco.robots.backtest.signal_result import Judged, SignalResult
 from fondaco.robots.backtest.signal_run import SignalBacktest
 from fondaco.robots.backtest.survey import OpenTape, open_file, open_journal
@@ -230,19 +231,34 @@ def _run(asked: Asked) -> tuple[Plan | None, Result | Replay]:
     """Run what was asked for; return the rule, if it is one, and what came of it."""
     signal_robot = read_signal_robot(asked.robot, asked.symbol, asked.quote)
     if signal_robot is not None:
+        _check_beside(asked, [])
         return None, _run_signals(asked, signal_robot)
     plan, file = _read_robot(asked.robot)
     if asked.signals is not None or asked.ratings is not None:
         raise OptionFault("--signals and --ratings are for a signal robot; this is a rule")
     if asked.kind == "journal" and file.account and file.began is not None:
+        _check_beside(asked, [])
         return plan, _replay(asked.source, plan, file, asked.quote, asked.zone)
     base = _base_of(plan, asked.quote)
-    beside = {name: _beside(asked, name) for name in plan.tickers if name != base}
+    held = ", ".join(sorted(set(file.allotment) & (set(plan.tickers) - {base})))
+    if held:
+        raise BacktestFault(f"the allotment has {held}; a backtest begins with cash and {base}")
+    others = [name for name in watched(plan) if name != base]
+    _check_beside(asked, others)
+    beside = {name: _beside(asked, name) for name in others}
     with _opened(asked, base, file.allotment) as (settings, ticks, on_ticks):
         limits = _limits(file.limits, settings)
         named = {"prefix": file.id, "time_zone": asked.zone.key}
         run = Backtest(plan, settings, limits=limits, beside=beside, **named)
         return plan, run.run(ticks, on_ticks)
+
+
+def _check_beside(asked: Asked, others: list[str]) -> None:
+    """Raise OptionFault for a file that nothing reads."""
+    unread = [name for name in asked.beside if asked.kind == "journal" or name not in others]
+    if unread:
+        why = "a journal has all" if asked.kind == "journal" else "the rule doesn't read it"
+        raise OptionFault(f"--beside {unread[0]} is for nothing: {why}")
 
 
 def _beside(asked: Asked, name: str) -> Beside:
@@ -266,6 +282,8 @@ def _named_files(given: list[str]) -> dict[str, Path]:
         name, _, path = text.partition("=")
         if not name or not path:
             stop(2, f"--beside is {text!r}; write the coin and its file, as ETH=trades.csv")
+        if name in found:
+            stop(2, f"--beside names {name} twice; give one file of it")
         found[name] = Path(path)
     return found
 

@@ -30,6 +30,7 @@ from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import Settings, encode
 from fondaco.robots.backtest.run import Backtest, BacktestFault, Beside
+from fondaco.robots.backtest.seen import watched
 from fondaco.robots.backtest.signal_file import Signal, read_signals
 from fondaco.robots.backtest.signal_result import SignalResult
 from fondaco.robots.backtest.signal_run import SignalBacktest
@@ -108,7 +109,7 @@ def _run(job: Job) -> bytes:
     limits = _config(job.limits, settings, known=LIMITS)
     beside: dict[str, Beside] = {}
     if job.source == "journal":  # which has all markets
-        for name in plan.tickers:
+        for name in watched(plan):
             if name != job.ticker:
                 other = open_journal(Path(job.data_dir), base=name, quote=job.cash)
                 beside[name] = Beside(other.survey.tick, other.survey.lot, other.ticks)

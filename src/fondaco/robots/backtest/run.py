@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -24,7 +24,7 @@ from fondaco.robots.backtest.course import BacktestFault, Course, instrument_of,
 from fondaco.robots.backtest.floor import QUOTE
 from fondaco.robots.backtest.market import News
 from fondaco.robots.backtest.result import Result, Settings, ended_by, order_lines
-from fondaco.robots.backtest.seen import Seen
+from fondaco.robots.backtest.seen import Seen, watched
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.rules.desk import STAMP_S
 from fondaco.robots.rules.evaluator import hear, look
@@ -99,7 +99,8 @@ class Backtest(Course):
             raise BacktestFault(
                 f"the rule trades {', '.join(plan.traded)}; a backtest trades {settings.base}"
             )
-        missing = sorted(set(plan.tickers) - {settings.base, *beside})
+        others = [name for name in watched(plan) if name != settings.base]
+        missing = [name for name in others if name not in beside]
         if missing:
             raise BacktestFault(f"the rule reads {', '.join(missing)}, of which there is no tape")
         self.plan = plan
@@ -118,14 +119,16 @@ class Backtest(Course):
         self.own = Seen(plan, settings.base, tick=settings.tick, lot=settings.lot)
         self.source_last = TickerOf(settings.base, "last")
         self.reads_time = any(isinstance(one, TimeOf) for one in plan.operands)
-        read = [name for name in plan.tickers if name != settings.base]
         self.others = {
-            name: Seen(plan, name, tick=beside[name].tick, lot=beside[name].lot) for name in read
+            name: Seen(plan, name, tick=beside[name].tick, lot=beside[name].lot) for name in others
         }
         self.seen = {settings.base: self.own, **self.others}
-        self.figures = ChainMap(*(one.figures.values for one in self.seen.values()))
+        self.timed = [one for one in self.seen.values() if one.day]  # what time alone changes
+        self.figures: Mapping[Figure, float] = self.own.figures.values
+        if self.others:
+            self.figures = ChainMap(*(one.figures.values for one in self.seen.values()))
         self.aside = heapq.merge(
-            *(((tick, name) for tick in beside[name].ticks) for name in read),
+            *(_named(name, beside[name].ticks) for name in others),
             key=lambda each: each[0].time_us,
         )
         self.next_aside = next(self.aside, None)
@@ -179,8 +182,9 @@ class Backtest(Course):
     def _see(self, time_us: int, ticks: Sequence[Tick] = ()) -> bool:
         """Take a moment and its ticks into what the robot sees; returns whether it must look."""
         woken = bool(self.index.advanced(time_us, utc_offset_s=self._offset_s(time_us)))
-        for each in self.others.values():
-            woken |= self._is_told(each.take(time_us, (), (0, 0)))
+        for each in self.timed:
+            if each is not self.own:
+                woken |= self._is_told(each.take(time_us, (), (0, 0)))
         own, best = self.own, (self.market.bid_ticks, self.market.ask_ticks)
         if own.reads_more:
             return self._is_told(own.take(time_us, ticks, best)) or woken
@@ -279,9 +283,9 @@ class Backtest(Course):
         """Let arrive what is due by now, and come what is waited for before, in its order."""
         while True:
             message_us = self.messages[0].due_us if self.messages else NEVER_US
-            aside_us = self.next_aside[0].time_us if self.next_aside is not None else NEVER_US
             stamp_us = self._stamp_us()
-            if aside_us <= min(time_us, message_us, stamp_us):
+            aside_us = self.next_aside[0].time_us if self.next_aside is not None else NEVER_US
+            if aside_us <= time_us and aside_us <= stamp_us and aside_us < message_us:
                 self._see_aside()
             elif stamp_us < time_us and stamp_us < message_us:
                 self.stamped_us = stamp_us
@@ -296,7 +300,7 @@ class Backtest(Course):
     def _stamp_us(self) -> int:
         """Return when somebody has to tell the robot what time it is, as the worker does."""
         due_us = self.index.next_alarm_us()
-        for each in self.seen.values():
+        for each in self.timed:
             falls_us = each.falls_us()
             if falls_us is not None and any(map(self.index.is_waited_for, each.day)):
                 due_us = falls_us if due_us is None else min(due_us, falls_us)
@@ -346,6 +350,10 @@ class Backtest(Course):
             for fill in self.market.fills[before:]
             if not fill.maker
         ]
+
+
+def _named(name: str, ticks: Iterable[Tick]) -> Iterator[tuple[Tick, str]]:
+    return ((tick, name) for tick in ticks)
 
 
 def _terms(limits: RobotConfig, settings: Settings) -> RobotTerms | None:

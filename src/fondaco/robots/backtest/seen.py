@@ -17,9 +17,15 @@ from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.plan import Figure, Plan, TickerOf
 from fondaco.robots.rules.view import Quote
 
-__all__ = ["Seen"]
+__all__ = ["Seen", "watched"]
 
 FIELDS: Final = ("last", "bid", "ask", "volume", "change")
+
+
+def watched(plan: Plan) -> list[str]:
+    """Return the markets of which a rule reads more than what it holds there, by name."""
+    read = {one.symbol for one in plan.operands if isinstance(one, TickerOf)}
+    return sorted(read | {one.ticker for one in plan.figures})
 
 
 class Seen:
@@ -71,7 +77,13 @@ class Seen:
             best = min(self.bid_ticks or price - 1, price - 1), price
         else:
             best = price, max(self.ask_ticks, price + 1)
-        return self.take(tick.time_us, [tick], best)
+        if self.reads_more:
+            yield from self.take(tick.time_us, [tick], best)
+            return
+        self.bid_ticks, self.ask_ticks = best
+        if self.last != tick.price:
+            self.last = tick.price
+            yield self.sources["last"], tick.price
 
     def falls_us(self) -> int | None:
         """Return when the oldest minute falls out of the last 24 hours, if the rule reads them."""

@@ -101,7 +101,10 @@ class PlannedStep(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A rule ready to run: steps, tickers and figures that it reads, tickers that it trades."""
+    """A rule ready to run: steps, tickers and figures that it sees, tickers that it trades.
+
+    It sees what it trades, too: for its last price, tick and lot. What it reads comes first.
+    """
 
     steps: tuple[PlannedStep, ...]
     tickers: tuple[str, ...]
@@ -138,7 +141,7 @@ def plan_rule(rule: Step) -> Plan:
     traded = {order.ticker or min(read) for one in steps for order in _orders(one)}
     return Plan(
         steps=tuple(steps),
-        tickers=tuple(sorted(read)) or tuple(sorted(traded)),
+        tickers=(*sorted(read), *sorted(traded - read)),
         figures=tuple(sorted(figures)),
         traded=tuple(sorted(traded)),
         operands=tuple(one for one in operands if not isinstance(one, Decimal)),
