@@ -108,17 +108,27 @@ class House(RealCore):
         for event in records.split(events):
             if int.from_bytes(event[:2], "little") == Event.TRADE:
                 told = records.unpack(event)
-                self.trades.append(
-                    (told["seq"], told["time_us"], told["price_ticks"], told["quantity_lots"])
-                )
+                if told["instrument"] == 1:
+                    self.trades.append(
+                        (told["seq"], told["time_us"], told["price_ticks"], told["quantity_lots"])
+                    )
         return events
 
-    def order(self, account: int, side: Side, ticks: int, lots: int, force: TimeInForce) -> None:
+    def order(
+        self,
+        account: int,
+        side: Side,
+        ticks: int,
+        lots: int,
+        force: TimeInForce,
+        *,
+        instrument: int = 1,
+    ) -> None:
         self.submit(
             pack(
                 Command.NEW_ORDER,
                 account=account,
-                instrument=1,
+                instrument=instrument,
                 side=side,
                 order_type=OrderType.LIMIT,
                 time_in_force=force,

@@ -28,8 +28,8 @@ from fondaco.core.records import (
 from fondaco.journal.clock import TestClock
 from fondaco.journal.recovery import open_sequencer
 from fondaco.robots.backtest.apart import Job, run_here
-from fondaco.robots.backtest.run import Backtest, BacktestFault, Beside
-from fondaco.robots.backtest.tape import Tick
+from fondaco.robots.backtest.run import Backtest, BacktestFault
+from fondaco.robots.backtest.tape import Beside, Tick
 from fondaco.robots.rules.desk import Bot, Desk
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.sight import Standing
@@ -287,7 +287,9 @@ def test_the_command_takes_a_file_for_each(tmp_path: Path) -> None:
     assert (told.exit_code, said in told.output) == (2, True)
     told = runner.invoke(build_app(), [*words, "--beside", beside, "--json"])
     assert told.exit_code == 0, told.output
-    (order,) = json.loads(told.output.splitlines()[-1])["orders"]
+    found = json.loads(told.output.splitlines()[-1])
+    (order,) = found["orders"]
+    assert found["settings"]["beside"] == ["BBB"]
     assert (order["time_us"], order["filled"]) == (3_000_000, "1")
 
 

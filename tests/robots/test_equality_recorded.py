@@ -210,8 +210,12 @@ def test_every_kind_of_order_is_the_same_live(name: str, ticks: list[Tick]) -> N
     assert {tick.buys for tick in ticks} == {True, False}
     way, asked = KINDS[name]
     ended = statuses(compare(written(ticks).again(way, asked), ticks))
-    assert ended["FILLED"] + ended["EXPIRED"] >= 2, ended
-    assert ended.total() >= 4, ended
+    # At once and no better than the last price, or more than stands there: it finds too little.
+    if name.endswith(("IOC rests", "FOK rests", "1.2")):
+        assert ended["EXPIRED"] >= 4, ended
+    else:
+        assert ended["FILLED"] >= 2, ended
+    assert ended.total() >= 8, ended
 
 
 LONG = {

@@ -16,7 +16,8 @@ from fondaco.link.answers import LinkError, Overloaded, Unanswered
 from fondaco.robots.bots import roster, services
 from fondaco.robots.models import Robot, RobotRun, RuleOrder
 from fondaco.robots.rules.validation import RuleError, read_rule
-from tests.robots.rule_lives import House, Killed, Life, live
+from tests.robots import rule_lives
+from tests.robots.rule_lives import HOUSE, House, Killed, Life, live
 
 pytestmark = pytest.mark.django_db
 
@@ -213,3 +214,38 @@ def test_one_that_is_off_from_the_beginning_asks_for_no_checkpoints(
     monkeypatch.setattr(services, "keep_checkpoint", counted)
     live(monkeypatch, house, quiet(house), quiet(house), checkpoint_s=1e9)
     assert len(kept) <= 2
+
+
+OTHER = """
+[[instruments]]
+symbol = "ETHUSD"
+base = "ETH"
+quote = "USD"
+market = "book"
+tick_size = "0.01"
+lot_size = "0.1"
+"""
+BY_ANOTHER = """{"$when": {"$comparison": {"itemA": {"$ticker": "ETH"}, "itemB": 11, "type": "gt"}},
+    "$do": {"$order": {"kind": "MARKET", "intent": "BUY", "ticker": "BTC", "shares": 1}}}"""
+
+
+@pytest.mark.parametrize("mode", ["live", "paper"])
+def test_a_market_that_is_traded_and_not_read_is_seen(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """A rule reads ETH and buys BTC: its order finds a price, live and on paper."""
+    rich = HOUSE.replace('BTC = "1000000"', 'BTC = "1000000", ETH = "1000"')
+    monkeypatch.setattr(rule_lives, "HOUSE", rich + OTHER)
+    house = House({"bot": (mode, BY_ANOTHER)})
+
+    def rises() -> None:
+        house.time_us += 1_000_000
+        for account, side, force in (
+            (house.bob, Side.SELL, TimeInForce.GTC),
+            (house.cat, Side.BUY, TimeInForce.IOC),
+        ):
+            house.order(account, side, 1150, 5, force, instrument=2)
+
+    live(monkeypatch, house, quiet(house), rises, quiet(house))
+    line = line_of("bot-1")
+    assert (line["status"], line["reason"]) == ("FILLED", "")

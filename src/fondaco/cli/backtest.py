@@ -33,12 +33,12 @@ from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.replay import Replay, replay
 from fondaco.robots.backtest.result import OrderLine, Result, Settings, encode
-from fondaco.robots.backtest.run import Backtest, BacktestFault, Beside
+from fondaco.robots.backtest.run import Backtest, BacktestFault
 from fondaco.robots.backtest.seen import watched
 from fondaco.robots.backtest.signal_result import Judged, SignalResult
 from fondaco.robots.backtest.signal_run import SignalBacktest
 from fondaco.robots.backtest.survey import OpenTape, open_file, open_journal
-from fondaco.robots.backtest.tape import TapeFault, Tick, Walk
+from fondaco.robots.backtest.tape import Beside, TapeFault, Tick, Walk
 from fondaco.robots.rules.evaluator import PREFIX
 from fondaco.robots.rules.plan import Plan, plan_rule
 from fondaco.robots.rules.reasons import tell
@@ -248,8 +248,8 @@ def _run(asked: Asked) -> tuple[Plan | None, Result | Replay]:
     beside = {name: _beside(asked, name) for name in others}
     with _opened(asked, base, file.allotment) as (settings, ticks, on_ticks):
         limits = _limits(file.limits, settings)
-        named = {"prefix": file.id, "time_zone": asked.zone.key}
-        run = Backtest(plan, settings, limits=limits, beside=beside, **named)
+        zone = asked.zone.key
+        run = Backtest(plan, settings, prefix=file.id, limits=limits, time_zone=zone, beside=beside)
         return plan, run.run(ticks, on_ticks)
 
 
@@ -264,15 +264,11 @@ def _check_beside(asked: Asked, others: list[str]) -> None:
 def _beside(asked: Asked, name: str) -> Beside:
     """Open the tape of another coin that a rule reads; raises OptionFault and what a tape does."""
     if asked.kind == "journal":
-        return _as_beside(open_journal(asked.source, base=name, quote=asked.quote))
+        return open_journal(asked.source, base=name, quote=asked.quote).beside
     if name not in asked.beside:
         raise OptionFault(f"the rule reads {name}, too: give --beside {name}=FILE")
     path = asked.beside[name]
-    return _as_beside(open_file(path, asked.kind, asked.walk_by, places=asked.round_to))
-
-
-def _as_beside(tape: OpenTape) -> Beside:
-    return Beside(tape.survey.tick, tape.survey.lot, tape.ticks)
+    return open_file(path, asked.kind, asked.walk_by, places=asked.round_to).beside
 
 
 def _named_files(given: list[str]) -> dict[str, Path]:
@@ -485,6 +481,8 @@ def _print(plan: Plan | None, result: Result) -> None:
     if isinstance(result, SignalResult):
         del lines["rule"]
         lines["signals"] = f"{result.signals} judged, operations {len(result.operations)}"
+    if one.beside:
+        lines["beside"] = ", ".join(one.beside)
     if one.limits:
         lines["limits"] = ", ".join(f"{name} {text}" for name, text in one.limits.items())
     for name, text in lines.items():

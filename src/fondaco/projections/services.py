@@ -70,9 +70,10 @@ def bring_up(alias: str, *label: str) -> None:
     """
     loader = MigrationLoader(connections[alias])
     for (app, name), step in loader.replacements.items():
+        if (app, name) in loader.applied_migrations or label not in {(), (app,)}:
+            continue
         missing = [each for each in step.replaces if each not in loader.applied_migrations]
-        begun = len(missing) < len(step.replaces) and (app, name) not in loader.applied_migrations
-        if missing and begun and label in {(), (app,)}:
+        if 0 < len(missing) < len(step.replaces):
             raise ImproperlyConfigured(
                 f"the tables of {app} are older than {missing[0][1]}: start this house once with"
                 f" commit {LAST_OF_STEPS}, which brings them up, and then with this release"

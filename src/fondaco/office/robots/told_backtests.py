@@ -167,9 +167,11 @@ def tape_words(result: Mapping[str, Any], file_name: str) -> str:
     kind = "candles" if one["source"] == "candles" else "trades"
     first, last = (f"{moment(result[name]):%-d %b %Y, %H:%M}" for name in ("first_us", "last_us"))
     walked = f"; each candle goes {WALKS[one['walk']]}" if one["walk"] else ""
+    others = one.get("beside")  # absent of results from before
+    read = f"; the rule read {' and '.join(others)}, too" if others else ""
     return (
         f"{one['base']} in {one['quote']}, {result['ticks']:,} ticks from {kind} {of}, "
-        f"{first} to {last} UTC{walked}."
+        f"{first} to {last} UTC{walked}{read}."
     )
 
 

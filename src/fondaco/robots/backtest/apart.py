@@ -29,14 +29,14 @@ from fondaco.house.robots import LIMITS, ConfigFault, RobotConfig, read_config
 from fondaco.journal.faults import JournalDamaged
 from fondaco.robots.backtest.figures import FiguresMissing
 from fondaco.robots.backtest.result import Settings, encode
-from fondaco.robots.backtest.run import Backtest, BacktestFault, Beside
+from fondaco.robots.backtest.run import Backtest, BacktestFault
 from fondaco.robots.backtest.seen import watched
 from fondaco.robots.backtest.signal_file import Signal, read_signals
 from fondaco.robots.backtest.signal_result import SignalResult
 from fondaco.robots.backtest.signal_run import SignalBacktest
 from fondaco.robots.backtest.signal_tape import Rater
 from fondaco.robots.backtest.survey import OpenTape, open_file, open_journal
-from fondaco.robots.backtest.tape import TapeFault, Upload, Walk
+from fondaco.robots.backtest.tape import Beside, TapeFault, Upload, Walk
 from fondaco.robots.rules.plan import plan_rule
 from fondaco.robots.rules.validation import RuleError, read_rule
 
@@ -107,12 +107,11 @@ def _run(job: Job) -> bytes:
     plan = plan_rule(read_rule(job.rule))
     tape, settings = _opened(job)
     limits = _config(job.limits, settings, known=LIMITS)
+    others = [name for name in watched(plan) if name != job.ticker]
     beside: dict[str, Beside] = {}
     if job.source == "journal":  # which has all markets
-        for name in watched(plan):
-            if name != job.ticker:
-                other = open_journal(Path(job.data_dir), base=name, quote=job.cash)
-                beside[name] = Beside(other.survey.tick, other.survey.lot, other.ticks)
+        data = Path(job.data_dir)
+        beside = {name: open_journal(data, base=name, quote=job.cash).beside for name in others}
     run = Backtest(plan, settings, limits=limits, time_zone=job.time_zone, beside=beside)
     return encode(run.run(tape.ticks))
 

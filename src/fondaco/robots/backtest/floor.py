@@ -43,6 +43,7 @@ __all__ = [
     "ROBOT",
     "Floor",
     "Instrument",
+    "best_after",
     "crowd_order",
     "kind_of",
 ]
@@ -225,6 +226,16 @@ class Floor:
                     self.held[words["asset"]] = words["held"]
                     self._holdings = None
         return events
+
+
+def best_after(bid: int, ask: int, price: int, *, buys: bool) -> tuple[int, int]:
+    """Return the best bid and ask after a trade, in ticks, from those before; 0 is none yet.
+
+    They are the last trade of each taker, kept a tick apart.
+    """
+    if buys:
+        return min(bid or price - 1, price - 1), price
+    return price, max(ask, price + 1)
 
 
 def crowd_order(

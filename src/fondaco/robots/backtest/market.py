@@ -10,7 +10,7 @@ that are named here and shown in the result:
 - Stops: a recorded trade that reaches one that waits is also a trade between two of the crowd, so
   that the core's own triggers see its price; what they set off finds the depth. So is the last
   trade, the robot's own taking too, when a stop comes in, so that the core judges it by that,
-  unless the robot has an order at a better price in its way.
+  unless the robot has an order at that price, or a better one, in its way.
 - Depth: an order of the robot that takes finds `depth` lots at the best price and at each of the
   next ticks, but none that would meet what it has resting. The best prices are the last trade of
   each taker, kept one tick apart.
@@ -52,6 +52,7 @@ from fondaco.robots.backtest.floor import (
     ROBOT,
     Floor,
     Instrument,
+    best_after,
     crowd_order,
     kind_of,
 )
@@ -271,12 +272,8 @@ class Market(Floor):
     def quote_from(self, price_ticks: int, *, buys: bool) -> None:
         """Take the best prices from a recorded trade; enough while the robot has no order."""
         self.last = (price_ticks, buys)
-        if buys:
-            self.ask_ticks = price_ticks
-            self.bid_ticks = min(self.bid_ticks or price_ticks - 1, price_ticks - 1)
-        else:
-            self.bid_ticks = price_ticks
-            self.ask_ticks = max(self.ask_ticks, price_ticks + 1)
+        best = best_after(self.bid_ticks, self.ask_ticks, price_ticks, buys=buys)
+        self.bid_ticks, self.ask_ticks = best
 
     def place(self, time_us: int, wish: OrderWish) -> list[News]:
         """Take an order of the robot; an OCO is two."""

@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     decimals: tuple[int, int] | None = None  # of coin and cash; fees are cut to them
     fee_in_quote: bool = False  # of buys, too: where the coin's decimals are too few for it
     limits: dict[str, str] = {}  # of a rule, that the core kept
+    beside: tuple[str, ...] = ()  # other markets that a rule read, each from a tape of its own
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import heapq
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ from fondaco.robots.backtest.floor import QUOTE
 from fondaco.robots.backtest.market import News
 from fondaco.robots.backtest.result import Result, Settings, ended_by, order_lines
 from fondaco.robots.backtest.seen import Seen, watched
-from fondaco.robots.backtest.tape import Tick
+from fondaco.robots.backtest.tape import Beside, Tick
 from fondaco.robots.rules.desk import STAMP_S
 from fondaco.robots.rules.evaluator import hear, look
 from fondaco.robots.rules.index import RuleIndex
@@ -43,7 +43,7 @@ from fondaco.robots.rules.state import (
 from fondaco.robots.rules.view import Number, View
 from fondaco.robots.terms import terms_of
 
-__all__ = ["Backtest", "BacktestFault", "Beside"]
+__all__ = ["Backtest", "BacktestFault"]
 
 DECISIONS_MAX: Final = 10_000  # kept; the rest is counted
 NOTICES_MAX: Final = 1_000
@@ -61,14 +61,6 @@ class _Message(msgspec.Struct, frozen=True, order=True):
     wish: OrderWish | None = None
     cancel: str = ""
     news: News | None = None
-
-
-class Beside(NamedTuple):
-    """Another market, that a rule only reads: its steps, and its trades, oldest first."""
-
-    tick: Decimal
-    lot: Decimal
-    ticks: Iterable[Tick]
 
 
 class Backtest(Course):
@@ -107,7 +99,9 @@ class Backtest(Course):
         limits = limits or RobotConfig()
         said = {name: str(getattr(limits, name)) for name in LIMITS}
         settings = msgspec.structs.replace(
-            settings, limits={name: text for name, text in said.items() if text != "0"}
+            settings,
+            limits={name: text for name, text in said.items() if text != "0"},
+            beside=tuple(others),
         )
         super().__init__(settings, open_market(settings, _terms(limits, settings)))
         self.market.tells = False  # it asks for nothing but news

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from fondaco.robots.backtest.figures import Figures
+from fondaco.robots.backtest.floor import best_after
 from fondaco.robots.backtest.tape import Tick
 from fondaco.robots.backtest.window import DayWindow
 from fondaco.robots.rules.plan import Figure, Plan, TickerOf
@@ -73,10 +74,7 @@ class Seen:
     def take_alone(self, tick: Tick) -> Iterator[tuple[TickerOf | Figure, Decimal | float | None]]:
         """Take a trade of a market on which the robot doesn't trade; yield what changed."""
         price = int(tick.price / self._tick)
-        if tick.buys:
-            best = min(self.bid_ticks or price - 1, price - 1), price
-        else:
-            best = price, max(self.ask_ticks, price + 1)
+        best = best_after(self.bid_ticks, self.ask_ticks, price, buys=tick.buys)
         if self.reads_more:
             yield from self.take(tick.time_us, [tick], best)
             return

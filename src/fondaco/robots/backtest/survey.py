@@ -15,6 +15,7 @@ import msgspec
 
 from fondaco.robots.backtest.journal_tape import Past, open_past, read_past
 from fondaco.robots.backtest.tape import (
+    Beside,
     Source,
     TapeFault,
     Tick,
@@ -68,6 +69,11 @@ class OpenTape(NamedTuple):
     length: int
     walk: str | None
     past: Past | None = None  # of a house's own
+
+    @property
+    def beside(self) -> Beside:
+        """Return it as a market that a rule only reads."""
+        return Beside(self.survey.tick, self.survey.lot, self.ticks)
 
     @property
     def decimals(self) -> tuple[int, int]:

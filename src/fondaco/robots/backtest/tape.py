@@ -21,7 +21,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -30,6 +30,7 @@ from typing import IO, Any, Final, NamedTuple, TypeVar
 
 __all__ = [
     "Bar",
+    "Beside",
     "Source",
     "TapeFault",
     "Tick",
@@ -109,6 +110,14 @@ class Tick(NamedTuple):
     price: Decimal
     quantity: Decimal
     buys: bool
+
+
+class Beside(NamedTuple):
+    """Another market, that a rule only reads: its steps, and its trades, oldest first."""
+
+    tick: Decimal
+    lot: Decimal
+    ticks: Iterable[Tick]
 
 
 class Bar(NamedTuple):
