@@ -149,7 +149,7 @@ async def edge() -> tuple[Application, CoreBehindFrames, Gateway]:
     client._on_events = gateway.feed.take
     gateway._up = gateway.lane.is_open = True
     application = Application(
-        address=Path(os.devnull), house=house, base_url="http://127.0.0.1:8000", prepared=None
+        address=Path(os.devnull), house=house, base_url="http://127.0.0.1:8000"
     )
     application._gateway = gateway
     application.lane = gateway.lane

@@ -1,7 +1,9 @@
 """The edge as a process: uvicorn, the gateway, and the office in threads behind it.
 
 Promises: until the house is prepared and the gateway has started every path answers 503, but
-/health/live; after that the gateway has its paths and the office all others. A house with
+/health/live; after that the gateway has its paths and the office all others. Of several edges one
+says so, and the others take no connection before they can serve it: once the house was ready no
+client is told that it starts. A house with
 loosened rules serves its own machine only: on every path, what names another host or comes
 through a proxy is 401. SIGTERM lets open requests finish for GRACE_S and ends with 0. The office
 runs in OFFICE_THREADS threads, so a page never holds up an order, and charts' alerts in one of
@@ -20,7 +22,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import uvicorn
 
@@ -37,7 +39,7 @@ from fondaco.link.client import WriterClient
 if TYPE_CHECKING:
     from fondaco.office.hooks.intake import Intake  # it needs Django's tables
 
-__all__ = ["Application", "application", "serve"]
+__all__ = ["Application", "Marks", "serve"]
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -60,11 +62,27 @@ OUTSIDE: Final = (
 )
 
 
+class Marks(NamedTuple):
+    """Files by which the processes of one run of a house know how far the others are."""
+
+    prepared: Path  # stands as soon as the tables and members are there
+    serving: Path  # stands as soon as one edge is ready
+
+
 def serve(
-    listener: socket.socket, *, address: Path, house: House, base_url: str, prepared: Path | None
+    listener: socket.socket,
+    *,
+    address: Path,
+    house: House,
+    base_url: str,
+    marks: Marks | None,
+    joins: bool = False,
 ) -> None:
-    """Serve on a listening socket until SIGTERM; raises what ended the start."""
-    edge = application(address=address, house=house, base_url=base_url, prepared=prepared)
+    """Serve on a listening socket until SIGTERM; raises what ended the start.
+
+    `joins`: another edge answers on this socket from the start, so this one waits until both can.
+    """
+    edge = Application(address=address, house=house, base_url=base_url, marks=marks, joins=joins)
     config = uvicorn.Config(
         edge,
         loop="uvloop",
@@ -81,7 +99,9 @@ def serve(
         timeout_graceful_shutdown=GRACE_S,
     )
     try:
-        Server(config).run(sockets=[listener])
+        server = Server(config)
+        edge.is_leaving = lambda: server.should_exit
+        server.run(sockets=[listener])
     finally:
         if edge.failure is not None:
             raise edge.failure
@@ -98,27 +118,25 @@ class Server(uvicorn.Server):
         yield
 
 
-def application(
-    *, address: Path, house: House, base_url: str, prepared: Path | None = None
-) -> Application:
-    """Return the edge of the house whose writer listens at `address`.
-
-    `prepared` is a file that stands as soon as the tables and members are there; without it the
-    tables are looked at.
-    """
-    return Application(address=address, house=house, base_url=base_url, prepared=prepared)
-
-
 class Application:
     """The ASGI application: a small front that starts what is behind it."""
 
     def __init__(
-        self, *, address: Path, house: House, base_url: str, prepared: Path | None
+        self,
+        *,
+        address: Path,
+        house: House,
+        base_url: str,
+        marks: Marks | None = None,
+        joins: bool = False,
     ) -> None:
+        """Take the writer's address; without marks the tables are looked at."""
         self._address = address
         self._house = house
         self._base_url = base_url
-        self._prepared = prepared
+        self._marks = marks
+        self._joins = joins
+        self.is_leaving: Callable[[], bool] = lambda: False
         self._is_loosened = bool(loosened(house.house))
         self._writer = WriterClient()
         self._gateway: Gateway | None = None
@@ -159,6 +177,9 @@ class Application:
         await receive()
         starting = asyncio.get_running_loop().create_task(self._start(), name="start")
         starting.add_done_callback(self._started)
+        if self._holds_back():
+            while not (self._is_open(starting) or self.is_leaving()):  # noqa: ASYNC110 - as below
+                await asyncio.sleep(POLL_S)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         starting.cancel()
@@ -169,6 +190,15 @@ class Application:
             self._office.close()
         await self._writer.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+    def _holds_back(self) -> bool:
+        """Whether another edge answers while this one starts."""
+        if self._marks is None or self._house.house.edges == 1:
+            return False
+        return self._joins or self._marks.serving.exists()
+
+    def _is_open(self, starting: asyncio.Task[None]) -> bool:
+        return starting.done() and self._marks is not None and self._marks.serving.exists()
 
     async def _start(self) -> None:
         await self._writer.connect(self._address, role="edge")
@@ -183,10 +213,14 @@ class Application:
         self._gateway = gateway
         self.lane = gateway.lane
         self.ingest = gateway.ingest
+        while gateway.why_not_ready():  # noqa: ASYNC110 - as said above
+            await asyncio.sleep(POLL_S)
+        if self._marks is not None and not self._joins:
+            self._marks.serving.touch()
 
     def _is_prepared(self) -> bool:
-        if self._prepared is not None:
-            return self._prepared.exists()
+        if self._marks is not None:
+            return self._marks.prepared.exists()
         return not missing_migrations()
 
     def _started(self, starting: asyncio.Task[None]) -> None:

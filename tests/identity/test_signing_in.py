@@ -154,6 +154,34 @@ def test_an_authenticator_app_is_asked_for_at_the_next_sign_in(client: Client) -
     assert selectors.session_member(other.session.session_key or "") is not None
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "projections"])
+def test_a_code_is_good_for_three_half_minutes_and_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last code and the next, each once at all edges; none older than one that was spent."""
+    now = time.time() // 30 * 30 + 29.5
+    monkeypatch.setattr(time, "time", lambda: now)
+    person()
+    sign_in(client)
+    secret = set_up_totp(client)
+
+    def tried(steps: int) -> int:
+        cache.clear()  # another edge's memory knows nothing of this one's
+        other = Client()
+        sign_in(other)
+        status: int = other.post(
+            "/account/mfa/authenticate/", {"code": totp(secret, steps)}
+        ).status_code
+        return status
+
+    assert [tried(steps) for steps in (-2, 2)] == [200, 200]
+    assert [tried(steps) for steps in (-1, -1, 0, -1, 0, 1, 0, 1)] == [
+        *(302, 200, 302, 200, 200, 302, 200, 200)
+    ]
+    now += 60
+    assert [tried(steps) for steps in (-1, 0)] == [200, 302]
+
+
 def test_the_secret_of_an_authenticator_app_is_sealed(client: Client) -> None:
     """The database holds nothing that makes codes."""
     person()

@@ -9,7 +9,9 @@ import http.client
 import json
 import os
 import signal
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -83,6 +85,12 @@ def edges_of(house: Running) -> list[int]:
     return sorted(pid for pid, role in house.roles().items() if role == "edge")
 
 
+def until_serving(house: Running) -> None:
+    """Wait until an edge serves and has told the others, which then may join it."""
+    house.until_ready()
+    until((house.data / "run" / "serving").exists, READY_S, "an edge tells that it serves")
+
+
 def heard(stream: ClientConnection, kind: str, **fields: Any) -> dict[str, Any]:
     """Return the next message of that kind with those fields."""
     while True:
@@ -95,7 +103,7 @@ def heard(stream: ClientConnection, kind: str, **fields: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("two"), house=TWO_EDGES) as started:
-        started.until_ready()
+        until_serving(started)
         yield started
 
 
@@ -104,6 +112,41 @@ def pair(house: Running) -> Iterator[tuple[Edge, Edge]]:
     with contextlib.ExitStack() as stack:
         one, two = (stack.enter_context(Edge(house, pid)) for pid in edges_of(house))
         yield one, two
+
+
+def test_nobody_is_told_that_a_ready_house_starts(tmp_path: Path) -> None:
+    """After ready each answer is 200, while the second edge joins and when the first has died."""
+    told: Counter[int] = Counter()
+    is_over = threading.Event()
+
+    def ask(port: int) -> None:
+        while not is_over.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):  # of the killed edge
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_S)
+                connection.request("GET", "/api/v3/time")
+                told[connection.getresponse().status] += 1
+                connection.close()
+
+    with running(tmp_path, house=TWO_EDGES) as started:
+        until_serving(started)
+        asking = threading.Thread(target=ask, args=(started.port,))
+        asking.start()
+        try:
+            first, second = edges_of(started)
+            for pid in (second, first):
+                with Edge(started, pid):
+                    pass
+            os.kill(first, signal.SIGKILL)
+            fresh = until(
+                lambda: set(edges_of(started)) - {first, second}, READY_S, "another edge starts"
+            )
+            for pid in fresh:
+                with Edge(started, pid):
+                    pass
+        finally:
+            is_over.set()
+            asking.join()
+    assert set(told) == {200}
 
 
 def test_what_one_edge_acknowledged_the_other_shows(pair: tuple[Edge, Edge]) -> None:

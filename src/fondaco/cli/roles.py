@@ -81,13 +81,14 @@ def run_edge_role(asked: Start) -> None:
         listener = socket.socket(fileno=int(inherited))
     else:
         listener = bind_soon(asked.host, asked.port)
-    prepared = os.environ.get("FONDACO_PREPARED", "")
+    prepared, serving = (os.environ.get(n, "") for n in ("FONDACO_PREPARED", "FONDACO_SERVING"))
     asgi.serve(
         listener,
         address=writer_socket(asked.data_dir),
         house=asked.house,
         base_url=asked.base_url,
-        prepared=Path(prepared) if prepared else None,
+        marks=asgi.Marks(Path(prepared), Path(serving)) if prepared else None,
+        joins=asked.joins,
     )
 
 

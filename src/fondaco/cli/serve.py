@@ -72,6 +72,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     secret: str
     is_demo: bool = False
+    joins: bool = False  # of an edge: another one answers from the start
 
     @property
     def base_url(self) -> str:
@@ -134,6 +135,7 @@ def serve(
     *,
     role: Annotated[Role, typer.Option(help="One role only, or all.")] = Role.ALL,
     is_demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
+    joins: Annotated[bool, typer.Option("--joins", hidden=True)] = False,
 ) -> None:
     """Serve a house, in the foreground, until SIGTERM or Ctrl-C."""
     leave_at_once()
@@ -146,6 +148,7 @@ def serve(
             port=port,
             secret="" if role is Role.WRITER else require_secret(data.absolute()),
             is_demo=is_demo,
+            joins=joins,
         )
         check_brokers(asked.house)
         if role is Role.ALL:
@@ -183,20 +186,20 @@ def serve_all(asked: Start) -> int:
         check_space(asked.data_dir)
         if asked.is_demo:
             asked = msgspec.structs.replace(asked, secret=demo_secret(asked.data_dir))
-        prepared = prepared_mark(asked.data_dir)
+        prepared, serving = fresh_marks(asked.data_dir, "prepared", "serving")
         shared = ["--house", str(asked.house_path), "--data", str(asked.data_dir)]
         shared += ["--host", asked.host, "--port", str(asked.port)]
         shared += ["--demo"] if asked.is_demo else []
 
-        def child(role: Role, *, is_vital: bool = True) -> Child:
-            arguments = ["serve", "--role", role.value, *shared]
+        def child(role: Role, *, is_vital: bool = True, joins: bool = False) -> Child:
+            arguments = ["serve", "--role", role.value, *shared, *(["--joins"] if joins else [])]
             return Child(role.value, arguments, is_vital=is_vital)
 
         children = [child(Role.WRITER), child(Role.WORKER)]
         has_feeds = any(feed.kind == "mqtt" for feed in asked.house.feeds)
         if has_feeds:
             children.append(child(Role.FEEDS))
-        children += [child(Role.EDGE) for _ in range(asked.house.house.edges)]
+        children += [child(Role.EDGE, joins=place > 0) for place in range(asked.house.house.edges)]
         broker = ""
         if asked.is_demo:
             children.append(child(Role.TRADERS, is_vital=False))
@@ -209,6 +212,7 @@ def serve_all(asked: Start) -> int:
             **({MQTT_URL: broker} if broker else {}),
             "FONDACO_LISTENER": str(listener.fileno()),
             "FONDACO_PREPARED": str(prepared),
+            "FONDACO_SERVING": str(serving),
             "FONDACO_FEEDS_APART": "1" if has_feeds else "0",
         }
         parent = Parent(children, environment, lock=lock.fileno(), listener=listener)
@@ -262,13 +266,14 @@ def broker_port() -> int:
     raise Misconfigured("no port of loopback is free for the demo's broker; end something")
 
 
-def prepared_mark(data_dir: Path) -> Path:
-    """Return the file that the worker makes once the house file is applied, absent now."""
+def fresh_marks(data_dir: Path, *names: str) -> list[Path]:
+    """Return the files by which this run's processes know how far the others are, absent now."""
     run = data_dir / "run"
     run.mkdir(mode=0o700, exist_ok=True)
-    mark = run / "prepared"
-    mark.unlink(missing_ok=True)
-    return mark
+    marks = [run / name for name in names]
+    for mark in marks:
+        mark.unlink(missing_ok=True)
+    return marks
 
 
 def lock_soon(data_dir: Path) -> DataLock:

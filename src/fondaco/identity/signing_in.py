@@ -3,26 +3,38 @@
 Promises: nobody signs up by it; every success and failure of a known member, every sign-out and
 every change of a password or second factor is an entry of the security log; the secrets of second
 factors are sealed by identity.seal. Wrong passwords are counted by address and by name
-(ACCOUNT_RATE_LIMITS).
+(ACCOUNT_RATE_LIMITS). A code of an authenticator app is good in its half minute and those next
+to it, once, and none that is older than the last one is good after it, at any edge (RFC 6238, 5.2).
 """
 
 from __future__ import annotations
 
 import base64
 import logging
+import time
 from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base import forms
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from allauth.mfa.utils import decrypt
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from fondaco.identity import seal
 from fondaco.identity.models import Member
 from fondaco.identity.security_log import Action, note
 
-__all__ = ["AccountAdapter", "SecondFactorAdapter", "has_second_factor"]
+__all__ = [
+    "AccountAdapter",
+    "AuthenticateForm",
+    "ReauthenticateForm",
+    "SecondFactorAdapter",
+    "has_second_factor",
+]
 
 NOTED: Final = {
     "account/email/password_changed": Action.PASSWORD_CHANGED,
@@ -36,6 +48,8 @@ NOTED: Final = {
 }
 _log = logging.getLogger(__name__)
 BOUND_TO: Final = "a second factor"
+PERIOD_S: Final = 30  # of a code, as apps have it by default
+REACH: Final = 2  # periods before and after now in which a code that was good a moment ago began
 
 
 def has_second_factor(member: Member) -> bool:
@@ -100,3 +114,41 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def get_totp_issuer(self) -> str:
         return str(settings.HOUSE_NAME)
+
+
+class AuthenticateForm(forms.AuthenticateForm):
+    """allauth's form, whose codes are spent in the database instead of one edge's memory."""
+
+    def clean_code(self) -> str:
+        return spent_once(self, super().clean_code())
+
+
+class ReauthenticateForm(forms.ReauthenticateForm):
+    """The same where access is to be confirmed."""
+
+    def clean_code(self) -> str:
+        return spent_once(self, super().clean_code())
+
+
+def spent_once(form: forms.BaseAuthenticateForm, code: str) -> str:
+    """Return a code that was found right; raises ValidationError if it or a newer one was spent."""
+    factor: Authenticator = form.authenticator
+    if factor.type == Authenticator.Type.TOTP and not _spend(factor.pk, code):
+        raise SecondFactorAdapter().validation_error("incorrect_code")
+    return code
+
+
+def _spend(number: int, code: str) -> bool:
+    """Note the period of a code; return whether no code of it or a later one was spent before."""
+    with transaction.atomic():
+        factor = Authenticator.objects.select_for_update().get(pk=number)
+        secret = decrypt(factor.data["secret"])
+        now = int(time.time()) // PERIOD_S
+        periods = range(now + REACH, now - REACH - 1, -1)
+        digits = "".join(filter(str.isdigit, code))
+        period = next((n for n in periods if format_hotp_value(hotp_value(secret, n)) == digits), 0)
+        if period <= factor.data.get("spent", 0):
+            return False
+        factor.data["spent"] = period
+        factor.save(update_fields=["data"])
+        return True

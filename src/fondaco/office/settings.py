@@ -125,6 +125,11 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"reauthenticate": "5/5m/user"}
 ACCOUNT_SESSION_REMEMBER = True
 MFA_ADAPTER = "fondaco.identity.signing_in.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "fondaco.identity.signing_in.AuthenticateForm",
+    "reauthenticate": "fondaco.identity.signing_in.ReauthenticateForm",
+}
+MFA_TOTP_TOLERANCE = 1  # the half minute before and after: phones' clocks and slow fingers
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # whoever may sign in may make it harder for others
 MFA_PASSKEY_LOGIN_ENABLED = True
