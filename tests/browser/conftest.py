@@ -1,7 +1,7 @@
 """A running demo house and a browser in front of it, for the tests of the page.
 
-Promises: one house for the run of this folder, on a free port, in a folder of its own, ended at
-the end; a fresh browser context for every test, signed in as the practice member; what the page
+Promises: one house for the tests of a file, on a free port, in a folder of its own, ended after
+them; a fresh browser context for every test, signed in as the practice member; what the page
 wrote to the console and asked of other hosts is kept, and fails the test that caused it.
 """
 
@@ -95,9 +95,9 @@ def wait_ready(base_url: str, process: subprocess.Popen[bytes], log: Path) -> No
     pytest.fail(f"the house was not ready in {READY_S_MAX} s:\n{log.read_text()[-4000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Serve the demo house until the tests of this folder are over."""
+    """Serve the demo house until the tests of this file are over: its market never rests."""
     folder = tmp_path_factory.mktemp("house")
     log = folder / "house.log"
     port = free_port()
@@ -126,7 +126,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             raise
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in(house: House, browser: Browser) -> dict[str, object]:
     """Sign in once by the form and keep the cookies for every test."""
     context = browser.new_context()

@@ -1,7 +1,8 @@
 """A browser that looks at every page of a peopled house, in both themes and widths.
 
-Promises: each page is opened as its person would, once a theme; `each` is called with the page as
-it then is, at both widths. What the console says and what other hosts are asked is kept.
+Promises: each page is opened as its person would, once a theme, the dark one at a desk and the
+light one on a phone; `each` is called with the page as it then is, and at the other width. What the
+console says and what other hosts are asked is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from tests.browser.peopled import Stop, open_stop, password
 __all__ = ["THEMES", "WIDTHS", "Look", "Walk"]
 
 THEMES: Final = ("dark", "light")
-WIDTHS: Final = {1440: 900, 390: 844}  # a page is opened at the first
+WIDTHS: Final = {1440: 900, 390: 844}
+OPENED_AT: Final = {"dark": 1440, "light": 390}
 # A page of another size is laid out by the second frame.
 LAID_OUT: Final = (
     "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -31,6 +33,11 @@ class Look(NamedTuple):
     stop: Stop
     theme: str
     width: int
+
+    @property
+    def is_opened(self) -> bool:
+        """Whether the page was opened at this width, not brought to it."""
+        return self.width == OPENED_AT[self.theme]
 
     @property
     def name(self) -> str:
@@ -57,9 +64,9 @@ class Walk:
             page = self._people.get(stop.who) or self._enter(stop.who)
             for theme in themes:
                 page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-                for width, height in WIDTHS.items():
-                    page.set_viewport_size({"width": width, "height": height})
-                    if width == next(iter(WIDTHS)):
+                for width in sorted(WIDTHS, key=lambda each: each != OPENED_AT[theme]):
+                    page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+                    if width == OPENED_AT[theme]:
                         open_stop(page, stop)
                     page.evaluate(LAID_OUT)
                     each(Look(page, stop, theme, width))
