@@ -49,7 +49,7 @@ lot_size = "0.0001"
 name = "outside"
 kind = "simulated"
 min_notional = "10"
-latency_s = 1
+latency_s = 4
 slippage = "0.01"
 script = ["fill", "reject"]
 """

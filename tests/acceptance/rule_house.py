@@ -83,7 +83,7 @@ def robot(house: RunningHouse, name: str = "robot-1") -> Any:
     return found.json
 
 
-def until(condition: Callable[[], Any], what: str, within_s: float = 30) -> Any:
+def until(condition: Callable[[], Any], what: str, within_s: float = 120) -> Any:
     """Wait until something holds, and return it."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

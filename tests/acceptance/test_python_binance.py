@@ -18,6 +18,7 @@ with warnings.catch_warnings():  # it imports names that websockets is about to 
     from binance import AsyncClient, BinanceSocketManager, Client
     from binance.exceptions import BinanceAPIException
     from binance.ws.reconnecting_websocket import ReconnectingWebsocket
+    from binance.ws.websocket_api import WebsocketAPI
 
 __all__ = ["house"]
 
@@ -39,6 +40,7 @@ def pointed(house: RunningHouse, monkeypatch: pytest.MonkeyPatch) -> RunningHous
     monkeypatch.setattr(BinanceSocketManager, "STREAM_URL", f"{house.ws_url}/")
     # A socket that is left waits so long for one more message, 10 s by default.
     monkeypatch.setattr(ReconnectingWebsocket, "TIMEOUT", 0.2)
+    monkeypatch.setattr(WebsocketAPI, "TIMEOUT", 5.0, raising=False)  # for answers, too
     return house
 
 

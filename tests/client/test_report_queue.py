@@ -114,7 +114,7 @@ def test_a_full_queue_makes_its_filler_wait(house: House, client: Client) -> Non
 def test_a_file_outlives_the_program(house: House, client: Client, tmp_path: Path) -> None:
     """What a first queue couldn't deliver, a second one on the same file does."""
     path = tmp_path / "reports.db"
-    house.faults = [503] * 1000
+    house.faults = [503] * 1_000_000
     first = ReportQueue(client, path, pause_s=0)
     first.put(report(1), report(2))
     with pytest.raises(ReportsUndelivered) as left:

@@ -292,9 +292,10 @@ async def test_order_limits_count_by_key(monkeypatch: pytest.MonkeyPatch) -> Non
     assert counted[0]["count"] == 2
 
 
-async def test_addresses_and_weights_are_limited() -> None:
+async def test_addresses_and_weights_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests of an address and weight without a key end in 429 -1003; health never does."""
     house = await small_house(address_limit_1m=3)
+    monkeypatch.setattr("time.time", lambda: 1_790_000_000.0)  # one minute for all of them
     replies = [await house.get("/api/v3/ping") for _ in range(4)]
     assert [each.status for each in replies] == [200, 200, 200, 429]
     assert replies[-1].json["code"] == -1003

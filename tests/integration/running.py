@@ -160,7 +160,7 @@ class Running:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=15)
-        until(lambda: not self.children(), 5, "no child left")
+        until(lambda: not self.children(), READY_S, "no child left")
 
     def said(self) -> str:
         return self.errors.read_text(errors="replace")

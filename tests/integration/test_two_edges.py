@@ -122,10 +122,10 @@ def test_nobody_is_told_that_a_ready_house_starts(tmp_path: Path) -> None:
     def ask(port: int) -> None:
         while not is_over.is_set():
             with contextlib.suppress(OSError, http.client.HTTPException):  # of the killed edge
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_S)
-                connection.request("GET", "/api/v3/time")
-                told[connection.getresponse().status] += 1
-                connection.close()
+                asked = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_S)
+                with contextlib.closing(asked) as connection:
+                    connection.request("GET", "/api/v3/time")
+                    told[connection.getresponse().status] += 1
 
     with running(tmp_path, house=TWO_EDGES) as started:
         until_serving(started)
@@ -200,7 +200,7 @@ def test_a_listen_key_ended_at_one_edge_is_ended_at_the_other(pair: tuple[Edge, 
 def test_a_killed_edge_is_replaced_and_the_other_serves_on(tmp_path: Path) -> None:
     """kill -9 of one edge: orders go on at the other at once, and a new one joins the house."""
     with running(tmp_path, house=TWO_EDGES) as house, contextlib.ExitStack() as stack:
-        house.until_ready()
+        until_serving(house)
         one, two = (stack.enter_context(Edge(house, pid)) for pid in edges_of(house))
         key = one.ask("POST", "/api/v3/userDataStream")[1]["listenKey"]
         one.ask("DELETE", f"/api/v3/userDataStream?listenKey={key}")

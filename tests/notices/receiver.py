@@ -72,8 +72,8 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hook"
 
-    def next(self) -> Came:
-        return self.came.get(timeout=WAIT_S)
+    def next(self, within_s: float = WAIT_S) -> Came:
+        return self.came.get(timeout=within_s)
 
     def all(self) -> list[Came]:
         """Return what has come and was not taken yet."""

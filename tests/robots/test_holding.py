@@ -13,7 +13,7 @@ from fondaco.robots.holding import Held, while_held
 from fondaco.robots.models import Lease
 
 DEADLINE_S = 60.0
-TTL_US = 400_000
+TTL_US = 4_000_000
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -33,7 +33,7 @@ def until(condition: Callable[[], Any]) -> None:
 @pytest.fixture
 def broker() -> Iterator[Broker]:
     """A broker that runs in a thread."""
-    made = Broker(0)
+    made = Broker()
     ready, end = threading.Event(), threading.Event()
 
     async def serve() -> None:
@@ -156,5 +156,6 @@ async def test_the_demos_stream_tells_every_stock(monkeypatch: pytest.MonkeyPatc
             stop.set()
 
     monkeypatch.setattr(Broker, "publish", publish)
-    await asyncio.wait_for(run(0, 1, stop), DEADLINE_S)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        await asyncio.wait_for(run(listener, 1, stop), DEADLINE_S)
     assert told == [stock.name for stock in STOCKS] * 2

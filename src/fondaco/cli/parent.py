@@ -45,13 +45,13 @@ class Parent:
         environment: Mapping[str, str],
         *,
         lock: int,
-        listener: socket.socket,
+        listeners: Mapping[str, socket.socket],
     ) -> None:
-        """Take the children in the order of their start, and what they inherit."""
+        """Take the children in the order of their start, and what they inherit, by role or all."""
         self._children = list(children)
         self._environment = dict(environment)
         self._lock = lock
-        self._listener = listener
+        self._listeners = listeners
         self._signals = 0
         self._selector = selectors.DefaultSelector()
         self._watch = -1  # the pipe: the children hold the end that is read, we the other
@@ -94,8 +94,8 @@ class Parent:
 
     def _start(self, child: Child) -> None:
         descriptors = [self._lock]
-        if child.name == "edge":
-            descriptors.append(self._listener.fileno())
+        if child.name in self._listeners:
+            descriptors.append(self._listeners[child.name].fileno())
         child.start(self._environment, self._watch, descriptors)
         self._selector.register(child.output, selectors.EVENT_READ, child)
 

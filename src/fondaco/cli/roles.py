@@ -231,13 +231,13 @@ def run_traders_role(asked: Start) -> None:
 
 def run_stocks_role(_asked: Start) -> None:
     """Keep the demo's stocks moving, by a broker on loopback, until told to stop."""
-    from fondaco.house.feeds import MQTT_URL, address_of
     from fondaco.robots import simulated_stocks
+
+    listener = socket.socket(fileno=int(os.environ.pop("FONDACO_BROKER")))
 
     async def move() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        port = address_of(os.environ[MQTT_URL]).port
-        await simulated_stocks.run(port, int(time.time()), stop)
+        await simulated_stocks.run(listener, int(time.time()), stop)
 
     asyncio.run(move())

@@ -37,14 +37,16 @@ from fondaco.journal.lock import DataLock, lock_data
 __all__ = ["DEMO_HOUSE", "Role", "Start", "register"]
 
 DEMO_HOUSE: Final = Path(__file__).with_name("demo.toml")
-# The children of a killed parent are gone within 2 s: so long the lock is waited for, and no
-# longer than their last moment the port, which they let go of together with the lock.
-LEFT_OVER_S: Final = 3.0
+# The children of a killed parent are gone within 2 s, on a busy disk after their last sync: so
+# long the lock is waited for, and no longer than their last moment the port, which they let go of
+# together with the lock.
+LEFT_OVER_S: Final = 15.0
 LAST_MOMENT_S: Final = 0.3
 RETRY_S: Final = 0.02
 BACKLOG: Final = 2048
 SPACE_LEAST: Final = 16 << 20  # bytes: databases, segments and a snapshot of a new house
 MQTT_PORT: Final = 1883
+LISTENERS: Final = {"edge": "FONDACO_LISTENER", "stocks": "FONDACO_BROKER"}
 DEFAULT_BASE_URL: Final = "http://127.0.0.1:8000"
 
 DataOption = Annotated[Path, typer.Option("--data", help="The data directory of the house.")]
@@ -182,7 +184,11 @@ def serve_all(asked: Start) -> int:
     """Lock, bind, start all roles and keep them; return the exit status."""
     from fondaco.cli import welcome
 
-    with lock_soon(asked.data_dir) as lock, bind_soon(asked.host, asked.port) as listener:
+    with (
+        lock_soon(asked.data_dir) as lock,
+        bind_soon(asked.host, asked.port) as listener,
+        contextlib.ExitStack() as stack,
+    ):
         check_space(asked.data_dir)
         if asked.is_demo:
             asked = msgspec.structs.replace(asked, secret=demo_secret(asked.data_dir))
@@ -201,21 +207,23 @@ def serve_all(asked: Start) -> int:
             children.append(child(Role.FEEDS))
         children += [child(Role.EDGE, joins=place > 0) for place in range(asked.house.house.edges)]
         broker = ""
+        listeners = {"edge": listener}
         if asked.is_demo:
             children.append(child(Role.TRADERS, is_vital=False))
             broker = os.environ.get(MQTT_URL, "")
             if not broker:
-                broker = f"mqtt://127.0.0.1:{broker_port()}"
+                listeners["stocks"] = bound = stack.enter_context(bind_broker())
+                broker = f"mqtt://127.0.0.1:{bound.getsockname()[1]}"
                 children.append(child(Role.STOCKS, is_vital=False))
         environment = {
             **asked.environment(),
             **({MQTT_URL: broker} if broker else {}),
-            "FONDACO_LISTENER": str(listener.fileno()),
+            **{LISTENERS[role]: str(each.fileno()) for role, each in listeners.items()},
             "FONDACO_PREPARED": str(prepared),
             "FONDACO_SERVING": str(serving),
             "FONDACO_FEEDS_APART": "1" if has_feeds else "0",
         }
-        parent = Parent(children, environment, lock=lock.fileno(), listener=listener)
+        parent = Parent(children, environment, lock=lock.fileno(), listeners=listeners)
         welcome.announce_when_ready(
             asked.base_url,
             asked.host,
@@ -249,20 +257,22 @@ def check_space(data_dir: Path) -> None:
         )
 
 
-def broker_port() -> int:
-    """Return where the demo's broker will listen: the port that MQTT has, or one that is free."""
+def bind_broker() -> socket.socket:
+    """Return where the demo's broker listens: the port that MQTT has, or one that is free.
+
+    The socket is the house's from here on: two demos that start at once have one each.
+    """
     for port in (MQTT_PORT, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            found: int = probe.getsockname()[1]
+        with contextlib.suppress(Misconfigured):
+            made = bind_soon("127.0.0.1", port)
+            found: int = made.getsockname()[1]
             if found != MQTT_PORT:
                 print(
                     f"fondaco: port {MQTT_PORT} is taken; the demo's broker is at "
                     f"mqtt://127.0.0.1:{found}",
                     file=sys.stderr,
                 )
-            return found
+            return made
     raise Misconfigured("no port of loopback is free for the demo's broker; end something")
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import struct
 from collections import deque
 from enum import IntEnum
-from typing import Final, Self
+from typing import Any, Final, Self
 
 __all__ = ["Broker"]
 
@@ -79,16 +80,18 @@ class Session:
 class Broker:
     """Listens while the `async with` lasts."""
 
-    def __init__(self, port: int) -> None:
-        """Prepare; port 0 is one that is free."""
-        self.port = port
+    def __init__(self, listener: socket.socket | None = None) -> None:
+        """Prepare to listen on a bound socket, or without one on a port that is free."""
+        self.port = 0
+        self._listener = listener
         self._sessions: dict[str, Session] = {}
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self.port, limit=PACKET_BYTES_MAX
-        )
+        where: dict[str, Any] = {"sock": self._listener}
+        if self._listener is None:
+            where = {"host": "127.0.0.1", "port": 0}
+        self._server = await asyncio.start_server(self._serve, limit=PACKET_BYTES_MAX, **where)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import random
+import socket
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -60,10 +61,10 @@ class Walk:
         )
 
 
-async def run(port: int, seed: int, stop: asyncio.Event) -> None:
-    """Serve a broker on a port of loopback and publish to it, until told to stop."""
+async def run(listener: socket.socket, seed: int, stop: asyncio.Event) -> None:
+    """Serve a broker on a bound socket of loopback and publish to it, until told to stop."""
     walks = [Walk(stock, seed) for stock in STOCKS]
-    async with Broker(port) as broker:
+    async with Broker(listener) as broker:
         turn = 0
         while not stop.is_set():
             walk = walks[turn % len(walks)]
