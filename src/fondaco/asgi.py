@@ -1,9 +1,9 @@
 """The edge as a process: uvicorn, the gateway, and the office in threads behind it.
 
 Promises: until the house is prepared and the gateway has started every path answers 503, but
-/health/live; after that the gateway has its paths and the office all others. Of several edges one
-says so, and the others take no connection before they can serve it: once the house was ready no
-client is told that it starts. A house with
+/health/live; after that the gateway has its paths and the office all others. One of several edges
+gives these answers; the others take no connection before they can serve it, so that nobody is told
+of a start once the house was ready. A house with
 loosened rules serves its own machine only: on every path, what names another host or comes
 through a proxy is 401. SIGTERM lets open requests finish for GRACE_S and ends with 0. The office
 runs in OFFICE_THREADS threads, so a page never holds up an order, and charts' alerts in one of
@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import functools
 import io
+import math
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
@@ -39,7 +41,7 @@ from fondaco.link.client import WriterClient
 if TYPE_CHECKING:
     from fondaco.office.hooks.intake import Intake  # it needs Django's tables
 
-__all__ = ["Application", "Marks", "serve"]
+__all__ = ["Application", "Turn", "serve"]
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -47,6 +49,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 GRACE_S: Final = 2  # for open requests at the end; with the rest well below the parent's patience
 POLL_S: Final = 0.02
+HOLD_S: Final = 30.0
 BACKLOG: Final = 2048
 OFFICE_THREADS: Final = 8
 OFFICE_BODY_BYTES_MAX: Final = 2 << 20  # forms and JSON; files have their own door
@@ -62,11 +65,30 @@ OUTSIDE: Final = (
 )
 
 
-class Marks(NamedTuple):
-    """Files by which the processes of one run of a house know how far the others are."""
+class Turn:
+    """Which of the edges on one socket take connections: a lock of the system on a file.
 
-    prepared: Path  # stands as soon as the tables and members are there
-    serving: Path  # stands as soon as one edge is ready
+    Exclusive: one answers, that the house starts. Shared: who holds it serves. Whoever ends lets
+    go of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b")
+
+    def is_alone(self) -> bool:
+        """Take it for oneself, if no other edge takes connections."""
+        return self._take(fcntl.LOCK_EX)
+
+    def is_shared(self) -> bool:
+        """Take it beside those who serve, unless one answers that it starts."""
+        return self._take(fcntl.LOCK_SH)
+
+    def _take(self, how: int) -> bool:
+        try:
+            fcntl.lockf(self._file, how | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # as POSIX has it, either of them
+            return False
+        return True
 
 
 def serve(
@@ -75,14 +97,17 @@ def serve(
     address: Path,
     house: House,
     base_url: str,
-    marks: Marks | None,
-    joins: bool = False,
+    prepared: Path | None,
+    turn: Turn | None,
 ) -> None:
     """Serve on a listening socket until SIGTERM; raises what ended the start.
 
-    `joins`: another edge answers on this socket from the start, so this one waits until both can.
+    `prepared` is a file that stands as soon as the tables and members are there; without it the
+    tables are looked at. `turn`: there are other edges on this socket.
     """
-    edge = Application(address=address, house=house, base_url=base_url, marks=marks, joins=joins)
+    edge = Application(
+        address=address, house=house, base_url=base_url, prepared=prepared, turn=turn
+    )
     config = uvicorn.Config(
         edge,
         loop="uvloop",
@@ -127,15 +152,15 @@ class Application:
         address: Path,
         house: House,
         base_url: str,
-        marks: Marks | None = None,
-        joins: bool = False,
+        prepared: Path | None = None,
+        turn: Turn | None = None,
     ) -> None:
-        """Take the writer's address; without marks the tables are looked at."""
+        """As serve()."""
         self._address = address
         self._house = house
         self._base_url = base_url
-        self._marks = marks
-        self._joins = joins
+        self._prepared = prepared
+        self._turn = turn
         self.is_leaving: Callable[[], bool] = lambda: False
         self._is_loosened = bool(loosened(house.house))
         self._writer = WriterClient()
@@ -177,9 +202,8 @@ class Application:
         await receive()
         starting = asyncio.get_running_loop().create_task(self._start(), name="start")
         starting.add_done_callback(self._started)
-        if self._holds_back():
-            while not (self._is_open(starting) or self.is_leaving()):  # noqa: ASYNC110 - as below
-                await asyncio.sleep(POLL_S)
+        if self._turn is not None:
+            await self._hold_back(self._turn, starting)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         starting.cancel()
@@ -191,14 +215,20 @@ class Application:
         await self._writer.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _holds_back(self) -> bool:
-        """Whether another edge answers while this one starts."""
-        if self._marks is None or self._house.house.edges == 1:
-            return False
-        return self._joins or self._marks.serving.exists()
+    async def _hold_back(self, turn: Turn, starting: asyncio.Task[None]) -> None:
+        """Take no connection while other edges do and this one can't serve it.
 
-    def _is_open(self, starting: asyncio.Task[None]) -> bool:
-        return starting.done() and self._marks is not None and self._marks.serving.exists()
+        A ready one waits for another that still starts, so that nobody hears of that afterwards,
+        but no longer than HOLD_S.
+        """
+        clock = asyncio.get_running_loop().time
+        until_s = math.inf
+        while not (self.is_leaving() or turn.is_alone()):
+            if starting.done():
+                until_s = min(until_s, clock() + HOLD_S)
+                if turn.is_shared() or clock() >= until_s:
+                    return
+            await asyncio.sleep(POLL_S)
 
     async def _start(self) -> None:
         await self._writer.connect(self._address, role="edge")
@@ -213,14 +243,16 @@ class Application:
         self._gateway = gateway
         self.lane = gateway.lane
         self.ingest = gateway.ingest
-        while gateway.why_not_ready():  # noqa: ASYNC110 - as said above
+        while gateway.why_not_ready():
+            if gateway.failure is not None:
+                raise gateway.failure  # another edge may do better
             await asyncio.sleep(POLL_S)
-        if self._marks is not None and not self._joins:
-            self._marks.serving.touch()
+        if self._turn is not None:
+            self._turn.is_shared()
 
     def _is_prepared(self) -> bool:
-        if self._marks is not None:
-            return self._marks.prepared.exists()
+        if self._prepared is not None:
+            return self._prepared.exists()
         return not missing_migrations()
 
     def _started(self, starting: asyncio.Task[None]) -> None:

@@ -121,7 +121,7 @@ def test_a_burst_through_a_killed_worker_is_exact_and_each_is_explained(hooks: H
         found = hooks.decided(client, signals)
         assert len(found) == 18, "a client is judged once at each signal"
         reasons = Counter(row["reason"] for row in found)
-        if client == "seller":  # one that was being sold by the killed worker has a word of its own
+        if client == "seller":  # until a sale that the killed worker began is over, its own word
             reasons["COIN_TOO_LOW"] += reasons.pop("OPERATION_OPEN", 0)
         assert reasons == told
     bought = hooks.market.operation("buyer", "AWAITING_SELL")

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
-from fondaco.identity import addresses, security_log, selectors, services
+from fondaco.identity import addresses, security_log, selectors, services, signing_in
 from fondaco.identity.models import Member, SecurityEntry
 from tests.identity.stand_in import StandInCore
 
@@ -180,6 +180,58 @@ def test_a_code_is_good_for_three_half_minutes_and_once(
     ]
     now += 60
     assert [tried(steps) for steps in (-1, 0)] == [200, 302]
+
+
+def test_a_spent_code_confirms_nothing(client: Client) -> None:
+    """Where access is to be confirmed a code of the sign-in is wrong, the next one right."""
+    person()
+    sign_in(client)
+    secret = set_up_totp(client)
+    other = Client()
+    sign_in(other)
+    assert other.post("/account/mfa/authenticate/", {"code": totp(secret)}).status_code == 302
+    for steps, expected in ((0, 200), (1, 302)):
+        cache.clear()
+        code = {"code": totp(secret, steps)}
+        assert other.post("/account/mfa/reauthenticate/", code).status_code == expected
+
+
+def test_a_spent_code_is_counted_as_a_wrong_one(client: Client, settings: Any) -> None:
+    """It gives no further guesses: after five in all the right one is refused."""
+    settings.ACCOUNT_RATE_LIMITS = {}
+    settings.MFA_RATE_LIMITS = {}
+    person()
+    sign_in(client)
+    secret = set_up_totp(client)
+    other = Client()
+    sign_in(other)
+    spent = totp(secret)
+    assert other.post("/account/mfa/authenticate/", {"code": spent}).status_code == 302
+    cache.clear()
+    guesser = Client()
+    sign_in(guesser)
+    for code in ("000000", "111111", spent, "222222", "333333", totp(secret, 1)):
+        answer = guesser.post("/account/mfa/authenticate/", {"code": code})
+        assert answer.status_code == 200
+    cache.clear()
+    right = {"code": totp(secret, 1)}
+    assert guesser.post("/account/mfa/authenticate/", right).status_code == 302
+
+
+def test_of_two_who_use_one_code_at_once_one_gets_in(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have found it right and unspent, at edges that know nothing of each other."""
+    monkeypatch.setattr(TOTP, "_mark_code_used", lambda *_: True)
+    monkeypatch.setattr(signing_in, "_refuse_spent", lambda _: None)
+    person()
+    sign_in(client)
+    code = {"code": totp(set_up_totp(client))}
+    for expected in (302, 200):
+        visitor = Client()
+        sign_in(visitor)
+        answer = visitor.post("/account/mfa/authenticate/", code)
+        assert answer.status_code == expected
 
 
 def test_the_secret_of_an_authenticator_app_is_sealed(client: Client) -> None:

@@ -153,7 +153,7 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal the parent and return its status."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=30)
 
     def end(self) -> None:
         """Leave nothing running."""

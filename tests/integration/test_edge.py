@@ -1,13 +1,16 @@
-"""The front of an edge: whom a house with loosened rules answers."""
+"""The front of an edge: whom a house with loosened rules answers, and how it starts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fondaco.asgi import Disconnected, is_from_outside, not_ready, whole_body
+from fondaco import cli
+from fondaco.asgi import Application, Disconnected, is_from_outside, not_ready, whole_body
+from fondaco.house.file import load
 
 OWN = (b"host", b"127.0.0.1:8000")
 
@@ -78,3 +81,36 @@ async def test_a_form_that_was_cut_short_is_not_read_as_whole() -> None:
 
     with pytest.raises(Disconnected):
         await whole_body(receive)
+
+
+class Unfit:
+    """A gateway that will never be ready, and the link that it would have."""
+
+    lane = ingest = None
+    failure = RuntimeError("a market could not be loaded")
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    async def connect(self, *_: object, **__: object) -> None:
+        pass
+
+    async def start(self) -> None:
+        pass
+
+    def why_not_ready(self) -> str:
+        return "a part of the gateway has failed"
+
+
+async def test_an_edge_that_cannot_become_ready_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It raises what failed, so that its process ends and the parent starts another."""
+    monkeypatch.setattr("fondaco.asgi.WriterClient", Unfit)
+    monkeypatch.setattr("fondaco.asgi.Gateway", Unfit)
+    house = load(Path(cli.__file__).with_name("demo.toml"))
+    edge = Application(
+        address=tmp_path, house=house, base_url="http://127.0.0.1", prepared=tmp_path
+    )
+    with pytest.raises(RuntimeError, match="could not be loaded"):
+        await edge._start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import hmac
 import http.client
@@ -86,9 +87,17 @@ def edges_of(house: Running) -> list[int]:
 
 
 def until_serving(house: Running) -> None:
-    """Wait until an edge serves and has told the others, which then may join it."""
+    """Wait until an edge serves and has made way for the others."""
     house.until_ready()
-    until((house.data / "run" / "serving").exists, READY_S, "an edge tells that it serves")
+
+    def may_share() -> bool:
+        with (house.data / "run" / "edges").open("rb") as file:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return True
+            return False
+
+    until(may_share, READY_S, "an edge lets others serve beside it")
 
 
 def heard(stream: ClientConnection, kind: str, **fields: Any) -> dict[str, Any]:
@@ -147,6 +156,31 @@ def test_nobody_is_told_that_a_ready_house_starts(tmp_path: Path) -> None:
             is_over.set()
             asking.join()
     assert set(told) == {200}
+
+
+def test_edges_that_are_alone_say_that_they_start(tmp_path: Path) -> None:
+    """With every edge killed and no writer to ask, a new one answers 503, and alive it is."""
+    with running(tmp_path, house=TWO_EDGES) as started:
+        until_serving(started)
+        old = edges_of(started)
+        for pid in old:
+            with Edge(started, pid):
+                pass
+        writer = started.children()["writer"]
+        os.kill(writer, signal.SIGSTOP)
+        try:
+            for pid in old:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: len(set(edges_of(started)) - {*old}) == 2, READY_S, "two new edges")
+            assert started.get("/health/live")[0] == 200
+            status, body = started.get("/api/v3/time")
+            assert (status, body["code"]) == (503, -1008)
+        finally:
+            os.kill(writer, signal.SIGCONT)
+        until_serving(started)
+        for pid in edges_of(started):
+            with Edge(started, pid) as edge:
+                assert edge.ask("GET", "/api/v3/time")[0] == 200
 
 
 def test_what_one_edge_acknowledged_the_other_shows(pair: tuple[Edge, Edge]) -> None:

@@ -47,7 +47,7 @@ class Parent:
         lock: int,
         listeners: Mapping[str, socket.socket],
     ) -> None:
-        """Take the children in the order of their start, and what they inherit, by role or all."""
+        """Take the children in the order of their start; all inherit the lock, a role its port."""
         self._children = list(children)
         self._environment = dict(environment)
         self._lock = lock

@@ -81,14 +81,15 @@ def run_edge_role(asked: Start) -> None:
         listener = socket.socket(fileno=int(inherited))
     else:
         listener = bind_soon(asked.host, asked.port)
-    prepared, serving = (os.environ.get(n, "") for n in ("FONDACO_PREPARED", "FONDACO_SERVING"))
+    prepared = os.environ.get("FONDACO_PREPARED", "")
+    has_others = inherited and asked.house.house.edges > 1
     asgi.serve(
         listener,
         address=writer_socket(asked.data_dir),
         house=asked.house,
         base_url=asked.base_url,
-        marks=asgi.Marks(Path(prepared), Path(serving)) if prepared else None,
-        joins=asked.joins,
+        prepared=Path(prepared) if prepared else None,
+        turn=asgi.Turn(asked.data_dir / "run" / "edges") if has_others else None,
     )
 
 
@@ -231,9 +232,14 @@ def run_traders_role(asked: Start) -> None:
 
 def run_stocks_role(_asked: Start) -> None:
     """Keep the demo's stocks moving, by a broker on loopback, until told to stop."""
+    from fondaco.cli.serve import bind_broker
     from fondaco.robots import simulated_stocks
 
-    listener = socket.socket(fileno=int(os.environ.pop("FONDACO_BROKER")))
+    inherited = os.environ.pop("FONDACO_BROKER", "")
+    if guard.is_guarded() and inherited:
+        listener = socket.socket(fileno=int(inherited))
+    else:
+        listener = bind_broker()
 
     async def move() -> None:
         stop = asyncio.Event()

@@ -37,9 +37,8 @@ from fondaco.journal.lock import DataLock, lock_data
 __all__ = ["DEMO_HOUSE", "Role", "Start", "register"]
 
 DEMO_HOUSE: Final = Path(__file__).with_name("demo.toml")
-# The children of a killed parent are gone within 2 s, on a busy disk after their last sync: so
-# long the lock is waited for, and no longer than their last moment the port, which they let go of
-# together with the lock.
+# The children of a killed parent give up within 2 s, but not in the middle of a sync: the lock is
+# waited for while they hold it. The port they let go of at the same moment.
 LEFT_OVER_S: Final = 15.0
 LAST_MOMENT_S: Final = 0.3
 RETRY_S: Final = 0.02
@@ -74,7 +73,6 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     secret: str
     is_demo: bool = False
-    joins: bool = False  # of an edge: another one answers from the start
 
     @property
     def base_url(self) -> str:
@@ -137,7 +135,6 @@ def serve(
     *,
     role: Annotated[Role, typer.Option(help="One role only, or all.")] = Role.ALL,
     is_demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
-    joins: Annotated[bool, typer.Option("--joins", hidden=True)] = False,
 ) -> None:
     """Serve a house, in the foreground, until SIGTERM or Ctrl-C."""
     leave_at_once()
@@ -150,7 +147,6 @@ def serve(
             port=port,
             secret="" if role is Role.WRITER else require_secret(data.absolute()),
             is_demo=is_demo,
-            joins=joins,
         )
         check_brokers(asked.house)
         if role is Role.ALL:
@@ -192,35 +188,34 @@ def serve_all(asked: Start) -> int:
         check_space(asked.data_dir)
         if asked.is_demo:
             asked = msgspec.structs.replace(asked, secret=demo_secret(asked.data_dir))
-        prepared, serving = fresh_marks(asked.data_dir, "prepared", "serving")
+        prepared = prepared_mark(asked.data_dir)
         shared = ["--house", str(asked.house_path), "--data", str(asked.data_dir)]
         shared += ["--host", asked.host, "--port", str(asked.port)]
         shared += ["--demo"] if asked.is_demo else []
 
-        def child(role: Role, *, is_vital: bool = True, joins: bool = False) -> Child:
-            arguments = ["serve", "--role", role.value, *shared, *(["--joins"] if joins else [])]
+        def child(role: Role, *, is_vital: bool = True) -> Child:
+            arguments = ["serve", "--role", role.value, *shared]
             return Child(role.value, arguments, is_vital=is_vital)
 
         children = [child(Role.WRITER), child(Role.WORKER)]
         has_feeds = any(feed.kind == "mqtt" for feed in asked.house.feeds)
         if has_feeds:
             children.append(child(Role.FEEDS))
-        children += [child(Role.EDGE, joins=place > 0) for place in range(asked.house.house.edges)]
+        children += [child(Role.EDGE) for _ in range(asked.house.house.edges)]
         broker = ""
         listeners = {"edge": listener}
         if asked.is_demo:
             children.append(child(Role.TRADERS, is_vital=False))
             broker = os.environ.get(MQTT_URL, "")
             if not broker:
-                listeners["stocks"] = bound = stack.enter_context(bind_broker())
-                broker = f"mqtt://127.0.0.1:{bound.getsockname()[1]}"
+                listeners["stocks"] = stack.enter_context(bind_broker())
+                broker = f"mqtt://127.0.0.1:{listeners['stocks'].getsockname()[1]}"
                 children.append(child(Role.STOCKS, is_vital=False))
         environment = {
             **asked.environment(),
             **({MQTT_URL: broker} if broker else {}),
             **{LISTENERS[role]: str(each.fileno()) for role, each in listeners.items()},
             "FONDACO_PREPARED": str(prepared),
-            "FONDACO_SERVING": str(serving),
             "FONDACO_FEEDS_APART": "1" if has_feeds else "0",
         }
         parent = Parent(children, environment, lock=lock.fileno(), listeners=listeners)
@@ -276,14 +271,13 @@ def bind_broker() -> socket.socket:
     raise Misconfigured("no port of loopback is free for the demo's broker; end something")
 
 
-def fresh_marks(data_dir: Path, *names: str) -> list[Path]:
-    """Return the files by which this run's processes know how far the others are, absent now."""
+def prepared_mark(data_dir: Path) -> Path:
+    """Return the file that the worker makes once the house file is applied, absent now."""
     run = data_dir / "run"
     run.mkdir(mode=0o700, exist_ok=True)
-    marks = [run / name for name in names]
-    for mark in marks:
-        mark.unlink(missing_ok=True)
-    return marks
+    mark = run / "prepared"
+    mark.unlink(missing_ok=True)
+    return mark
 
 
 def lock_soon(data_dir: Path) -> DataLock:

@@ -181,6 +181,11 @@ class Gateway:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticker
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What will keep this edge from being ready for good."""
+        return self._bringing_up.failure
+
     def why_not_ready(self) -> str:
         """Return what is missing, "" when ready."""
         if self._ticker is not None and self._ticker.done() and not self._ticker.cancelled():

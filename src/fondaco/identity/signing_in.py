@@ -3,8 +3,9 @@
 Promises: nobody signs up by it; every success and failure of a known member, every sign-out and
 every change of a password or second factor is an entry of the security log; the secrets of second
 factors are sealed by identity.seal. Wrong passwords are counted by address and by name
-(ACCOUNT_RATE_LIMITS). A code of an authenticator app is good in its half minute and those next
-to it, once, and none that is older than the last one is good after it, at any edge (RFC 6238, 5.2).
+(ACCOUNT_RATE_LIMITS). Once an authenticator app is set up, each of its
+codes is good at its own half minute and the two beside it, for one use at one of the edges; a newer
+one ends those before it (RFC 6238, 5.2).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import time
 from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal.cryptokit import compare_user_code
+from allauth.mfa import app_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base import forms
 from allauth.mfa.models import Authenticator
@@ -48,8 +51,7 @@ NOTED: Final = {
 }
 _log = logging.getLogger(__name__)
 BOUND_TO: Final = "a second factor"
-PERIOD_S: Final = 30  # of a code, as apps have it by default
-REACH: Final = 2  # periods before and after now in which a code that was good a moment ago began
+SPENT: Final = "spent"  # in the row of an app: the period of the last code that was taken
 
 
 def has_second_factor(member: Member) -> bool:
@@ -120,35 +122,49 @@ class AuthenticateForm(forms.AuthenticateForm):
     """allauth's form, whose codes are spent in the database instead of one edge's memory."""
 
     def clean_code(self) -> str:
-        return spent_once(self, super().clean_code())
+        _refuse_spent(self)
+        return _spend(self, super().clean_code())
 
 
 class ReauthenticateForm(forms.ReauthenticateForm):
     """The same where access is to be confirmed."""
 
     def clean_code(self) -> str:
-        return spent_once(self, super().clean_code())
+        _refuse_spent(self)
+        return _spend(self, super().clean_code())
 
 
-def spent_once(form: forms.BaseAuthenticateForm, code: str) -> str:
-    """Return a code that was found right; raises ValidationError if it or a newer one was spent."""
-    factor: Authenticator = form.authenticator
-    if factor.type == Authenticator.Type.TOTP and not _spend(factor.pk, code):
-        raise SecondFactorAdapter().validation_error("incorrect_code")
-    return code
+def _refuse_spent(form: forms.BaseAuthenticateForm) -> None:
+    """Have the form find a spent code wrong, and count it as a wrong one."""
+    code = form.cleaned_data["code"]
+    app = Authenticator.objects.filter(user=form.user, type=Authenticator.Type.TOTP).first()
+    if app is not None and 0 < _period_of(app, code) <= app.data.get(SPENT, 0):
+        form.cleaned_data["code"] = ""
 
 
-def _spend(number: int, code: str) -> bool:
-    """Note the period of a code; return whether no code of it or a later one was spent before."""
+def _spend(form: forms.BaseAuthenticateForm, code: str) -> str:
+    """Note the period of a right code; raises ValidationError if another request was first."""
     with transaction.atomic():
-        factor = Authenticator.objects.select_for_update().get(pk=number)
-        secret = decrypt(factor.data["secret"])
-        now = int(time.time()) // PERIOD_S
-        periods = range(now + REACH, now - REACH - 1, -1)
-        digits = "".join(filter(str.isdigit, code))
-        period = next((n for n in periods if format_hotp_value(hotp_value(secret, n)) == digits), 0)
-        if period <= factor.data.get("spent", 0):
-            return False
-        factor.data["spent"] = period
-        factor.save(update_fields=["data"])
-        return True
+        rows = Authenticator.objects.select_for_update()
+        factor = rows.filter(pk=form.authenticator.pk).first()
+        period = 0
+        if factor is not None and factor.type == Authenticator.Type.TOTP:
+            period = _period_of(factor, code)
+            if period > factor.data.get(SPENT, 0):
+                factor.data[SPENT] = period
+                factor.save(update_fields=["data"])
+                return code
+        elif factor is not None:
+            return code
+    raise SecondFactorAdapter().validation_error("incorrect_code")
+
+
+def _period_of(factor: Authenticator, code: str) -> int:
+    """Return the newest period around now whose code of an app this is, 0 if of none."""
+    secret = decrypt(factor.data["secret"])
+    now = int(time.time()) // app_settings.TOTP_PERIOD
+    reach = app_settings.TOTP_TOLERANCE + 1  # one more: it was found right a moment ago
+    for period in range(now + reach, now - reach - 1, -1):
+        if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, period))):
+            return period
+    return 0

@@ -8,11 +8,11 @@ the member, as on the page (office.callers).
 from __future__ import annotations
 
 from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
-from allauth.mfa.base.forms import ReauthenticateForm
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 
 from fondaco.identity.selectors import member_of
+from fondaco.identity.signing_in import ReauthenticateForm
 from fondaco.office.api.callers import scopes_held
 from fondaco.office.callers import is_proven
 

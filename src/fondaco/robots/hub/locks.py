@@ -105,6 +105,7 @@ class RedisKeys:
             url, socket_timeout=2.0, socket_connect_timeout=2.0, decode_responses=True
         )
         self._error = redis.RedisError
+        self._late = redis.TimeoutError
         self._ttl_ms = ttl_us // 1000
 
     def take(self, values: Mapping[str, str]) -> set[str]:
@@ -115,46 +116,37 @@ class RedisKeys:
             found = pipe.execute()
         except self._error as error:
             print(f"fondaco: Redis: {error}", file=sys.stderr)  # noqa: T201
-            self.release(values)  # it may have taken them all the same
+            if isinstance(error, self._late):
+                self.release(values)  # it may have taken them, with nobody to hear of it
             return set()
         ours = {robot for robot, taken in zip(values, found, strict=True) if taken}
         left = {robot: value for robot, value in values.items() if robot not in ours}
-        held = self._values_of(list(left)) if left else {}
-        # What answered too late was asked again: it finds our own.
-        ours |= {robot for robot, value in held.items() if value == left[robot]}
-        free = {robot: left[robot] for robot in self._free_of_the_gone(held)}
-        return ours | self.take(free) if free else ours
+        if left and self._free_of_the_gone(list(left)):
+            ours |= self.take(left)
+        return ours
 
-    def _values_of(self, robots: list[str]) -> dict[str, str]:
+    def _free_of_the_gone(self, robots: list[str]) -> bool:
+        """Give back the locks whose holders are no more; tell whether there was one."""
+        freed = False
         try:
             found = self._redis.mget([key_of(robot) for robot in robots])
+            for robot, value in zip(robots, found, strict=True):
+                owner = str(value or "").removeprefix(robot).rpartition(" ")[0]
+                if lease.is_gone(owner):
+                    self._redis.eval(RELEASE, 1, key_of(robot), str(value))
+                    freed = True
         except self._error as error:
             print(f"fondaco: Redis: {error}", file=sys.stderr)  # noqa: T201
-            return {}
-        return {robot: str(value or "") for robot, value in zip(robots, found, strict=True)}
-
-    def _free_of_the_gone(self, held: Mapping[str, str]) -> list[str]:
-        """Give back the locks whose holders are no more; return whose they were."""
-        gone = {
-            robot: value
-            for robot, value in held.items()
-            if lease.is_gone(value.removeprefix(robot).rpartition(" ")[0])
-        }
-        return list(gone) if gone and self._give_back(gone) else []
+        return freed
 
     def release(self, values: Mapping[str, str]) -> None:
-        self._give_back(values)  # else they run out by themselves
-
-    def _give_back(self, values: Mapping[str, str]) -> bool:
         pipe = self._redis.pipeline(transaction=False)
         for robot, value in values.items():
             pipe.eval(RELEASE, 1, key_of(robot), value)
         try:
             pipe.execute()
-        except self._error as error:
+        except self._error as error:  # then they run out by themselves
             print(f"fondaco: Redis: {error}", file=sys.stderr)  # noqa: T201
-            return False
-        return True
 
     def void(self, robot: str) -> None:
         try:
