@@ -3,11 +3,10 @@
 Promises: until the house is prepared and the gateway has started every path answers 503, but
 /health/live; after that the gateway has its paths and the office all others. One of several edges
 gives these answers; the others take no connection before they can serve it, so that nobody is told
-of a start once the house was ready. A house with
-loosened rules serves its own machine only: on every path, what names another host or comes
-through a proxy is 401. SIGTERM lets open requests finish for GRACE_S and ends with 0. The office
-runs in OFFICE_THREADS threads, so a page never holds up an order, and charts' alerts in one of
-their own.
+of a start once the house was ready. A house with loosened rules serves its own machine only: on
+every path, what names another host or comes through a proxy is 401. SIGTERM lets open requests
+finish for GRACE_S and ends with 0. The office runs in OFFICE_THREADS threads, so a page never holds
+up an order, and charts' alerts in one of their own.
 """
 
 from __future__ import annotations
@@ -75,11 +74,11 @@ class Turn:
     def __init__(self, path: Path) -> None:
         self._file = path.open("w+b")
 
-    def is_alone(self) -> bool:
+    def take_alone(self) -> bool:
         """Take it for oneself, if no other edge takes connections."""
         return self._take(fcntl.LOCK_EX)
 
-    def is_shared(self) -> bool:
+    def take_shared(self) -> bool:
         """Take it beside those who serve, unless one answers that it starts."""
         return self._take(fcntl.LOCK_SH)
 
@@ -223,10 +222,10 @@ class Application:
         """
         clock = asyncio.get_running_loop().time
         until_s = math.inf
-        while not (self.is_leaving() or turn.is_alone()):
+        while not (self.is_leaving() or turn.take_alone()):
             if starting.done():
                 until_s = min(until_s, clock() + HOLD_S)
-                if turn.is_shared() or clock() >= until_s:
+                if turn.take_shared() or clock() >= until_s:
                     return
             await asyncio.sleep(POLL_S)
 
@@ -248,7 +247,7 @@ class Application:
                 raise gateway.failure  # another edge may do better
             await asyncio.sleep(POLL_S)
         if self._turn is not None:
-            self._turn.is_shared()
+            self._turn.take_shared()
 
     def _is_prepared(self) -> bool:
         if self._prepared is not None:

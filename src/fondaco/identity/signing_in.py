@@ -3,9 +3,9 @@
 Promises: nobody signs up by it; every success and failure of a known member, every sign-out and
 every change of a password or second factor is an entry of the security log; the secrets of second
 factors are sealed by identity.seal. Wrong passwords are counted by address and by name
-(ACCOUNT_RATE_LIMITS). Once an authenticator app is set up, each of its
-codes is good at its own half minute and the two beside it, for one use at one of the edges; a newer
-one ends those before it (RFC 6238, 5.2).
+(ACCOUNT_RATE_LIMITS). Once an authenticator app is set up, each of its codes is good at its own
+half minute and the two beside it, for one use at one of the edges; a newer one ends those before
+it (RFC 6238, 5.2).
 """
 
 from __future__ import annotations
@@ -144,17 +144,13 @@ def _refuse_spent(form: forms.BaseAuthenticateForm) -> None:
 
 def _spend(form: forms.BaseAuthenticateForm, code: str) -> str:
     """Note the period of a right code; raises ValidationError if another request was first."""
+    if form.authenticator.type != Authenticator.Type.TOTP:
+        return code
     with transaction.atomic():
-        rows = Authenticator.objects.select_for_update()
-        factor = rows.filter(pk=form.authenticator.pk).first()
-        period = 0
-        if factor is not None and factor.type == Authenticator.Type.TOTP:
-            period = _period_of(factor, code)
-            if period > factor.data.get(SPENT, 0):
-                factor.data[SPENT] = period
-                factor.save(update_fields=["data"])
-                return code
-        elif factor is not None:
+        app = Authenticator.objects.select_for_update().filter(pk=form.authenticator.pk).first()
+        if app is not None and (period := _period_of(app, code)) > app.data.get(SPENT, 0):
+            app.data[SPENT] = period
+            app.save(update_fields=["data"])
             return code
     raise SecondFactorAdapter().validation_error("incorrect_code")
 
