@@ -14,10 +14,13 @@ from fondaco.core.records import (
     AccountBody,
     AccountKind,
     Command,
+    Event,
     RobotTerms,
     Side,
     pack,
     pack_body,
+    split,
+    unpack,
 )
 from fondaco.robots.rules import desk, evaluator
 from fondaco.robots.rules import state as states
@@ -28,7 +31,7 @@ from fondaco.robots.rules.reasons import tell
 from fondaco.robots.rules.state import Code, Outcome, State
 from fondaco.robots.rules.validation import read_rule
 from fondaco.robots.rules.view import View
-from tests.robots.rule_house import CROWD, QUEUE, RuleHouse, order
+from tests.robots.rule_house import CROWD, QUEUE, ROBOT, RuleHouse, order
 from tests.robots.test_rules import SEED
 
 RULE = SEED.replace("STOCKA", "BTC")
@@ -78,6 +81,32 @@ def test_a_refusal_keeps_its_numbers(tmp_path: Path) -> None:
     bot = house.start(text)
     assert bot.state.ended is Code.ORDER_FAILED
     assert "cash 3.00, minimum 21.40" in bot.changed.decisions[-1].detail
+    house.close()
+
+
+class Keyed(RuleHouse):
+    """A key of the bot's account has an order refused just before the bot's own arrives."""
+
+    def before_order(self, command: bytes) -> None:
+        told = self.commit_only(
+            pack(Command.NEW_ORDER, account=ROBOT, key=5, instrument=1, side=Side.BUY)
+        )
+        assert [unpack(event)["key"] for event in split(told) if is_refusal(event)] == [5]
+
+
+def is_refusal(event: bytes) -> bool:
+    return int.from_bytes(event[:2], "little") == Event.REFUSED
+
+
+def test_the_refusal_of_a_keys_order_is_not_the_bots(tmp_path: Path) -> None:
+    """The bot's order fills and its rule goes on."""
+    house = Keyed(tmp_path / "keyed")
+    house.commit(order(CROWD, Side.SELL, 2056, 2000))
+    house.trade(2050, 10)
+    bot = house.start(RULE)
+    house.trade(2055, 10)
+    assert stands(bot) == (1, "WAITING")
+    assert [line.status for line in bot.orders.values()] == ["FILLED"]
     house.close()
 
 

@@ -10,6 +10,9 @@ from django.test import Client as Visitor
 
 from fondaco.identity.models import Member
 from fondaco.robots.hub import services
+from fondaco.robots.hub.messages import Incoming
+from fondaco.robots.hub.operations import Operations
+from fondaco.robots.hub.refusals import BUY_WAIT_S
 from fondaco.robots.models import HookAlert, Operation, Robot
 from tests.robots.hub_field import HubField
 
@@ -168,6 +171,62 @@ def test_an_alert_is_answered_before_anybody_reads_it(guarded: Guarded) -> None:
     assert HookAlert.objects.filter(state="waiting").count() == 301
 
 
+@pytest.mark.parametrize("first", ["buy", "sell"])
+def test_what_another_worker_has_yet_to_try_is_waited_for(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """An operation is stored with the mark and driven after: what comes between waits for it."""
+    before, after = ("flat", "long") if first == "buy" else ("long", "flat")
+    guarded.stand(before)
+    drive = Operations.drive
+    told: list[str] = []
+
+    def late(self: Operations, steps: Any, held: Any) -> None:
+        if not told:  # the other worker reads the next alert in this moment
+            services.settle_alerts("USDT")
+            told.append(HookAlert.objects.get(pk=second.pk).state)
+        drive(self, steps, held)
+
+    guarded.post(first, before)
+    second = guarded.post("sell" if first == "buy" else "buy", after)
+    monkeypatch.setattr(Operations, "drive", late)
+    guarded.field.turn(4)
+    assert told == ["waiting"]
+    assert guarded.settled(second) == ("taken", "")
+
+
+def test_what_nobody_drives_is_not_waited_for_for_ever(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operation that stays untried holds an alert up as long as a purchase may take."""
+    Operation.objects.create(
+        id="0-0", account=0, robot="mine", symbol="BTC", instrument=1, available=1,
+        status=Operation.Status.AWAITING_BUY, started_us=0,
+    )  # fmt: skip
+    row = guarded.post("sell", "long")
+    assert guarded.settled(row) == ("waiting", "")
+    later_us = row.received_us + BUY_WAIT_S * 1_000_000
+    monkeypatch.setattr(services, "wall_us", lambda: later_us)
+    assert guarded.settled(row) == ("refused", LONG)
+
+
+def test_alerts_that_must_wait_hold_up_no_other_hook(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of a hook wait than a turn reads: another's are read, in order, and its own stay."""
+    monkeypatch.setattr(services, "ALERTS_A_TURN", 4)
+    monkeypatch.setattr(services, "ALERTS_TOGETHER", 2)
+    services.take_signal(Incoming(symbol="BTC", strength=1, timestamp_us=1), source="before")
+    held = [guarded.post("buy", "flat").pk for _ in range(9)]
+    others = [guarded.post("buy", "", guarded.careless).pk for _ in range(5)]
+    assert [services.settle_alerts("USDT") for _ in range(3)] == [4, 1, 0]
+    waiting = HookAlert.objects.filter(state="waiting").order_by("pk")
+    assert list(waiting.values_list("pk", flat=True)) == held
+    signals = list(HookAlert.objects.filter(pk__in=others).values_list("signal", flat=True))
+    assert signals == sorted(signals)
+    assert 0 not in signals
+
+
 def _expects_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(services, "_unexpected", lambda _hook, _alert: "")
 
@@ -179,7 +238,7 @@ def _asks_the_other_way(patch: pytest.MonkeyPatch) -> None:
 
 def _counts_what_is_being_bought(patch: pytest.MonkeyPatch) -> None:
     class Status:
-        AWAITING_SELL = Operation.Status.AWAITING_BUY
+        AWAITING_BUY = AWAITING_SELL = Operation.Status.AWAITING_BUY
 
     class Planted:
         objects = Operation.objects

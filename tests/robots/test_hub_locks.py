@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fondaco.core import records
+from fondaco.core.records import Command
 from fondaco.link.answers import Unanswered
 from fondaco.robots.hub.locks import KEY, Keys, Locks, NoKeys, RedisKeys, key_of, make_keys
 from tests.house_fixture import free_port
@@ -242,3 +243,25 @@ def test_a_lock_that_lets_two_in_is_still_one_who_acts() -> None:
     assert first
     assert second  # two holders, as nothing but the core was asked to supersede
     assert field.act(20, first[20].fence) == ["STALE_FENCE"]  # and yet only one can act
+
+
+@pytest.mark.parametrize("kind", [Command.LOCK_ROBOT, Command.UNLOCK_ROBOT])
+def test_a_lock_whose_answer_was_lost_is_taken_again_at_once(
+    monkeypatch: pytest.MonkeyPatch, kind: Command
+) -> None:
+    """In the core alone: it may stand under a token of ours that nobody knows, or be still ours."""
+    field = Field("")
+    worker = Locks(field.core, NoKeys(), succeeds=True)
+    clients = {20: "robot-1"}
+    (held,) = worker.take(clients).values()
+    if kind == Command.LOCK_ROBOT:  # it was done
+        worker.release([held])
+        field.core.lose = kind
+        assert worker.take(clients) == {}
+    else:  # it never came
+        with monkeypatch.context() as losing:
+            losing.setattr(
+                field.core, "submit_many", lambda sent: [Unanswered("gone") for _ in sent]
+            )
+            worker.release([held])
+    assert worker.take(clients)[20].fence > held.fence

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from fondaco.house.declared import HouseSettings
-from fondaco.projections.models import MINUTE_BITS, Asset, Candle1m, Instrument
+from fondaco.projections.models import MINUTE_BITS, Asset, Candle1m, Cursor, Instrument
 from fondaco.projections.selectors import instruments
 from fondaco.robots.hub import ratings
 from fondaco.robots.hub.ratings import closed_bars, rate_bars, rate_due
@@ -115,6 +116,35 @@ def test_a_running_bar_is_not_rated(market: Instrument) -> None:
     newest = Rating.objects.filter(interval="1m").order_by("-bar_us").first()
     assert newest is not None
     assert newest.bar_us == (FIRST + 1599) * MINUTE_US
+
+
+def test_a_bar_is_rated_once_the_tables_have_what_came_before_it_closed(
+    market: Instrument,
+) -> None:
+    """While they lag it waits, by the writer's count of then; a writer with less is asked anew."""
+
+    class Writer:
+        seq, time_us = 50, now_us(1600)
+
+        def status(self) -> dict[str, int]:
+            return {"seq": self.seq, "time_us": self.time_us}
+
+    writer: Any = Writer()
+    done: dict[tuple[int, str], int] = {}
+    Cursor.objects.create(pk=1, seq=49, time_us=0)
+    moment = ratings.rate_told(QUIET, writer, None, done)
+    assert moment == (50, now_us(1600))
+    assert not done
+    assert not Rating.objects.exists()
+    writer.seq, writer.time_us = 60, now_us(1601)
+    Cursor.objects.update(seq=50)
+    assert ratings.rate_told(QUIET, writer, moment, done) is None
+    newest = Rating.objects.filter(interval="1m").order_by("-bar_us").first()
+    assert newest is not None
+    assert newest.bar_us == (FIRST + 1600) * MINUTE_US
+    writer.seq = 45
+    assert ratings.rate_told(QUIET, writer, ratings.Moment(60, now_us(1601)), done) is None
+    assert done[1, "1m"] == (FIRST + 1601) * MINUTE_US
 
 
 def test_few_bars_have_no_rating(market: Instrument) -> None:

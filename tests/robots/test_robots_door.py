@@ -162,6 +162,31 @@ def test_one_that_was_there_before_can_be_looked_at_and_set_live(door: Door) -> 
     assert door.bot == {2: 7 * UNITS}
 
 
+def test_going_live_brings_what_paper_began_with_also_again(door: Door) -> None:
+    """What was given back before is given anew; it was live with nothing, and said so to nobody."""
+    assert door.open(allotment={"USDT": "100"})[0] == 201
+    assert door.change(allotment={"USDT": "0"})[0] == 200
+    assert door.bot.get(2, 0) == 0
+    assert door.change(mode="paper", allotment={"USDT": "100"})[0] == 200
+    assert door.change(mode="live")[0] == 200
+    assert door.bot == {2: 100 * UNITS}
+
+
+def test_a_rule_of_another_market_has_none_of_its_coin(door: Door) -> None:
+    """The coins of paper are the old rule's; live no coin moves that was not given."""
+    Asset.objects.create(number=3, code="ETH", decimals=8)
+    Instrument.objects.create(
+        number=2, symbol="ETHUSDT", base=3, quote=2, market=1, tick_size="0.01",
+        lot_size="0.0001", base_per_lot=10_000, quote_per_lot_tick=100, status=1,
+    )  # fmt: skip
+    of_eth = BUYS.replace("BTC", "ETH")
+    assert door.open(of_eth, mode="paper", allotment={"USDT": "7", "ETH": "0.5"})[0] == 201
+    assert door.change(rule=json.loads(BUYS))[0] == 200
+    assert RobotRun.objects.get(robot="n1", is_over=False).terms == {"cash": "7", "coins": "0"}
+    assert door.change(mode="live")[0] == 200
+    assert door.bot == {2: 7 * UNITS}
+
+
 # ---- another allotment
 
 

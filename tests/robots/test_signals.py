@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import talib
 import talib.abstract
@@ -179,6 +180,19 @@ def test_a_market_that_stands_still_has_no_opinion_of_its_range() -> None:
     assert math.isnan(oscillators["Stochastic"][-1])
     assert math.isnan(oscillators["ADX"][-1])
     assert stream.add(flat(300 * DAY_MS)).signal in {"NEUTRAL", "SELL"}
+
+
+def test_trade_that_has_ended_leaves_no_vote_of_its_noise() -> None:
+    """20 bars without volume after a market with it: the volume's average is absent to the end."""
+    traded = [
+        flat(day * DAY_MS, close=f"{9.7 + day % 7 / 10:.1f}", low="9", high="11", volume=f"{day}.1")
+        for day in range(100)
+    ]
+    quiet = [flat(day * DAY_MS) for day in range(100, 160)]
+    bars = Bars([*traded, *quiet], interval_ms=DAY_MS, kept_max=200).columns()
+    votes = technical_ratings.votes(bars)[0]["VWMA20"]
+    assert not np.isnan(votes[19:119]).any()
+    assert np.isnan(votes[119:]).all()
 
 
 # -- robot ---------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class RobotConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     day_stop_loss: str = "0"
     month_stop_loss: str = "0"
     month_sell_cap: str = "0"
-    orders_day_max: int = 0  # how many orders of a day are accepted; exits don't count
+    orders_day_max: int = 0  # how many orders of a day are accepted; exits count, and pass
     order_notional_max: str = "0"  # what one order may be worth
     operation_amount: str = "0"  # what one operation buys for; 0: the free cash by its symbols
     symbols: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ LIMIT_HINTS: Final = {
     "day_stop_loss": "Once it has, it buys no more until the day is over.",
     "month_stop_loss": "Likewise until the month is over.",
     "month_sell_cap": "Sales at a stop are no part of it.",
-    "orders_day_max": "Exits are no part of them.",
+    "orders_day_max": "Sales at a stop count, and are never refused.",
 }
 
 

@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 COIN, CASH = 1, 2  # assets of a paper exchange
+ASKED_MAX: Final = 50  # robots that the core is asked for one by one
 PHASES: Final = {"WAITING": "waits", "ORDERED": "has ordered", "DONE": "is done"}
 
 
@@ -57,13 +58,18 @@ def moment(time_us: int) -> datetime:
 
 def rows(core: Core, found: Iterable[Robot]) -> list[dict[str, Any]]:
     """Return robots with what the core and their runs say."""
+    shown = list(found)
+    # The core tells of one at a time, or of all: who has a few asks for no more than those.
+    asked = [row.account_id for row in shown] if len(shown) <= ASKED_MAX else [0]
     told: dict[int, dict[str, int]] = {}
-    for record in split(bytes(core.query(pack(Query.ROBOTS)).records)):
-        if kind_of(record) == Event.ROBOT:
-            words = unpack(record)
-            told[words["account"]] = words
+    for account in asked:
+        answer = core.query(pack(Query.ROBOTS, account=account))
+        for record in split(bytes(answer.records)):
+            if kind_of(record) == Event.ROBOT:
+                words = unpack(record)
+                told[words["account"]] = words
     decimals = {number: places for number, (_, places) in asset_codes().items()}
-    scales, shown = Scales(settings.CASH), list(found)
+    scales = Scales(settings.CASH)
     runs = bots.current_runs(shown)
     paper = stands(runs.values())
     return [

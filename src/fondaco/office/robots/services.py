@@ -197,20 +197,19 @@ def change(
     config = _config(robot.config, limits) if limits else None
     asked = _terms(plan, allotment or {}, now)  # of every rule, also of one that was there
     terms = dict(run.terms) if run is not None and run.terms else asked
+    if "coins" in terms and plan.paper_ticker != read(robot.rule, of_house=False).paper_ticker:
+        terms["coins"] = asked.get("coins", "0")  # what it had are another market's
     if allotment and now == RobotMode.PAPER:
         words = {settings.CASH: "cash", plan.paper_ticker: "coins"}
         terms |= {words[code]: asked[words[code]] for code in allotment if code in words}
     if now == RobotMode.LIVE and allotment is not None:
         robots.allot(core, robot, units)
     elif now == RobotMode.LIVE and was != now:
-        robots.open_robot(
-            core,
-            member=robot.member,
-            cash=_cash(),
-            id=robot.pk,
-            kind=RobotKind.RULE,
-            allotment=_units(_allotted(plan, terms)),
-        )
+        member, kind = robot.member, RobotKind.RULE
+        robots.open_robot(core, member=member, cash=_cash(), id=robot.pk, kind=kind)
+        given = robots.allotted(robot)
+        began = _units(_allotted(plan, terms))
+        robots.allot(core, robot, {one: began[one] for one in began if not given.get(one)})
     by: dict[str, Any] = {"cash": _cash(), "actor": actor, "address": address}
     robots.configure(core, robot, config=config, **by)
     with transaction.atomic():  # no worker ever finds a rule with another's state

@@ -31,6 +31,7 @@ from fondaco.journal.scan import Scan
 from fondaco.journal.segments import EVENTS
 from fondaco.projections.imports import kept_files, rows_of
 from fondaco.robots.backtest.tape import TapeFault, Tick
+from fondaco.robots.rules.sight import BOOK
 
 __all__ = ["Past", "open_past", "read_past"]
 
@@ -74,7 +75,7 @@ def open_past(data: Path, *, base: str, quote: str) -> Past:
             continue
         body = msgspec.msgpack.decode(unpack_body(record), type=InstrumentBody)
         pair = (codes.get(body.base, ""), codes.get(body.quote, ""))
-        if pair == (base, quote):
+        if pair == (base, quote) and body.market == BOOK:
             return Past(
                 body.number,
                 body.symbol,

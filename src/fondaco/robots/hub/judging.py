@@ -198,6 +198,8 @@ def _buy(client: Client, look: Look) -> Verdict:
         return CASH_TOO_LOW, cash, max(least, 1)
     if not amount:
         amount = cash // len(client.symbols - client.open)
+    if amount < look.cash_least:  # what it would buy could not be sold again
+        return CASH_TOO_LOW, amount, look.cash_least
     return TRIGGERED, amount, 0
 
 

@@ -204,13 +204,18 @@ class Locks:
                 self._ours.add(account)
             else:
                 self._keys.release({robot: values[robot]})
+                if isinstance(answer, LinkError):  # it may be ours, under a token we don't have
+                    self._ours.discard(account)
         return found
 
     def release(self, held: Sequence[Held]) -> None:
         """Give locks back; one that is another's by now stays theirs."""
-        self._core.submit_many(
+        answers = self._core.submit_many(
             [command(Command.UNLOCK_ROBOT, each.account, {"fence": each.fence}) for each in held]
         )
+        for each, answer in zip(held, answers, strict=True):
+            if isinstance(answer, LinkError):  # it may stand: the next taking supersedes it
+                self._ours.discard(each.account)
         if held:
             self._keys.release({each.robot: each.value for each in held})
 

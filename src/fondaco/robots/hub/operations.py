@@ -50,13 +50,17 @@ _INSERT: Final = (
     f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) "  # noqa: S608 - its own names
     f"VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
 )
-_UPDATE: Final = f"UPDATE {_TABLE} SET {', '.join(f'{name} = %s' for name in FIELDS)} WHERE id = %s"  # noqa: S608
+# A worker that stood still past the end of its share comes too late to write.
+_UPDATE: Final = (
+    f"UPDATE {_TABLE} SET {', '.join(f'{name} = %s' for name in FIELDS)} "  # noqa: S608
+    "WHERE id = %s AND fence <= %s"
+)
 _CORRECT: Final = (
     f"UPDATE {Decision._meta.db_table} SET reason = %s, had = %s, needed = %s, refused = %s "  # noqa: S608, SLF001
     "WHERE signal = %s AND account = %s"
 )
 _ROW: Final = attrgetter(*_COLUMNS)
-_CHANGED: Final = attrgetter(*FIELDS, "id")
+_CHANGED: Final = attrgetter(*FIELDS, "id", "fence")
 
 
 def new_operation(**said: int | str | bool) -> Operation:
@@ -147,7 +151,7 @@ class Operations:
             if step.op.is_paper:
                 step.now_us = self._now_us()
                 _end_paper(step)
-                step.op.save(update_fields=FIELDS)
+                save_all([step.op])
                 self._forget(step)
 
     def give_up(self, step: Step) -> None:
@@ -272,7 +276,11 @@ class Operations:
         words = records.unpack(record)
         pk, suffix = name_of(words)
         step = self._steps.get(pk)
-        if step is None or not hear(step, core_door.kind_of(record), words, suffix):
+        if step is None:
+            return
+        if step.is_unsure:
+            step.unsure_seq = records.HEAD.unpack_from(record)[1]
+        if not hear(step, core_door.kind_of(record), words, suffix):
             return
         is_over = OrderStatus(words["status"]) is OrderStatus.FILLED
         if is_over or step.op.is_paper:  # history knows no paper, so what it did is written now
@@ -286,26 +294,41 @@ class Operations:
 
     def _ask_history(self, steps: list[Step]) -> None:
         """Learn what became of operations whose answers were lost, once history reaches so far."""
-        if history.cursor().seq < self._roster.seq:
-            for step in steps:
-                self._wait(step, RETRY_S)
-            return
+        steps = self._are_told(steps)
         with transaction.atomic():
             for step in steps:
-                step.now_us = self._now_us()
+                step.now_us, step.unsure_seq = self._now_us(), 0
                 if not step.op.is_paper:
                     recall(step, partial(self._past, step.op))
                 elif step.op.account in self._papers:
                     recall(step, partial(self._past_on_paper, step.op))
                 else:  # it went live while nobody looked
                     _end_paper(step)
-                step.op.save(update_fields=FIELDS)
+            save_all([step.op for step in steps])
             paper = [step.op.account for step in steps if step.op.is_paper]
             self._papers.confirm(paper)
         for step in steps:
             if not step.is_open:
                 self._forget(step)
         self._papers.catch_up(paper)
+
+    def _are_told(self, steps: Iterable[Step]) -> list[Step]:
+        """Return those of whom history tells all that we know; the others wait.
+
+        It follows a busy house at a distance: it need only have come to where the answer was lost,
+        and to what was heard of the operation since. It must not know more than we do of what the
+        client has.
+        """
+        seq, found = history.cursor().seq, []
+        for step in steps:
+            step.unsure_seq = step.unsure_seq or self._roster.seq
+            if step.unsure_seq > seq:
+                self._wait(step, RETRY_S)
+            elif seq > self._roster.seq:
+                self._wait(step, 0)
+            else:
+                found.append(step)
+        return found
 
     def _past_on_paper(self, op: Operation, suffix: str) -> Past | None:
         return self._papers.past(op.account, client_id(op, suffix))

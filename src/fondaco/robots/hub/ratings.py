@@ -2,9 +2,10 @@
 
 Promises: one worker of all rates (a lease); each closed bar of each book and interval is rated once
 by the technical ratings of both rule sets and by the crossing averages, from the bars that the
-tables have, at most KEPT_BARS; what is kept of each has a bound. A book without bars enough has no
-rating yet. A rating is a signal to every client where the house file says so (`own_signals`), once
-for each bar. Needs the extra `ta`; without it nothing is rated, and nothing else is held up.
+tables have, at most KEPT_BARS, once these have all that was traded before it closed; what is kept
+of each has a bound. A book without bars enough has no rating yet. A rating is a signal to every
+client where the house file says so (`own_signals`), once for each bar. Needs the extra `ta`;
+without it nothing is rated, and nothing else is held up.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from django.db import DatabaseError, connections, transaction
@@ -41,7 +42,15 @@ KEPT_BARS: Final = 1_500  # as signals.technical_ratings: a rating depends on th
 RATINGS_KEPT: Final = 1_500  # of a book, interval and kind
 GRACE_US: Final = 1_500_000  # for trades stamped just before the bar closed
 LOOK_S: Final = 1.0
+TOLD_S: Final = 0.1  # between two looks whether the tables have a moment's events
 BOOK: Final = 1
+
+
+class Moment(NamedTuple):
+    """How far the writer was at a time: all that was traded before is up to this event."""
+
+    seq: int
+    time_us: int
 
 
 def start(settings: HouseSettings, data_dir: Path, stop: threading.Event) -> None:
@@ -61,11 +70,15 @@ def _run(settings: HouseSettings, data_dir: Path, stop: threading.Event) -> None
     done: dict[tuple[int, str], int] = {}
 
     def work(held: Held) -> None:
+        wait_s = LOOK_S
+        moment: Moment | None = None
         with BlockingClient(writer_socket(data_dir), role="ratings") as client:
-            while not held.wait(LOOK_S):
+            while not held.wait(wait_s):
                 try:
-                    rate_due(settings, int(client.status()["time_us"]), done)
+                    moment = rate_told(settings, client, moment, done)
+                    wait_s = LOOK_S if moment is None else TOLD_S
                 except (LinkError, DatabaseError) as error:
+                    wait_s, moment = LOOK_S, None
                     print(f"fondaco: ratings: {error}", file=sys.stderr)  # noqa: T201
                     connections.close_all()
 
@@ -73,6 +86,22 @@ def _run(settings: HouseSettings, data_dir: Path, stop: threading.Event) -> None
         while_held("ratings", stop, work)
     finally:
         connections.close_all()
+
+
+def rate_told(
+    settings: HouseSettings,
+    client: BlockingClient,
+    moment: Moment | None,
+    done: dict[tuple[int, str], int],
+) -> Moment | None:
+    """Rate what is due at a moment, or now, if the tables have all of before it; else return it."""
+    told = client.status()
+    if moment is None or told["seq"] < moment.seq:  # less: the writer began anew, with less
+        moment = Moment(int(told["seq"]), int(told["time_us"]))
+    if selectors.cursor().seq < moment.seq:
+        return moment
+    rate_due(settings, moment.time_us, done)
+    return None
 
 
 def rate_due(settings: HouseSettings, now_us: int, done: dict[tuple[int, str], int]) -> int:

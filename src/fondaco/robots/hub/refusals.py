@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from fondaco.core.records import Reason as CoreReason
 from fondaco.robots.hub.judging import WORD_MAX, Reason
 
-__all__ = ["BUY_WAIT_S", "HELD_BACK", "PASSING", "Ended", "ended"]
+__all__ = ["BUY_WAIT_S", "HELD_BACK", "PASSING", "Ended", "ended", "stopped"]
 
 BUY_WAIT_S: Final = 60  # how long an operation waits for somebody to buy from
 # Refusals that time may mend; of a purchase any other is final.
@@ -67,3 +67,8 @@ def ended(
     else:  # what no word of its own is for: something of the house's holds it back
         reason = _STOPS.get(refused, Reason.LOCKED)
     return Ended(int(reason), had, needed, 0 if refused is None else int(refused))
+
+
+def stopped(*, is_active: bool) -> Ended:
+    """Return what becomes of a purchase that waited when its client was stopped."""
+    return Ended(int(Reason.LOCKED if is_active else Reason.INACTIVE), 0, 0, 0)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from fondaco.identity.models import Member
@@ -21,6 +22,7 @@ from fondaco.identity.networks import contains, networks_of, read_networks
 from fondaco.identity.security_log import Action, note
 from fondaco.robots.hub.alerts import Alert, check_template, read_alert, untimely
 from fondaco.robots.hub.messages import Incoming, Unfit
+from fondaco.robots.hub.refusals import BUY_WAIT_S
 from fondaco.robots.hub.roster import SHARES
 from fondaco.robots.models import (
     Decision,
@@ -283,25 +285,27 @@ def settle_alerts(cash: str, age_s_max: int = 0) -> int:
     An alert whose own time was more than `age_s_max` seconds ago when it came is refused; 0: none.
     One that expects a position waits, and its hook's next, until what came before it is judged.
     """
-    waiting = HookAlert.objects.filter(state=State.WAITING).order_by("id")
-    numbers = list(waiting.values_list("pk", flat=True)[:ALERTS_A_TURN])
-    count = 0
+    waiting = HookAlert.objects.filter(state=State.WAITING).order_by("id").select_related("hook")
+    tried = count = 0
     held: set[int] = set()  # hooks of whose alerts the next can't be told yet
-    for first in range(0, len(numbers), ALERTS_TOGETHER):
+    settled: set[int] = set()
+    while tried < ALERTS_A_TURN:
+        rows = waiting.exclude(hook__in=held)[:ALERTS_TOGETHER]  # who is held takes nobody's place
+        if not rows.exists():
+            break
         with transaction.atomic():
             _wait_for_turn()  # another worker may be at the same: what it settled waits no more
-            rows = waiting.filter(pk__in=numbers[first : first + ALERTS_TOGETHER])
-            for row in rows.select_related("hook"):
+            for row in rows:
                 if row.hook_id in held:
                     continue
+                tried += 1
                 if _settle(row, cash, age_s_max):
                     count += 1
+                    settled.add(row.hook_id)
                 else:
                     held.add(row.hook_id)
-    if count:
-        settled = HookAlert.objects.filter(pk__in=numbers).exclude(state=State.WAITING)
-        for hook in set(settled.values_list("hook", flat=True)):
-            _forget_alerts(hook)
+    for hook in settled:
+        _forget_alerts(hook)
     return count
 
 
@@ -336,9 +340,10 @@ def _settle(row: HookAlert, cash: str, age_s_max: int) -> bool:
         said_us, bar_us = alert.timestamp_us, alert.bar_us
         unfit = untimely(said_us, row.received_us, age_s_max, bar_us=bar_us)
     if not unfit and hook.checks_position and alert.is_long is not None:
-        if _has_unjudged(row):
+        asked = _asked(hook, alert.symbol)
+        if _has_unjudged(row) or _is_untried(row, asked, alert.symbol):
             return False
-        unfit = _unexpected(hook, alert)
+        unfit = _unexpected(asked, alert)
     if unfit:
         _end(row, State.REFUSED, unfit)
         return True
@@ -372,26 +377,43 @@ def _has_unjudged(row: HookAlert) -> bool:
     ).exists()
 
 
-def _unexpected(hook: Hook, alert: Alert) -> str:
-    """Return what is otherwise than the alert expects of the member's robots, "" for nothing."""
+def _is_untried(row: HookAlert, asked: list[str], symbol: str) -> bool:
+    """Say whether some robots have yet to try what an earlier signal has them do.
+
+    It is stored with the mark of the judging, and driven after. What was tried has a note or got
+    on; what nobody drives any more is waited for no longer than a purchase may take.
+    """
+    if wall_us() - row.received_us >= BUY_WAIT_S * 1_000_000:
+        return False
+    buying = Q(status=Operation.Status.AWAITING_BUY)
+    selling = Q(status=Operation.Status.AWAITING_SELL, is_selling=True, sold_lots=0)
+    untried = Operation.objects.filter(buying | selling, note="", symbol=symbol)
+    return untried.filter(robot__in=asked).exists()
+
+
+def _asked(hook: Hook, symbol: str) -> list[str]:
+    """Return the robots that say how the member stands in a symbol."""
     robots = Robot.objects.filter(member=hook.member_id, is_active=True, closed_at__isnull=True)
+    runs = RobotRun.objects.filter(robot__in=robots.values("pk"), is_over=False)
+    on_paper = set(runs.filter(mode=RobotMode.PAPER).values_list("robot_id", flat=True))
+    chosen = [each.pk for each in robots.order_by("pk") if symbol in each.config.get("symbols", ())]
+    # An alert is of the money; only where there is none do robots on paper say how it stands.
+    return [each for each in chosen if each not in on_paper] or chosen
+
+
+def _unexpected(asked: list[str], alert: Alert) -> str:
+    """Return what is otherwise than the alert expects of some robots, "" for nothing."""
     open_for = set(
         Operation.objects.filter(
-            robot__in=robots.values("pk"),
+            robot__in=asked,
             symbol=alert.symbol,
             status=Operation.Status.AWAITING_SELL,
         ).values_list("robot", flat=True)
     )
-    runs = RobotRun.objects.filter(robot__in=robots.values("pk"), is_over=False)
-    on_paper = set(runs.filter(mode=RobotMode.PAPER).values_list("robot_id", flat=True))
-    chosen = [
-        robot for robot in robots.order_by("pk") if alert.symbol in robot.config.get("symbols", ())
-    ]
-    # An alert is of the money; only where there is none do robots on paper say how it stands.
-    for robot in [each for each in chosen if each.pk not in on_paper] or chosen:
-        if (robot.pk in open_for) != alert.is_long:
+    for robot in asked:
+        if (robot in open_for) != alert.is_long:
             wanted, is_so = ("long", "flat") if alert.is_long else ("flat", "long")
-            return f"it expects {wanted}, and {robot.pk} is {is_so} in {alert.symbol}"
+            return f"it expects {wanted}, and {robot} is {is_so} in {alert.symbol}"
     return ""
 
 

@@ -19,7 +19,7 @@ from fondaco.core.records import Command, Event, OrderType, Reason, Side
 from fondaco.link.answers import LinkError
 from fondaco.robots.hub.following import Market
 from fondaco.robots.hub.judging import Client
-from fondaco.robots.hub.refusals import BUY_WAIT_S, HELD_BACK, PASSING, Ended, ended
+from fondaco.robots.hub.refusals import BUY_WAIT_S, HELD_BACK, PASSING, Ended, ended, stopped
 from fondaco.robots.hub.words import command, place_of
 
 __all__ = [
@@ -76,7 +76,7 @@ class Step:
 
     __slots__ = (
         *("client", "ended", "is_unsure", "market", "now_us", "op", "placed", "stop_fee"),
-        "wants_more",
+        *("unsure_seq", "wants_more"),
     )
 
     def __init__(self, op: Operation, client: Client, market: Market) -> None:
@@ -86,6 +86,7 @@ class Step:
         self.now_us = 0
         self.placed = False
         self.is_unsure = False
+        self.unsure_seq = 0  # what history must reach to be asked; 0: not known yet
         self.wants_more = False  # to go on later, without a new signal
         self.ended: Ended | None = None  # what its decision is by now, if no longer TRIGGERED
         self.stop_fee = 0  # in quote, of the fills of its stop
@@ -171,6 +172,10 @@ def _buy(step: Step, fence: int) -> Steps:
         op.note = Reason.REDUCE_ONLY.name
         give_up(step)
         return
+    if not step.client.is_active or step.client.is_locked:
+        give_up(step)
+        step.ended = stopped(is_active=step.client.is_active)
+        return
     quote = op.available
     if body.fee_in_quote:
         quote = quote * PPM // (PPM + body.taker_fee_ppm)
@@ -253,7 +258,7 @@ def _protect(step: Step, fence: int) -> Steps:
 
 
 def _sell(step: Step, fence: int) -> Steps:
-    """Sell all free coin at the market, after taking the stop back."""
+    """Sell all free coin at the market, after taking the stop back; at a loss what was bought."""
     op, body = step.op, step.market.body
     if op.stop_ticks and op.note != STOP_LOSS:
         stop = client_ids.encode(client_id(op, f"x{op.tries}"))
@@ -266,6 +271,8 @@ def _sell(step: Step, fence: int) -> Steps:
             return
         step.placed = False
     lots = step.free_lots
+    if op.note == STOP_LOSS and op.bought:  # a loss is cut by what was bought, not by other coin
+        lots = min(lots, max(op.bought // body.base_per_lot - op.sold_lots, 0))
     if not lots:
         if not op.sold_lots:
             few = (body.base, body.base_per_lot, step.client.free.get(body.base, 0))
@@ -295,6 +302,9 @@ def _keep(step: Step, fence: int, outcome: Outcome) -> Steps:
     """Go on holding what may not be sold now; what was not bought by it is no operation."""
     op, reason = step.op, outcome.refused
     assert reason is not None, "it was refused"
+    if op.sold_lots and reason is Reason.NOTIONAL_TOO_SMALL:  # too little is left to be sold
+        close(step)
+        return
     if op.note != STOP_LOSS:
         step.ended = ended(reason, outcome.detail, sells=True)
         op.note = ""

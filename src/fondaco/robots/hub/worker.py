@@ -27,6 +27,7 @@ from fondaco.link.answers import LinkError
 from fondaco.link.blocking import BlockingClient, Subscription
 from fondaco.robots.hub import services
 from fondaco.robots.hub.judging import (
+    COIN_TOO_LOW,
     LOCKED,
     OPERATION_OPEN,
     SYMBOL_NOT_CHOSEN,
@@ -65,6 +66,7 @@ INSERT: Final = (
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
 )
 INSERT_PAPER: Final = INSERT.replace(") VALUES (", ", is_paper) VALUES (%s, ")
+AWAITING_BUY: Final = Operation.Status.AWAITING_BUY
 AWAITING_SELL: Final = Operation.Status.AWAITING_SELL
 Row = tuple[int, int, int, int, int, int, int, int]
 
@@ -264,6 +266,8 @@ class Hub:
             verdict = judge(client, look)
             if verdict[0] != TRIGGERED:
                 reason, had, needed = verdict
+                if reason == COIN_TOO_LOW and look.symbol in client.open:
+                    self._end_purchase(client, look)
                 rows.append((number, client.account, now_us, side, reason, had, needed, ticks))
             else:
                 triggered.append(client)
@@ -271,6 +275,16 @@ class Hub:
                 self._store_and_start(look, rows, triggered, shares, is_last=False)
                 rows, triggered = [], []
         self._store_and_start(look, rows, triggered, shares, is_last=True)
+
+    def _end_purchase(self, client: Client, look: Look) -> None:
+        """End a purchase that waits for somebody to buy from: a signal says to sell by now."""
+        step = self._operations.of(client.account, look.symbol)
+        if step is None or step.op.status != AWAITING_BUY:
+            return
+        if step.is_unsure:  # what it has bought by what history tells is sold
+            step.op.is_selling, step.op.sell_signal = True, look.signal
+        else:
+            self._operations.give_up(step)
 
     def _too_late(self, signal: Signal) -> Verdict | None:
         """Return the verdict for all on a signal that waited for too long, as without a worker."""
@@ -340,7 +354,7 @@ class Hub:
             if step is not None:
                 self._operations.give_up(step)
         market = self._roster.markets[look.symbol]
-        status = AWAITING_SELL if sells else Operation.Status.AWAITING_BUY
+        status = AWAITING_SELL if sells else AWAITING_BUY
         begun = self._operations.add(
             new_operation(
                 id=f"{look.signal}-{client.account}",

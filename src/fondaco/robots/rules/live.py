@@ -159,7 +159,9 @@ class LiveHands:
             self.is_sent = False
 
     def _refused(self, sight: Sight, words: dict[str, int]) -> Iterable[Heard]:
-        """Take a refusal: it is the first one's of the outbox."""
+        """Take a refusal: it is the first one's of the outbox, if no key of the account's asked."""
+        if words["key"]:
+            return ()
         first = self.outbox[0] if self.outbox else None
         if first is None:
             return ()

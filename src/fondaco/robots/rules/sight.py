@@ -181,7 +181,8 @@ class Sight:
             if self.assets[found.quote].code == self.cash_code:
                 market = Market(found, base.code, base.decimals)
                 self.markets[found.number] = market
-                self.tickers.setdefault(base.code, market)
+                if found.market == BOOK:  # where bots trade
+                    self.tickers.setdefault(base.code, market)
 
     def named(self, number: int) -> tuple[str, int] | None:
         """Return what people call an asset, and its decimals."""

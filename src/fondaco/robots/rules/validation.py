@@ -76,7 +76,7 @@ def read_rule(text: bytes | str) -> Step:
     _bound(document)
     try:
         rule = msgspec.json.decode(document, type=Step)
-        json.loads(document, object_pairs_hook=_once, parse_int=Decimal, parse_float=Decimal)
+        json.loads(document, object_pairs_hook=_once, parse_int=str, parse_float=str)
     except msgspec.ValidationError as error:
         raise _explained(str(error)) from error
     except (msgspec.DecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:

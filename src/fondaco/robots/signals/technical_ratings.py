@@ -193,8 +193,10 @@ def _averages(bars: Columns, rule_set: RuleSet) -> dict[str, Column]:
         lines[f"SMA{length}"] = talib.SMA(close, length)
         lines[f"EMA{length}"] = talib.EMA(close, length)
     lines["HMA9"] = talib.WMA(2 * talib.WMA(close, 4) - talib.WMA(close, 9), 3)
-    with np.errstate(invalid="ignore", divide="ignore"):  # 20 bars without a trade: no vote
-        lines["VWMA20"] = talib.SMA(close * volume, 20) / talib.SMA(volume, 20)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weighted = talib.SMA(close * volume, 20) / talib.SMA(volume, 20)
+    # 20 bars without a trade: no vote. The sums, being rolling, leave noise there and not 0.
+    lines["VWMA20"] = np.where(talib.MAX(volume, 20) > 0, weighted, np.nan)
     found = {name: _vote(line < close, line > close, line) for name, line in lines.items()}
     found["Ichimoku"] = _ichimoku(bars, rule_set)
     return found
